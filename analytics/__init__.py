@@ -1,0 +1,1 @@
+"""Frames in, results out: traces, baselines, detectors, routing, alignment."""

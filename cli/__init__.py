@@ -1,0 +1,1 @@
+"""The spandocket command: the composition root of the rooms."""

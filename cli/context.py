@@ -1,0 +1,64 @@
+"""What every command shares: the place, the project, the settings, and the stores they open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from queue_store.store import QueueStore
+
+    from cli.configuration import Configuration
+    from span_store.store import SpanStore
+
+
+@dataclass
+class Context:
+    """The global options; stores are opened on first use."""
+
+    data_dir: str
+    config_file: str | None
+    project: str
+
+    @property
+    def data_path(self) -> Path:
+        """The data directory as an absolute path."""
+        return Path(self.data_dir).expanduser().absolute()
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The settings of ``--config``, or the defaults."""
+        from cli.configuration import load
+
+        return load(self.config_file)
+
+    @cached_property
+    def span_store(self) -> SpanStore:
+        """The columnar tables."""
+        from span_store.store import SpanStore
+
+        return SpanStore(self.configuration.store.url or self.data_path)
+
+    @cached_property
+    def queue_store(self) -> QueueStore:
+        """The queue store, its schema brought up to date."""
+        from queue_store.store import QueueStore
+
+        url = self.configuration.queue.url
+        if not url:
+            self.data_path.mkdir(parents=True, exist_ok=True)
+            url = f"sqlite:///{self.data_path / 'queue.sqlite3'}"
+        return QueueStore.open(url, self.configuration.queue)
+
+    def now(self) -> datetime:
+        """The clock; the only one that the rooms below ever see."""
+        return datetime.now(UTC)
+
+
+pass_context = click.make_pass_decorator(Context)
+"""Hands the :class:`Context` to a command as its first argument."""

@@ -1,0 +1,29 @@
+"""Frames of the tables as rows of plain JSON values."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from cli.output import rfc3339
+from span_store.schema import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from span_store.schema import TableSchema
+
+
+def canonical_rows(frame: pl.DataFrame, schema: TableSchema) -> Iterator[dict[str, Any]]:
+    """Each row with its times as RFC 3339 with nanoseconds and its JSON text as values."""
+    times = [name for name in schema.of_form(Form.TIME) if name in frame.columns]
+    structured = [name for name in schema.of_form(Form.JSON) if name in frame.columns]
+    plain = frame.with_columns(pl.col(times).to_physical())
+    for row in plain.iter_rows(named=True):
+        for name in times:
+            row[name] = None if row[name] is None else rfc3339(row[name])
+        for name in structured:
+            row[name] = None if row[name] is None else json.loads(row[name])
+        yield row

@@ -1,0 +1,35 @@
+"""Every noun of the command: where it lives and the sentence that the root help shows.
+
+The sentence stands here so that ``spandocket --help`` imports none of the modules.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """A noun: ``module:attribute`` of its click command, and one sentence."""
+
+    target: str
+    sentence: str
+
+
+NOUNS: dict[str, Noun] = {
+    "serve": Noun("cli.serve:serve", "Receive OTLP spans and logs, and load them into the tables."),
+    "import": Noun("cli.import_files:import_files", "Load OTLP files the way the receiver would."),
+    "spans": Noun("cli.spans:spans", "List, show and count canonical spans."),
+    "traces": Noun("cli.traces:traces", "List and show traces, and say where one is."),
+    "analyze": Noun("cli.analyze:analyze", "Find what deserves a person and fill the queues."),
+    "baselines": Noun("cli.baselines:baselines", "List resource baselines by cohort."),
+    "findings": Noun("cli.findings:findings", "List what the detectors found."),
+    "queues": Noun("cli.queues:queues", "Create and show annotation queues and their progress."),
+    "items": Noun("cli.items:items", "Add, list, claim and finish queue items."),
+    "fields": Noun("cli.fields:fields", "Create and list annotation fields."),
+    "annotations": Noun("cli.annotations:annotations", "Add, list and import human answers."),
+    "evaluations": Noun("cli.evaluations:evaluations", "List and import evaluator scores."),
+    "alignment": Noun("cli.alignment:alignment", "Report how far evaluators agree with people."),
+    "config": Noun("cli.config:config", "Show and check the settings."),
+    "doctor": Noun("cli.doctor:doctor", "Check the installation, the ports and the stores."),
+    "demo": Noun("cli.demo:demo", "Run the main path on real data shipped with the product."),
+}

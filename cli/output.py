@@ -1,0 +1,123 @@
+"""Rows on stdout in the format asked for; talk goes to stderr with :func:`say`.
+
+Values are JSON values already, or dates, which are written as RFC 3339 with nanoseconds.
+Unknown is null in JSON, empty in CSV, and a dash in a table.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+FORMATS = ("table", "json", "jsonl", "csv")
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def format_option(command: _Command) -> _Command:
+    """Add ``--format``; the command receives it as ``output_format``."""
+    option: Callable[[_Command], _Command] = click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(FORMATS),
+        default=None,
+        help="How to print the data.  [default: table on a terminal, jsonl otherwise]",
+    )
+    return option(command)
+
+
+def say(message: str) -> None:
+    """Talk to the person, on stderr."""
+    click.echo(message, err=True)
+
+
+def write_rows(
+    rows: Iterable[Mapping[str, Any]], output_format: str | None, columns: Sequence[str]
+) -> None:
+    """Print rows; JSON forms hold every key of a row, CSV and table the named columns."""
+    match output_format or default_format():
+        case "jsonl":
+            for row in rows:
+                click.echo(to_json(row))
+        case "json":
+            click.echo("[" + ",\n ".join(to_json(row) for row in rows) + "]")
+        case "csv":
+            writer = csv.writer(click.get_text_stream("stdout"), lineterminator="\n")
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow([as_text(row.get(name), unknown="") for name in columns])
+        case _:
+            _write_table(rows, columns)
+
+
+def write_object(value: Mapping[str, Any], output_format: str | None) -> None:
+    """Print one object: indented JSON, one line of JSON, CSV, or a two-column table."""
+    match output_format or default_format():
+        case "jsonl":
+            click.echo(to_json(value))
+        case "json":
+            click.echo(json.dumps(json.loads(to_json(value)), indent=2, ensure_ascii=False))
+        case "csv":
+            write_rows([value], "csv", list(value))
+        case _:
+            _write_table(
+                [{"field": key, "value": entry} for key, entry in value.items()],
+                ["field", "value"],
+            )
+
+
+def default_format() -> str:
+    """A table for eyes, JSON lines for programs."""
+    return "table" if sys.stdout.isatty() else "jsonl"
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON; dates become RFC 3339 text."""
+    return json.dumps(value, default=_jsonable, ensure_ascii=False, separators=(",", ":"))
+
+
+def rfc3339(nanoseconds: int) -> str:
+    """Write nanoseconds since 1970 UTC as ``2026-01-31T12:00:00.000000000Z``."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def as_text(value: Any, unknown: str) -> str:
+    """A value as one cell."""
+    if value is None:
+        return unknown
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return str(_jsonable(value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return to_json(value) if isinstance(value, dict | list | tuple) else str(value)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        whole = value.astimezone(UTC)
+        return f"{whole:%Y-%m-%dT%H:%M:%S}.{whole.microsecond:06d}000Z"
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(as_text(row.get(name), unknown="-")) for name in columns))
+    Console(soft_wrap=False).print(table)

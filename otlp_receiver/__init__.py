@@ -1,0 +1,1 @@
+"""OTLP in, canonical rows out: servers, spool, decoding, dialects, loader."""

@@ -1,0 +1,1 @@
+"""Queues, items, leases, fields, annotations: the only room that knows SQL."""

@@ -1,0 +1,1 @@
+"""Pages and an HTTP API for reviewers."""

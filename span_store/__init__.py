@@ -1,0 +1,1 @@
+"""The columnar tables: spans, contents, evaluations, trace facts, findings."""
