@@ -1,6 +1,6 @@
 """Which error ends the command with which code.
 
-0 done; 1 failed; 2 usage or configuration; 3 a check or gate said no; 130 interrupted.
+0 done; 1 failed; 2 usage or configuration; 3 a check or gate said no; 130 interrupted;
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 REFUSED = 3
+INTERRUPTED = 130
 
 _BASES: dict[str, int] = {
     "span_store.errors.SpanStoreError": FAILED,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from cli.context import Context
-from cli.exit_codes import exit_code_of
+from cli.exit_codes import DONE, FAILED, INTERRUPTED, exit_code_of
 from cli.lazy_group import LazyGroup
 from cli.nouns import NOUNS
+from cli.shadowing import refuse_shadowed_packages
+
+_GLOBAL_OPTIONS = ("--data-dir", "--config", "--project")
 
 
 @click.group(
@@ -43,7 +47,7 @@ from cli.nouns import NOUNS
     show_envvar=True,
     help="Project to work on.",
 )
-@click.version_option(package_name="spandocket")
+@click.version_option(package_name="spandocket", prog_name="spandocket")
 @click.pass_context
 def spandocket(
     click_context: click.Context, data_dir: str, config_file: str | None, project: str
@@ -55,22 +59,25 @@ def spandocket(
 def main() -> None:
     """Run the command; the only place that turns exceptions into exit codes."""
     try:
-        spandocket.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.Abort:
-        sys.exit(130)
+        refuse_shadowed_packages()
+        # Not standalone, click answers a command's ctx.exit(code) with that code.
+        code = spandocket.main(prog_name="spandocket", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else DONE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and error.option_name in _GLOBAL_OPTIONS:
+            click.echo(f"{error.option_name} stands before the noun; see spandocket -h.", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        # The reader stopped reading, as head does; what Python still holds goes nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
     except Exception as error:
-        code = exit_code_of(error)
-        if code is None:
+        known = exit_code_of(error)
+        if known is None:
             raise
         click.echo(f"Error: {error}", err=True)
-        sys.exit(code)
+        sys.exit(known)

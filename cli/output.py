@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FORMATS = ("table", "json", "jsonl", "csv")
+_PIPED_TABLE_COLUMNS = 160
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
 def format_option(command: _Command) -> _Command:
     """Add ``--format``; the command receives it as ``output_format``."""
-    option: Callable[[_Command], _Command] = click.option(
+    option = click.option(
         "--format",
         "output_format",
         type=click.Choice(FORMATS),
@@ -50,7 +51,7 @@ def write_rows(
         case "json":
             click.echo("[" + ",\n ".join(to_json(row) for row in rows) + "]")
         case "csv":
-            writer = csv.writer(click.get_text_stream("stdout"), lineterminator="\n")
+            writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
             for row in rows:
                 writer.writerow([as_text(row.get(name), unknown="") for name in columns])
@@ -117,7 +118,14 @@ def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> N
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        # An id that is broken over two lines cannot be copied.
+        table.add_column(name, no_wrap=name == "id" or name.endswith("_id"), overflow="fold")
     for row in rows:
         table.add_row(*(Text(as_text(row.get(name), unknown="-")) for name in columns))
-    Console(soft_wrap=False).print(table)
+    if not table.row_count:
+        say("Nothing to list.")
+        return
+    width = None if sys.stdout.isatty() else _PIPED_TABLE_COLUMNS
+    Console(width=width, soft_wrap=False, highlight=False).print(table)
