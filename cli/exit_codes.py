@@ -1,6 +1,6 @@
 """Which error ends the command with which code.
 
-0 done; 1 failed; 2 usage or configuration; 3 a check or gate said no; 130 interrupted;
+The codes and their meanings are in :data:`EXIT_CODES`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,15 @@ FAILED = 1
 USAGE = 2
 REFUSED = 3
 INTERRUPTED = 130
+
+EXIT_CODES: dict[int, str] = {
+    DONE: "done",
+    FAILED: "failed; the message says why",
+    USAGE: "wrong usage or configuration; the message names the nearest right one",
+    REFUSED: "a check or a gate said no",
+    INTERRUPTED: "interrupted",
+}
+"""What every code means, for the documentation."""
 
 _BASES: dict[str, int] = {
     "span_store.errors.SpanStoreError": FAILED,

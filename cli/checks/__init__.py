@@ -1,0 +1,1 @@
+"""What ``spandocket doctor`` looks at."""

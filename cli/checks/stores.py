@@ -1,0 +1,40 @@
+"""The stores: whether they open, and whether their columns are the ones that this version reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli.checks.model import failed, good
+from span_store.errors import SpanStoreError
+from span_store.schema import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.checks.model import Check
+    from span_store.store import SpanStore
+
+
+def check_tables(store: SpanStore) -> Iterator[Check]:
+    """Every table that exists opens and has every column; nothing is made."""
+    present = []
+    for name, schema in TABLES.items():
+        try:
+            table = store.open_table(name)
+        except SpanStoreError as error:
+            remedy = "Look at the folder: is it readable, and was every file restored?"
+            yield failed(f"table {name}", str(error), remedy)
+            continue
+        if table is None:
+            continue
+        present.append(name)
+        columns = {field.name for field in table.schema().fields}
+        missing = [column for column in schema.names if column not in columns]
+        if missing:
+            yield failed(
+                f"table {name}",
+                f"lacks {', '.join(missing)}",
+                "The table was written by an older version: receive or import once with this one.",
+            )
+    found = ", ".join(present) if present else "none yet; the first spans make them"
+    yield good("tables", f"{store.place}: {found}")

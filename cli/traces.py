@@ -1,0 +1,117 @@
+"""``spandocket traces``: facts about traces, the tree of one, and where one is now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli.context import Context, pass_context
+from cli.output import default_format, format_option, write_object, write_rows
+
+_LISTED = [
+    "trace_id",
+    "name",
+    "start_time",
+    "duration_ms",
+    "total_tokens",
+    "cost_usd",
+    "span_count",
+    "error_count",
+    "detectors",
+    "priority",
+]
+_SHOWN = [
+    "span_id",
+    "parent_span_id",
+    "name",
+    "kind",
+    "operation_name",
+    "start_time",
+    "end_time",
+    "duration_ms",
+    "status_code",
+    "status_message",
+    "is_error",
+    "error_type",
+    "service_name",
+    "agent_name",
+    "request_model",
+    "tool_name",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cost_usd",
+    "is_model_call",
+]
+
+
+class UnknownTraceError(click.ClickException):
+    """No span, item or rejection is known for the trace id."""
+
+    exit_code = 1
+
+
+@click.group(epilog="Example: spandocket traces list --where \"list_contains(detectors, 'x')\"")
+def traces() -> None:
+    """List and show traces, and say where one is."""
+
+
+@traces.command(name="list", epilog='Example: spandocket traces list --where "error_count > 0"')
+@click.option("--where", help="SQL condition over the columns of the traces table.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@format_option
+@pass_context
+def list_traces(context: Context, where: str | None, limit: int, output_format: str | None) -> None:
+    """List the facts of analysed traces, the latest revision of each, the newest first."""
+    import polars as pl
+
+    from cli.frames import canonical_rows
+    from span_store.schema import TRACES
+
+    latest = pl.col("revision") == pl.col("revision").max().over("trace_id")
+    frame = context.span_store.scan("traces", project=context.project, where=where).filter(latest)
+    rows = frame.sort(["start_time", "trace_id"], descending=[True, False]).head(limit).collect()
+    write_rows(canonical_rows(rows, TRACES), output_format, _LISTED)
+
+
+@traces.command(epilog="Example: spandocket traces show 8a3c60f7d188f8fa79d48a391a778fa6")
+@click.argument("trace_id")
+@format_option
+@pass_context
+def show(context: Context, trace_id: str, output_format: str | None) -> None:
+    """Show the span tree of TRACE_ID, and its facts when it has been analysed."""
+    from cli.trace_tree import branches, drawn
+
+    spans = _rows(context, "spans", trace_id)
+    if not spans:
+        raise UnknownTraceError(
+            f"no span of trace {trace_id} is in project {context.project!r}; "
+            f"`spandocket traces where {trace_id}` looks everywhere"
+        )
+    facts = max(_rows(context, "traces", trace_id), key=lambda row: row["revision"], default=None)
+    tree = list(branches(spans))
+    rows = [
+        {"depth": branch.depth} | {name: branch.span[name] for name in _SHOWN} for branch in tree
+    ]
+    match output_format or default_format():
+        case "table":
+            for branch in tree:
+                click.echo(drawn(branch))
+        case "csv":
+            write_rows(rows, "csv", ["depth", *_SHOWN])
+        case chosen:
+            shown = {"trace_id": trace_id.lower(), "project": context.project}
+            write_object(shown | {"facts": facts, "spans": rows}, chosen)
+
+
+def _rows(context: Context, table: str, trace_id: str) -> list[dict[str, Any]]:
+    """The rows of one trace in one table."""
+    import polars as pl
+
+    from cli.frames import canonical_rows
+    from span_store.schema import TABLES
+
+    frame = context.span_store.scan(table, project=context.project)
+    found = frame.filter(pl.col("trace_id") == trace_id.lower()).collect()
+    return list(canonical_rows(found, TABLES[table]))

@@ -1,0 +1,1 @@
+"""The documentation, and the program that writes what a machine can write of it."""
