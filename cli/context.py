@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from queue_store.store import QueueStore
-
     from cli.configuration import Configuration
+    from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
 

@@ -1,0 +1,159 @@
+"""One batch of drafts into a queue: insert what is new, then settle what was there."""
+
+from __future__ import annotations
+
+import math
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, tuple_, update
+
+from queue_store.errors import InvalidValueError
+from queue_store.model import Action, ItemState
+from queue_store.moves import NOT_HELD, move
+from queue_store.rows import item_from_row
+from queue_store.tables.items import ITEMS, NOBODY
+from queue_store.tables.queues import QUEUES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_store.model import Item, ItemDraft, Queue
+    from queue_store.writing import Writing
+
+_FINISHED = {ItemState.COMPLETED, ItemState.SKIPPED, ItemState.AWAITING_ADJUDICATION}
+
+
+def add_batch(
+    writing: Writing, queue: Queue, drafts: Sequence[ItemDraft]
+) -> tuple[list[int], dict[str, int]]:
+    """Add drafts; gives the item id of each and what became of them."""
+    first: dict[tuple[str, str], ItemDraft] = {}
+    for draft in drafts:
+        _check(draft)
+        known = first.setdefault((draft.object_type.value, draft.object_id), draft)
+        if draft.revision > known.revision:
+            first[draft.object_type.value, draft.object_id] = draft
+    result = writing.connection.execute(
+        writing.database.insert(ITEMS)
+        .on_conflict_do_nothing(index_elements=["queue_id", "object_type", "object_id"])
+        .returning(ITEMS.c.id, ITEMS.c.object_type, ITEMS.c.object_id),
+        [_row(writing, queue, draft) for draft in first.values()],
+    )
+    ids = {(row.object_type, row.object_id): row.id for row in result}
+    for item_id in ids.values():
+        writing.count(queue.id, item_id, ItemState.PENDING.value, +1)
+    counts = {"added": len(ids), "duplicates": len(drafts) - len(first)}
+    counts |= {"reentered": 0, "removed": 0}
+    for item in _present(writing, queue, [key for key in first if key not in ids]):
+        key = (item.object_type.value, item.object_id)
+        ids[key] = item.id
+        counts[_settle(writing, item, first[key])] += 1
+    return [ids[draft.object_type.value, draft.object_id] for draft in drafts], counts
+
+
+def _check(draft: ItemDraft) -> None:
+    if not draft.object_id:
+        raise InvalidValueError("object_id", draft.object_id, "an item needs an object id")
+    if not math.isfinite(draft.priority):
+        raise InvalidValueError("priority", draft.priority, "must be a finite number")
+    if draft.revision < 1:
+        raise InvalidValueError("revision", draft.revision, "starts at 1")
+
+
+def _row(writing: Writing, queue: Queue, draft: ItemDraft) -> dict[str, Any]:
+    """A draft as column values; columns left out have their defaults in the schema."""
+    return {
+        "queue_id": queue.id,
+        "object_type": draft.object_type.value,
+        "object_id": draft.object_id,
+        "revision": draft.revision,
+        "labels_wanted": labels_wanted(queue, draft),
+        "assignee": draft.assignee or NOBODY,
+        "added_at": writing.now,
+        "added_by": writing.actor,
+        "updated_at": writing.now,
+        **_why(draft),
+    }
+
+
+def _why(draft: ItemDraft) -> dict[str, Any]:
+    """What says why a person should look, and how the object was drawn."""
+    selection = draft.selection
+    return {
+        "trace_id": draft.trace_id or _trace_of(draft),
+        "conversation_id": draft.conversation_id,
+        "priority": draft.priority,
+        "priority_terms": draft.priority_terms or None,
+        "reason": draft.reason,
+        "source": draft.source.value,
+        "detector": draft.detector,
+        "metadata": draft.metadata or None,
+        "selection_rule": selection.rule if selection else None,
+        "selection_rule_version": selection.rule_version if selection else None,
+        "selection_p": selection.p if selection else None,
+        "selection_u": selection.u if selection else None,
+        "selection_salt": selection.salt if selection else None,
+        "selection_selected": selection.selected if selection else None,
+    }
+
+
+def _trace_of(draft: ItemDraft) -> str | None:
+    """The trace inside the object id; sessions have none."""
+    if draft.object_type.value == "session":
+        return None
+    return draft.object_id.partition(":")[0]
+
+
+def labels_wanted(queue: Queue, draft: ItemDraft) -> int:
+    """The labels this object needs: the same for the same object, whoever adds it when."""
+    if queue.labels_wanted == 1 or queue.overlap_share >= 1:
+        return queue.labels_wanted
+    text = f"{queue.link}:{draft.object_type.value}:{draft.object_id}"
+    draw = int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
+    return queue.labels_wanted if draw < queue.overlap_share else 1
+
+
+def _present(writing: Writing, queue: Queue, keys: Sequence[tuple[str, str]]) -> list[Item]:
+    """The items that were there before, locked."""
+    if not keys:
+        return []
+    rows = writing.connection.execute(
+        select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)
+        .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
+        .where(
+            ITEMS.c.queue_id == queue.id,
+            tuple_(ITEMS.c.object_type, ITEMS.c.object_id).in_(keys),
+        )
+        .order_by(ITEMS.c.id)
+        .with_for_update(of=ITEMS)
+    )
+    return [item_from_row(row) for row in rows]
+
+
+def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:
+    """Decide what a draft means for the item that is there; names the count it adds to."""
+    if item.state is ItemState.REMOVED:
+        return "removed"
+    if draft.revision <= item.revision:
+        return "duplicates"
+    if item.state in _FINISHED:
+        move(
+            writing,
+            item,
+            Action.REENTER,
+            ItemState.PENDING,
+            details={"revision": draft.revision, "reason": draft.reason},
+            revision=draft.revision,
+            round=item.round + 1,
+            labels_done=0,
+            **{**NOT_HELD, **_why(draft)},
+        )
+        return "reentered"
+    writing.connection.execute(
+        update(ITEMS)
+        .where(ITEMS.c.id == item.id)
+        .values(revision=draft.revision, updated_at=writing.now, **_why(draft))
+    )
+    writing.audit("item_revised", queue_id=item.queue_id, item_id=item.id, revision=draft.revision)
+    return "duplicates"

@@ -1,0 +1,130 @@
+"""Annotations: add, list; bulk import is in ``importing``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from queue_store.answers import answered, store_answers
+from queue_store.base import StoreBase, find_item, find_queue
+from queue_store.errors import ItemLockedError, StaleRevisionError
+from queue_store.model import AnnotationState
+from queue_store.rows import annotation_from_row
+from queue_store.tables.annotations import ANNOTATIONS
+from queue_store.tables.fields import FIELDS
+from queue_store.tables.items import ITEMS
+from queue_store.tables.queues import QUEUES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Select
+
+    from queue_store.model import AnnotationDraft, AnnotationRow, ObjectType
+
+
+class Annotations(StoreBase):
+    """The part of the store that knows answers."""
+
+    def annotate(
+        self,
+        *,
+        project: str,
+        item_id: int,
+        reviewer: str,
+        answers: Sequence[AnnotationDraft],
+        now: datetime,
+        token: str | None = None,
+        revision: int | None = None,
+        seconds_spent: float | None = None,
+        state: AnnotationState = AnnotationState.SUBMITTED,
+    ) -> list[AnnotationRow]:
+        """Add answers to an item without finishing it; all are stored, or none.
+
+        ``token``, when given, must hold the item; ``revision`` must be the item's.
+        Raises NotFoundError, InvalidValueError, ItemLockedError, StaleRevisionError.
+        """
+        with self._writing(project=project, now=now, actor=reviewer) as writing:
+            item, current = find_item(writing.connection, project, item_id, lock=True)
+            if token is not None and token != current:
+                raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
+            if revision is not None and revision != item.revision:
+                raise StaleRevisionError(item.id, revision, item.revision)
+            ids = store_answers(writing, item, reviewer, answers, seconds_spent, state)
+            if ids and state is AnnotationState.SUBMITTED:
+                answered(writing, item)
+            rows = writing.connection.execute(
+                annotation_statement(project).where(ANNOTATIONS.c.id.in_(ids))
+            )
+            return [annotation_from_row(row) for row in rows]
+
+    def annotations(
+        self,
+        *,
+        project: str,
+        field: str | None = None,
+        queue: str | None = None,
+        item_id: int | None = None,
+        reviewer: str | None = None,
+        object_type: ObjectType | None = None,
+        object_id: str | None = None,
+        history: bool = False,
+    ) -> list[AnnotationRow]:
+        """Answers that were given and stand, oldest first; with ``history`` every one ever.
+
+        Raises NotFoundError with the nearest names for an unknown field or queue.
+        """
+        with self.database.reading() as connection:
+            statement = annotation_statement(project)
+            if field is not None:
+                statement = _of_field(connection, statement, project, field)
+            if queue is not None:
+                target = find_queue(connection, project, queue)
+                statement = statement.where(ANNOTATIONS.c.queue_id == target.id)
+            for column, wanted in (
+                (ANNOTATIONS.c.item_id, item_id),
+                (ANNOTATIONS.c.reviewer, reviewer),
+                (ANNOTATIONS.c.object_type, object_type),
+                (ANNOTATIONS.c.object_id, object_id),
+            ):
+                if wanted is not None:
+                    statement = statement.where(column == wanted)
+            if not history:
+                statement = statement.where(ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value)
+            return [annotation_from_row(row) for row in connection.execute(statement)]
+
+
+def annotation_statement(project: str) -> Select[Any]:
+    """The project's answers with field, queue and item, in the order they were stored."""
+    return (
+        select(
+            ANNOTATIONS,
+            FIELDS.c.name.label("field"),
+            FIELDS.c.version.label("field_version"),
+            QUEUES.c.name.label("queue"),
+            ITEMS.c.selection_rule,
+            ITEMS.c.selection_rule_version,
+            ITEMS.c.selection_p,
+            ITEMS.c.selection_u,
+            ITEMS.c.selection_salt,
+            ITEMS.c.selection_selected,
+        )
+        .join(FIELDS, FIELDS.c.id == ANNOTATIONS.c.field_id)
+        .outerjoin(QUEUES, QUEUES.c.id == ANNOTATIONS.c.queue_id)
+        .outerjoin(ITEMS, ITEMS.c.id == ANNOTATIONS.c.item_id)
+        .where(ANNOTATIONS.c.project == project)
+        .order_by(ANNOTATIONS.c.id)
+    )
+
+
+def _of_field(
+    connection: Connection, statement: Select[Any], project: str, name: str
+) -> Select[Any]:
+    """Every version of the field, or the one version named; the field must exist."""
+    from queue_store.fields import find_field
+
+    found = find_field(connection, project, name)
+    statement = statement.where(FIELDS.c.name == found.name)
+    return statement.where(FIELDS.c.id == found.id) if "@" in name else statement

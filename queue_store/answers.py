@@ -1,0 +1,236 @@
+"""Answers of one person about one object: stored as rows, an edit supersedes, nothing is lost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from queue_store.column_types import to_json, to_microseconds
+from queue_store.errors import NotFoundError
+from queue_store.fields import find_field
+from queue_store.model import AnnotationState
+from queue_store.tables.annotations import ANNOTATIONS
+from queue_store.tables.fields import FIELDS
+from queue_store.tables.items import ITEMS
+from queue_store.tables.queues import QUEUE_FIELDS
+from queue_store.values import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from queue_store.model import Anchor, AnnotationDraft, Field, Item, Queue
+    from queue_store.writing import Writing
+
+CURRENT = (AnnotationState.DRAFT.value, AnnotationState.SUBMITTED.value)
+"""States of an answer that stands; at most one a slot."""
+
+
+def slot_of(
+    *,
+    project: str,
+    object_type: str,
+    object_id: str,
+    queue_id: int | None,
+    revision: int | None,
+    reviewer: str,
+    field: str,
+    anchor: Anchor | None = None,
+    adjudicated: bool = False,
+) -> str:
+    """The place that one answer takes: a reviewer's answer to a field about an object."""
+    where = None if anchor is None else [anchor.span_id, anchor.direction, anchor.message_index]
+    if anchor is not None and where is not None:
+        where += [anchor.part_index, anchor.start, anchor.end]
+    return _hash(
+        project, object_type, object_id, queue_id, revision, reviewer, field, where, adjudicated
+    )
+
+
+def _hash(*parts: Any) -> str:
+    return blake2b(to_json(parts).encode(), digest_size=16).hexdigest()
+
+
+def fingerprint_of(slot: str, *parts: Any) -> str:
+    """What makes one stored answer the same as another."""
+    return _hash(slot, *parts)
+
+
+def store_answers(
+    writing: Writing,
+    item: Item,
+    reviewer: str,
+    drafts: Sequence[AnnotationDraft],
+    seconds_spent: float | None,
+    state: AnnotationState = AnnotationState.SUBMITTED,
+    *,
+    adjudicated: bool = False,
+) -> list[int]:
+    """Store a reviewer's answers to a locked item; gives the ids of those that stand.
+
+    Every value is checked before the first is stored. An equal answer changes nothing.
+    """
+    pinned = form_of(writing.connection, item.queue_id)
+    fitting = []
+    for draft in drafts:
+        field = pinned.get(draft.field) or find_field(
+            writing.connection, writing.project, draft.field
+        )
+        fitting.append((draft, field, checked(field, draft.value)))
+        for value in draft.also_acceptable:
+            checked(field, value)
+    return [
+        _store_one(writing, item, reviewer, draft, field, value, seconds_spent, state, adjudicated)
+        for draft, field, value in fitting
+    ]
+
+
+def _store_one(
+    writing: Writing,
+    item: Item,
+    reviewer: str,
+    draft: AnnotationDraft,
+    field: Field,
+    value: Any,
+    seconds_spent: float | None,
+    state: AnnotationState,
+    adjudicated: bool,
+) -> int:
+    connection = writing.connection
+    slot = slot_of(
+        project=item.project,
+        object_type=item.object_type.value,
+        object_id=item.object_id,
+        queue_id=item.queue_id,
+        revision=item.revision,
+        reviewer=reviewer,
+        field=field.name,
+        anchor=draft.anchor,
+        adjudicated=adjudicated,
+    )
+    content = {
+        "value": value,
+        "state": state.value,
+        "comment": draft.comment,
+        "corrected_output": draft.corrected_output,
+        "also_acceptable": [checked(field, entry) for entry in draft.also_acceptable] or None,
+        "anchor": None if draft.anchor is None else asdict(draft.anchor),
+        "blind": draft.blind,
+        "field_id": field.id,
+    }
+    standing = connection.execute(
+        select(ANNOTATIONS).where(ANNOTATIONS.c.slot == slot, ANNOTATIONS.c.state.in_(CURRENT))
+    ).one_or_none()
+    if standing is not None:
+        if all(getattr(standing, name) == entry for name, entry in content.items()):
+            return int(standing.id)
+        _supersede(writing, [standing.id])
+    supersedes = None if standing is None else standing.id
+    annotation_id = connection.scalar(
+        insert(ANNOTATIONS)
+        .values(
+            **content,
+            project=item.project,
+            object_type=item.object_type.value,
+            object_id=item.object_id,
+            trace_id=item.trace_id,
+            queue_id=item.queue_id,
+            item_id=item.id,
+            item_revision=item.revision,
+            reviewer=reviewer,
+            adjudicated=adjudicated,
+            seconds_spent=seconds_spent,
+            source="person",
+            supersedes=supersedes,
+            slot=slot,
+            fingerprint=fingerprint_of(slot, value, to_microseconds(writing.now), supersedes),
+            time=writing.now,
+            stored_at=writing.now,
+        )
+        .returning(ANNOTATIONS.c.id)
+    )
+    writing.audit(
+        "annotation_edited" if standing is not None else "annotation_added",
+        queue_id=item.queue_id,
+        item_id=item.id,
+        annotation_id=annotation_id,
+        field=field.name,
+        reviewer=reviewer,
+    )
+    return int(annotation_id or 0)
+
+
+def _supersede(writing: Writing, annotation_ids: Sequence[int]) -> None:
+    writing.connection.execute(
+        update(ANNOTATIONS)
+        .where(ANNOTATIONS.c.id.in_(annotation_ids))
+        .values(state=AnnotationState.SUPERSEDED.value)
+    )
+
+
+def submit_drafts(writing: Writing, item: Item, reviewer: str) -> None:
+    """The reviewer's saved drafts on this item are now given."""
+    writing.connection.execute(
+        update(ANNOTATIONS)
+        .where(
+            ANNOTATIONS.c.item_id == item.id,
+            ANNOTATIONS.c.reviewer == reviewer,
+            ANNOTATIONS.c.item_revision == item.revision,
+            ANNOTATIONS.c.state == AnnotationState.DRAFT.value,
+        )
+        .values(state=AnnotationState.SUBMITTED.value, time=writing.now)
+    )
+
+
+def missing_required(connection: Connection, queue: Queue, item: Item, reviewer: str) -> list[str]:
+    """Required fields of the form that the reviewer has not answered on this revision."""
+    form = form_of(connection, queue.id)
+    required = [name for name, field in form.items() if field.required]
+    if not required:
+        return []
+    given = set(
+        connection.scalars(
+            select(FIELDS.c.name)
+            .join(ANNOTATIONS, ANNOTATIONS.c.field_id == FIELDS.c.id)
+            .where(
+                ANNOTATIONS.c.item_id == item.id,
+                ANNOTATIONS.c.reviewer == reviewer,
+                ANNOTATIONS.c.item_revision == item.revision,
+                ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
+            )
+        )
+    )
+    return [name for name in required if name not in given]
+
+
+def form_of(connection: Connection, queue_id: int) -> dict[str, Field]:
+    """The queue's fields at their pinned versions, in the order of the form."""
+    from queue_store.rows import field_from_row
+
+    rows = connection.execute(
+        select(FIELDS)
+        .join(QUEUE_FIELDS, QUEUE_FIELDS.c.field_id == FIELDS.c.id)
+        .where(QUEUE_FIELDS.c.queue_id == queue_id)
+        .order_by(QUEUE_FIELDS.c.position)
+    )
+    return {row.name: field_from_row(row) for row in rows}
+
+
+def answered(writing: Writing, item: Item) -> None:
+    """Count the item as answered, once."""
+    if item.has_response:
+        return
+    writing.connection.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=True))
+    writing.count(item.queue_id, item.id, "with_responses", +1)
+
+
+def known_fields(connection: Connection, project: str, name: str) -> Field | NotFoundError:
+    """The field, or the error that names the nearest ones."""
+    try:
+        return find_field(connection, project, name)
+    except NotFoundError as error:
+        return error

@@ -1,0 +1,107 @@
+"""What the parts of the store share: transactions, and names turned into rows."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from queue_store.errors import NotFoundError
+from queue_store.rows import item_from_row, queue_from_row
+from queue_store.tables.fields import FIELDS
+from queue_store.tables.items import ITEMS
+from queue_store.tables.queues import QUEUE_FIELDS, QUEUES
+from queue_store.writing import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from queue_store.config import QueueConfig
+    from queue_store.database import Database
+    from queue_store.model import Item, Queue
+
+
+class StoreBase:
+    """A database, the settings, and a source of claim tokens."""
+
+    def __init__(
+        self, database: Database, config: QueueConfig, new_token: Callable[[], str]
+    ) -> None:
+        self.database = database
+        self.config = config
+        self.new_token = new_token
+
+    @contextmanager
+    def _writing(self, *, project: str, now: datetime, actor: str) -> Iterator[Writing]:
+        with self.database.writing() as connection:
+            writing = Writing(
+                database=self.database,
+                connection=connection,
+                now=now,
+                actor=actor,
+                project=project,
+            )
+            yield writing
+            writing.finish()
+
+
+def find_queue(connection: Connection, project: str, name: str) -> Queue:
+    """The queue with this name, or with this link; raises NotFoundError with the nearest names."""
+    columns = QUEUES.c
+    for column in (columns.name, columns.link):
+        row = connection.execute(
+            select(QUEUES).where(columns.project == project, column == name)
+        ).one_or_none()
+        if row is not None:
+            return queue_from_row(row, _form_of(connection, [row.id]).get(row.id, []))
+    known = connection.scalars(select(columns.name).where(columns.project == project))
+    raise NotFoundError("queue", name, known)
+
+
+def all_queues(connection: Connection, project: str, kind: str | None = None) -> list[Queue]:
+    """The project's queues by name, system queues first."""
+    columns = QUEUES.c
+    statement = select(QUEUES).where(columns.project == project)
+    if kind is not None:
+        statement = statement.where(columns.kind == kind)
+    rows = connection.execute(statement.order_by(columns.id)).all()
+    forms = _form_of(connection, [row.id for row in rows])
+    return [queue_from_row(row, forms.get(row.id, [])) for row in rows]
+
+
+def _form_of(connection: Connection, queue_ids: list[int]) -> dict[int, list[Any]]:
+    """The fields of each queue, in the order of the form, as rows of ``name, version``."""
+    rows = connection.execute(
+        select(QUEUE_FIELDS.c.queue_id, FIELDS.c.name, FIELDS.c.version)
+        .join(FIELDS, FIELDS.c.id == QUEUE_FIELDS.c.field_id)
+        .where(QUEUE_FIELDS.c.queue_id.in_(queue_ids))
+        .order_by(QUEUE_FIELDS.c.queue_id, QUEUE_FIELDS.c.position)
+    )
+    forms: dict[int, list[Any]] = {}
+    for row in rows:
+        forms.setdefault(row.queue_id, []).append(row)
+    return forms
+
+
+def find_item(
+    connection: Connection, project: str, item_id: int, *, lock: bool = False
+) -> tuple[Item, str | None]:
+    """The item and its claim token; raises NotFoundError when the project has no such item.
+
+    ``lock`` keeps others from changing the row until the end of the transaction.
+    """
+    statement = (
+        select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)
+        .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
+        .where(ITEMS.c.id == item_id, QUEUES.c.project == project)
+    )
+    if lock:
+        statement = statement.with_for_update(of=ITEMS)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError("item", str(item_id))
+    return item_from_row(row), row.token

@@ -1,0 +1,281 @@
+"""Bulk import of answers: every row is checked first, and stored once however often it comes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, tuple_, update
+
+from queue_store.answers import CURRENT, fingerprint_of, slot_of
+from queue_store.base import StoreBase, find_queue
+from queue_store.column_types import to_microseconds
+from queue_store.errors import QueueStoreError
+from queue_store.fields import find_field
+from queue_store.model import AnnotationState, ImportResult, ObjectType, RowProblem
+from queue_store.tables.annotations import ANNOTATIONS
+from queue_store.tables.items import ITEMS
+from queue_store.values import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queue_store.model import Field, ImportRow, Queue
+    from queue_store.writing import Writing
+
+BATCH_ROWS = 400
+
+
+class Importing(StoreBase):
+    """The part of the store that takes answers in bulk."""
+
+    def import_annotations(
+        self,
+        *,
+        project: str,
+        rows: Sequence[ImportRow],
+        now: datetime,
+        actor: str,
+        skip_bad: bool = False,
+    ) -> ImportResult:
+        """Store answers that were given elsewhere.
+
+        A bad row is named with its line; then nothing is stored, unless ``skip_bad``, which stores
+        the good ones. The same object, reviewer, field, value and time is stored once. A later,
+        different answer of the same reviewer supersedes the earlier, which stays as history.
+        """
+        with self._writing(project=project, now=now, actor=actor) as writing:
+            writing.database.exclusive(writing.connection, f"import:{project}")
+            reader = _Reader(writing)
+            fitting = [entry for row in rows if (entry := reader.read(row)) is not None]
+            problems = tuple(reader.problems)
+            if problems and not skip_bad:
+                return ImportResult(added=0, duplicates=0, replaced=0, problems=problems)
+            counts = {"added": 0, "duplicates": 0, "replaced": 0}
+            for start in range(0, len(fitting), BATCH_ROWS):
+                _store(writing, fitting[start : start + BATCH_ROWS], counts)
+            if fitting:
+                writing.audit("annotations_imported", queue_id=None, **counts)
+        return ImportResult(**counts, problems=problems)
+
+
+class _Reader:
+    """Turns rows of text into column values; keeps what is wrong with the others."""
+
+    def __init__(self, writing: Writing) -> None:
+        self.writing = writing
+        self.problems: list[RowProblem] = []
+        self._fields: dict[str, Field | QueueStoreError] = {}
+        self._queues: dict[str, Queue | QueueStoreError] = {}
+
+    def read(self, row: ImportRow) -> dict[str, Any] | None:
+        """Column values of one row; None when something is wrong with it."""
+        try:
+            return self._values(row)
+        except (QueueStoreError, ValueError) as error:
+            self.problems.append(RowProblem(line=row.line, reason=str(error)))
+            return None
+
+    def _values(self, row: ImportRow) -> dict[str, Any]:
+        if row.object_type not in set(ObjectType):
+            raise ValueError(f"object_type: {row.object_type!r} is not trace, span or session")
+        for name in ("object_id", "reviewer", "field"):
+            text = getattr(row, name)
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"{name}: is missing")
+        field = self._field(row.field)
+        value = checked(field, row.value)
+        queue = self._queue(row.queue) if row.queue else None
+        moment = read_time(row.time)
+        slot = slot_of(
+            project=self.writing.project,
+            object_type=row.object_type,
+            object_id=row.object_id,
+            queue_id=queue.id if queue else None,
+            revision=None,
+            reviewer=row.reviewer,
+            field=field.name,
+        )
+        stamp = None if moment is None else to_microseconds(moment)
+        return {
+            "project": self.writing.project,
+            "object_type": row.object_type,
+            "object_id": row.object_id,
+            "trace_id": None if row.object_type == "session" else row.object_id.partition(":")[0],
+            "queue_id": queue.id if queue else None,
+            "item_id": None,
+            "item_revision": None,
+            "reviewer": row.reviewer,
+            "field_id": field.id,
+            "value": value,
+            "state": AnnotationState.SUBMITTED.value,
+            "blind": True,
+            "inclusion_probability": _probability(row.inclusion_probability),
+            "cluster": row.cluster or None,
+            "source": "import",
+            "supersedes": None,
+            "slot": slot,
+            "fingerprint": fingerprint_of(slot, "import", value, stamp),
+            "time": moment or self.writing.now,
+            "stored_at": self.writing.now,
+        }
+
+    def _field(self, name: str) -> Field:
+        found = self._fields.get(name)
+        if found is None:
+            try:
+                found = find_field(self.writing.connection, self.writing.project, name)
+            except QueueStoreError as error:
+                found = error
+            self._fields[name] = found
+        if isinstance(found, QueueStoreError):
+            raise found
+        return found
+
+    def _queue(self, name: str) -> Queue:
+        found = self._queues.get(name)
+        if found is None:
+            try:
+                found = find_queue(self.writing.connection, self.writing.project, name)
+            except QueueStoreError as error:
+                found = error
+            self._queues[name] = found
+        if isinstance(found, QueueStoreError):
+            raise found
+        return found
+
+
+def read_time(value: Any) -> datetime | None:
+    """RFC 3339 text (or an aware time) as a time; None for none. Raises ValueError."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        moment = value
+    else:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError as error:
+            raise ValueError(
+                f"time: {value!r} is not a time such as 2026-01-31T12:00:00Z"
+            ) from error
+    if moment.tzinfo is None:
+        raise ValueError(f"time: {value!r} has no zone; end it with Z")
+    return moment.astimezone(UTC)
+
+
+def _probability(value: Any) -> float | None:
+    """An inclusion probability, above 0 and at most 1; None for none."""
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 < number <= 1:
+        raise ValueError(f"inclusion_probability: {value!r} is not above 0 and at most 1")
+    return number
+
+
+def _store(writing: Writing, rows: Sequence[dict[str, Any]], counts: dict[str, int]) -> None:
+    """Store one batch in its order."""
+    connection = writing.connection
+    _attach_items(writing, rows)
+    columns = ANNOTATIONS.c
+    seen = set(
+        connection.scalars(
+            select(columns.fingerprint).where(
+                columns.fingerprint.in_([row["fingerprint"] for row in rows])
+            )
+        )
+    )
+    standing = {
+        row.slot: (row.id, row.time)
+        for row in connection.execute(
+            select(columns.slot, columns.id, columns.time).where(
+                columns.slot.in_([row["slot"] for row in rows]), columns.state.in_(CURRENT)
+            )
+        )
+    }
+    fresh: list[dict[str, Any]] = []
+    for row in rows:
+        if row["fingerprint"] in seen:
+            counts["duplicates"] += 1
+            continue
+        seen.add(row["fingerprint"])
+        counts["added"] += 1
+        if row["slot"] not in standing:
+            standing[row["slot"]] = (None, row["time"])
+            fresh.append(row)
+            continue
+        _insert(writing, fresh)
+        standing[row["slot"]] = _replace(writing, row, counts)
+    _insert(writing, fresh)
+
+
+def _insert(writing: Writing, fresh: list[dict[str, Any]]) -> None:
+    if fresh:
+        writing.connection.execute(insert(ANNOTATIONS), fresh)
+        fresh.clear()
+
+
+def _replace(writing: Writing, row: dict[str, Any], counts: dict[str, int]) -> tuple[int, datetime]:
+    """Store an answer beside a standing one: the later of the two stands."""
+    columns = ANNOTATIONS.c
+    before = writing.connection.execute(
+        select(columns.id, columns.time).where(
+            columns.slot == row["slot"], columns.state.in_(CURRENT)
+        )
+    ).one()
+    if row["time"] < before.time:
+        old = row | {"state": AnnotationState.SUPERSEDED.value}
+        writing.connection.execute(insert(ANNOTATIONS).values(**old))
+        return before.id, before.time
+    counts["replaced"] += 1
+    superseded = AnnotationState.SUPERSEDED.value
+    writing.connection.execute(
+        update(ANNOTATIONS).where(columns.id == before.id).values(state=superseded)
+    )
+    new_id = writing.connection.scalar(
+        insert(ANNOTATIONS).values(**(row | {"supersedes": before.id})).returning(columns.id)
+    )
+    return int(new_id or 0), row["time"]
+
+
+def _attach_items(writing: Writing, rows: Sequence[dict[str, Any]]) -> None:
+    """Point rows that name a queue at the queue's item for the object, and count it answered."""
+    keys = {
+        (row["queue_id"], row["object_type"], row["object_id"]) for row in rows if row["queue_id"]
+    }
+    if not keys:
+        return
+    columns = ITEMS.c
+    found = {
+        (item.queue_id, item.object_type, item.object_id): item
+        for item in writing.connection.execute(
+            select(
+                columns.id,
+                columns.queue_id,
+                columns.object_type,
+                columns.object_id,
+                columns.revision,
+                columns.has_response,
+                columns.state,
+            )
+            .where(tuple_(columns.queue_id, columns.object_type, columns.object_id).in_(keys))
+            .with_for_update()
+        )
+    }
+    for row in rows:
+        item = found.get((row["queue_id"], row["object_type"], row["object_id"]))
+        if item is not None:
+            row["item_id"], row["item_revision"] = item.id, item.revision
+    unanswered = [item for item in found.values() if not item.has_response]
+    answerable = [item for item in unanswered if item.state != "removed"]
+    for item in answerable:
+        writing.count(item.queue_id, item.id, "with_responses", +1)
+    if answerable:
+        writing.connection.execute(
+            update(ITEMS)
+            .where(columns.id.in_([item.id for item in answerable]))
+            .values(has_response=True)
+        )

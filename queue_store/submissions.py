@@ -1,0 +1,203 @@
+"""Submissions: a reviewer finishes, skips or hands back what they hold, in one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from sqlalchemy import select, update
+
+from queue_store.answers import answered, missing_required, store_answers, submit_drafts
+from queue_store.base import find_item, find_queue
+from queue_store.claims import Claims
+from queue_store.disagreement import disagree
+from queue_store.errors import InvalidValueError, ItemLockedError, StaleRevisionError
+from queue_store.model import Action, ItemState, SkipPolicy
+from queue_store.moves import NOT_HELD, move
+from queue_store.tables.items import ITEMS, NOBODY, RESPONSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from queue_store.model import AnnotationDraft, Item, Queue
+    from queue_store.writing import Writing
+
+
+class Submissions(Claims):
+    """The part of the store that takes work back."""
+
+    def complete(
+        self,
+        *,
+        project: str,
+        item_id: int,
+        token: str,
+        now: datetime,
+        values: Sequence[AnnotationDraft] = (),
+        revision: int | None = None,
+        seconds_spent: float | None = None,
+    ) -> Item:
+        """Submit the holder's answers and finish their part of the item, or change nothing.
+
+        ``revision`` is the item revision that the reviewer saw. Raises ItemLockedError,
+        StaleRevisionError, InvalidValueError (a value, or a required one is missing).
+        """
+        with self._writing(project=project, now=now, actor="") as writing:
+            item = self.held(writing, item_id, token)
+            if revision is not None and revision != item.revision:
+                raise StaleRevisionError(item.id, revision, item.revision)
+            queue = find_queue(writing.connection, project, item.queue)
+            if seconds_spent is None and item.claimed_at is not None:
+                seconds_spent = (now - item.claimed_at).total_seconds()
+            store_answers(writing, item, writing.actor, values, seconds_spent)
+            submit_drafts(writing, item, writing.actor)
+            missing = missing_required(writing.connection, queue, item, writing.actor)
+            if missing:
+                raise InvalidValueError(
+                    missing[0], None, f"is required; missing: {', '.join(missing)}"
+                )
+            done = item.labels_done + _respond(writing, item, "submitted", None, seconds_spent)
+            after, wanted = _after_submit(writing, queue, item, done)
+            finished: dict[str, Any] = {}
+            if after is ItemState.COMPLETED:
+                finished = {"completed_at": now, "completed_by": writing.actor}
+            if after is ItemState.PENDING:
+                finished = {"assignee": NOBODY}
+            move(
+                writing,
+                item,
+                Action.SUBMIT,
+                after,
+                details={"revision": item.revision, "labels_done": done},
+                labels_done=done,
+                labels_wanted=wanted,
+                **{**NOT_HELD, **finished},
+            )
+            answered(writing, item)
+            return find_item(writing.connection, project, item_id)[0]
+
+    def skip(
+        self,
+        *,
+        project: str,
+        item_id: int,
+        token: str,
+        reason: str,
+        now: datetime,
+        policy: SkipPolicy = SkipPolicy.EVERYONE,
+    ) -> Item:
+        """Skip what the token holds, with a reason that is stored; see SkipPolicy."""
+        if not reason.strip():
+            raise InvalidValueError("reason", reason, "a skip needs a reason")
+        with self._writing(project=project, now=now, actor="") as writing:
+            item = self.held(writing, item_id, token)
+            values: dict[str, Any]
+            match policy:
+                case SkipPolicy.EVERYONE:
+                    after, values = ItemState.SKIPPED, {"skip_reason": reason}
+                case SkipPolicy.OTHERS:
+                    _respond(writing, item, "skipped", reason, None)
+                    after, values = ItemState.PENDING, {"assignee": NOBODY}
+                case SkipPolicy.ME:
+                    put_off = ITEMS.c.turn + 1
+                    after, values = ItemState.PENDING, {"assignee": writing.actor, "turn": put_off}
+                case _:
+                    assert_never(policy)
+            move(
+                writing,
+                item,
+                Action.SKIP,
+                after,
+                details={"reason": reason, "policy": policy.value},
+                **{**NOT_HELD, **values},
+            )
+            return find_item(writing.connection, project, item_id)[0]
+
+    def reopen(self, *, project: str, item_id: int, reason: str, now: datetime, actor: str) -> Item:
+        """Make a finished, skipped or removed item pending; earlier labels stay as history."""
+        with self._writing(project=project, now=now, actor=actor) as writing:
+            item, _ = find_item(writing.connection, project, item_id, lock=True)
+            move(
+                writing,
+                item,
+                Action.REOPEN,
+                ItemState.PENDING,
+                details={"reason": reason},
+                round=item.round + 1,
+                labels_done=0,
+                **NOT_HELD,
+            )
+            return find_item(writing.connection, project, item_id)[0]
+
+    def remove(self, *, project: str, item_id: int, reason: str, now: datetime, actor: str) -> Item:
+        """Take an item out of its queue for good; its labels stay.
+
+        Raises ItemLockedError while another person holds it.
+        """
+        with self._writing(project=project, now=now, actor=actor) as writing:
+            item, _ = find_item(writing.connection, project, item_id, lock=True)
+            held = item.lease_until is not None and item.lease_until > now
+            if held and item.holder != actor:
+                raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
+            move(
+                writing,
+                item,
+                Action.REMOVE,
+                ItemState.REMOVED,
+                details={"reason": reason},
+                **NOT_HELD,
+            )
+            if item.has_response:
+                writing.count(item.queue_id, item.id, "with_responses", -1)
+                writing.connection.execute(
+                    update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
+                )
+            return find_item(writing.connection, project, item_id)[0]
+
+
+def _after_submit(writing: Writing, queue: Queue, item: Item, done: int) -> tuple[ItemState, int]:
+    """Where the item goes, and how many labels it wants now."""
+    wanted = item.labels_wanted
+    if done < wanted:
+        return ItemState.PENDING, wanted
+    if done < 2 or not (queue.extra_reviewers_max or queue.adjudicate):
+        return ItemState.COMPLETED, wanted
+    if not disagree(writing.connection, item):
+        return ItemState.COMPLETED, wanted
+    if wanted < queue.labels_wanted + queue.extra_reviewers_max:
+        return ItemState.PENDING, wanted + 1
+    if queue.adjudicate:
+        return ItemState.AWAITING_ADJUDICATION, wanted
+    return ItemState.COMPLETED, wanted
+
+
+def _respond(
+    writing: Writing, item: Item, kind: str, reason: str | None, seconds: float | None
+) -> int:
+    """Record that the reviewer answered or passed the item on; gives the labels it adds."""
+    before = writing.connection.scalar(
+        select(RESPONSES.c.kind).where(
+            RESPONSES.c.item_id == item.id,
+            RESPONSES.c.reviewer == writing.actor,
+            RESPONSES.c.round == item.round,
+        )
+    )
+    values = {
+        "kind": kind,
+        "reason": reason,
+        "seconds": seconds,
+        "revision": item.revision,
+        "at": writing.now,
+    }
+    writing.connection.execute(
+        writing.database.insert(RESPONSES)
+        .values(
+            item_id=item.id,
+            reviewer=writing.actor,
+            round=item.round,
+            queue_id=item.queue_id,
+            **values,
+        )
+        .on_conflict_do_update(index_elements=["item_id", "reviewer", "round"], set_=values)
+    )
+    return int(kind == "submitted") - int(before == "submitted")

@@ -1,0 +1,22 @@
+"""Every table, so that the metadata is complete."""
+
+from __future__ import annotations
+
+from queue_store.tables.annotations import ANNOTATIONS
+from queue_store.tables.audit import AUDIT
+from queue_store.tables.fields import FIELDS
+from queue_store.tables.items import ITEMS, RESPONSES
+from queue_store.tables.metadata import METADATA
+from queue_store.tables.queues import QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES
+
+__all__ = [
+    "ANNOTATIONS",
+    "AUDIT",
+    "FIELDS",
+    "ITEMS",
+    "METADATA",
+    "QUEUES",
+    "QUEUE_COUNTERS",
+    "QUEUE_FIELDS",
+    "RESPONSES",
+]

@@ -1,0 +1,79 @@
+"""One write in progress: its connection, and what must be stored together with it.
+
+Counters and audit rows are gathered while the write works and stored at its end, counters in a
+fixed order, so that two writes never wait for each other crosswise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, update
+
+from queue_store.tables.audit import AUDIT
+from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, STRIPES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from queue_store.database import Database
+    from queue_store.model import ItemState
+
+
+@dataclass(slots=True, kw_only=True)
+class Writing:
+    """A transaction that writes on behalf of one actor at one moment."""
+
+    database: Database
+    connection: Connection
+    now: datetime
+    actor: str
+    project: str
+    _counts: Counter[tuple[int, int, str]] = field(default_factory=Counter)
+    _audit: list[dict[str, Any]] = field(default_factory=list)
+
+    def count(self, queue_id: int, item_id: int, column: str, change: int) -> None:
+        """Change a counter of the queue."""
+        self._counts[queue_id, item_id % STRIPES, column] += change
+
+    def moved(self, queue_id: int, item_id: int, before: ItemState, after: ItemState) -> None:
+        """Count an item out of one state and into another."""
+        self.count(queue_id, item_id, before.value, -1)
+        self.count(queue_id, item_id, after.value, +1)
+
+    def audit(
+        self, action: str, *, queue_id: int | None, item_id: int | None = None, **details: Any
+    ) -> None:
+        """Record the write."""
+        self._audit.append(
+            {
+                "time": self.now,
+                "project": self.project,
+                "actor": self.actor,
+                "action": action,
+                "queue_id": queue_id,
+                "item_id": item_id,
+                "details": details,
+            }
+        )
+
+    def finish(self) -> None:
+        """Store counters and audit rows; called just before the commit."""
+        changes: dict[tuple[int, int], dict[str, int]] = {}
+        for (queue_id, stripe, column), change in self._counts.items():
+            if change:
+                changes.setdefault((queue_id, stripe), {})[column] = change
+        for queue_id, stripe in sorted(changes):
+            deltas = changes[queue_id, stripe]
+            columns = QUEUE_COUNTERS.c
+            self.connection.execute(
+                update(QUEUE_COUNTERS)
+                .where(columns.queue_id == queue_id, columns.stripe == stripe)
+                .values({name: columns[name] + deltas[name] for name in COUNTED if name in deltas})
+            )
+        if self._audit:
+            self.connection.execute(insert(AUDIT), self._audit)
