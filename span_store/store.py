@@ -15,7 +15,7 @@ from span_store.filters import compile_filter
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
@@ -45,20 +45,27 @@ class SpanStore:
             raise StoreUnavailableError(self.table_uri(table), str(error)) from error
 
     def append(
-        self, table: str, frame: pl.DataFrame, transaction: tuple[str, int] | None = None
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        transaction: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
     ) -> None:
         """Append rows in one atomic commit.
 
         ``frame`` holds every column of the table with its physical type (times as integers).
-        ``transaction`` is ``(application id, number)``: it is committed with the rows and read
-        back by :meth:`last_transaction`, so that a writer that died knows where to go on.
+        ``transaction`` is ``(application id, number)``, or several of them: they are committed
+        with the rows and read back by :meth:`last_transaction`, so that a writer that died knows
+        where to go on.
         Raises :class:`StoreUnavailableError` when the place cannot be written.
         """
         schema = TABLES[table]
         rows = frame.select(schema.names).cast(dict(schema.polars))  # type: ignore[arg-type]
         properties = None
         if transaction is not None:
-            properties = CommitProperties(app_transactions=[Transaction(*transaction)])
+            several = [transaction] if isinstance(transaction, tuple) else transaction
+            properties = CommitProperties(
+                app_transactions=[Transaction(name, number) for name, number in several]
+            )
         try:
             if "://" not in self.place:
                 Path(self.place).mkdir(parents=True, exist_ok=True)
@@ -77,6 +84,13 @@ class SpanStore:
         """The number of the last committed transaction of this application; None for none."""
         delta = self.open_table(table)
         return None if delta is None else delta.transaction_version(application_id)
+
+    def transaction_reader(self, table: str) -> Callable[[str], int | None]:
+        """:meth:`last_transaction` of many applications, at the table's version of this moment."""
+        delta = self.open_table(table)
+        return lambda application_id: (
+            None if delta is None else delta.transaction_version(application_id)
+        )
 
     def scan(
         self,

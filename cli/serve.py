@@ -1,0 +1,63 @@
+"""``spandocket serve``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.context import pass_context
+from cli.output import say
+
+if TYPE_CHECKING:
+    from cli.context import Context
+
+
+@click.command(epilog="Example: spandocket serve --grpc-port 0 --ready-file ready.json")
+@click.option("--grpc-port", type=click.IntRange(0, 65535), help="Port for OTLP over gRPC.")
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write the addresses to once requests are accepted.",
+)
+@pass_context
+def serve(context: Context, grpc_port: int | None, ready_file: Path | None) -> None:
+    """Receive OTLP spans and logs, and load them into the tables.
+
+    Port 0 takes any free one. SIGTERM and Ctrl-C stop in order: calls in flight end, what was
+    acknowledged is loaded into the tables, at most receiver.drain_seconds later it ends.
+    """
+    import asyncio
+    import logging
+    import time
+    from dataclasses import replace
+
+    from otlp_receiver.service import Service
+    from otlp_receiver.spool_folder import make_durable
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    config = context.configuration.receiver
+    if grpc_port is not None:
+        config = replace(config, grpc_port=grpc_port)
+
+    def started(addresses: dict[str, str | None]) -> None:
+        say(f"Accepting OTLP over gRPC on {addresses['grpc']}, data in {context.data_path}.")
+        if ready_file is not None:
+            make_durable(ready_file, json.dumps(addresses).encode())
+
+    service = Service(
+        data_dir=context.data_path,
+        store_place=context.configuration.store.url or str(context.data_path),
+        project=context.project,
+        config=config,
+        clock=time.time_ns,
+        started=started,
+    )
+    asyncio.run(service.run())
+    say(
+        "Stopped; everything acknowledged is in the tables."
+        if service.is_drained
+        else "Stopped; what is left in the spool is loaded at the next start."
+    )

@@ -1,0 +1,171 @@
+"""OTLP as it lies in files: what a file is, and the requests in it.
+
+==========================================  ====================================================
+file                                        holds
+==========================================  ====================================================
+``*.traces.binpb``, ``*.logs.binpb``        one protobuf request
+any name, binary                            the same, or requests behind 4-byte big-endian
+                                            lengths, as the Collector's file exporter writes them
+any name, JSON                              one request, or one request a line
+``*.gz``                                    any of these, compressed
+==========================================  ====================================================
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from otlp_receiver.errors import UnreadableFileError
+from otlp_receiver.otlp_json import document_to_protobuf, signal_of
+from otlp_receiver.status import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SIGNALS = ("traces", "logs", "metrics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequest:
+    """One request of a file, or why there is none at this place."""
+
+    signal: str
+    body: bytes
+    place: str
+    """Where in the file: empty, ``line 7`` or ``byte 4096``."""
+    problem: str = ""
+
+
+class ForeignJsonError(UnreadableFileError):
+    """A file is whole and valid JSON, and no OTLP: somebody else's file."""
+
+
+def read_content(path: Path) -> bytes:
+    """The file's bytes, uncompressed; raises :class:`UnreadableFileError`."""
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(str(path), f"cannot be read: {error}") from error
+    return content
+
+
+def requests_of(path: Path, content: bytes) -> Iterator[FileRequest]:
+    """The requests in a file, in order; raises :class:`UnreadableFileError` if it is not OTLP."""
+    if not content.strip():
+        raise UnreadableFileError(str(path), "the file is empty")
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["} and not _is_binary_name(path):
+        yield from _json_requests(path, content)
+    else:
+        yield from _binary_requests(path, content)
+
+
+def _is_binary_name(path: Path) -> bool:
+    return any(suffix in {".binpb", ".pb", ".bin"} for suffix in path.suffixes)
+
+
+def _signal_in_name(path: Path) -> str | None:
+    parts = path.name.lower().replace("-", ".").replace("_", ".").split(".")
+    return next((signal for signal in _SIGNALS if signal in parts), None)
+
+
+def _json_requests(path: Path, content: bytes) -> Iterator[FileRequest]:
+    """One document, a list of documents, or one document a line."""
+    try:
+        whole = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        yield from _json_lines(path, content)
+        return
+    documents = whole if isinstance(whole, list) else [whole]
+    if not any(signal_of(document) for document in documents):
+        raise ForeignJsonError(str(path), "JSON, but no OTLP request: no resourceSpans in it")
+    for position, document in enumerate(documents):
+        place = f"entry {position}" if isinstance(whole, list) else ""
+        yield _from_document(document, place)
+
+
+def _json_lines(path: Path, content: bytes) -> Iterator[FileRequest]:
+    is_otlp = False
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        place = f"line {number}"
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            if not is_otlp and number == 1:
+                raise UnreadableFileError(
+                    str(path), f"is neither JSON nor lines: {error}"
+                ) from error
+            yield FileRequest(signal="", body=b"", place=place, problem=f"not JSON: {error}")
+            continue
+        is_otlp = is_otlp or signal_of(document) is not None
+        yield _from_document(document, place)
+
+
+def _from_document(document: object, place: str) -> FileRequest:
+    signal = signal_of(document)
+    if signal is None:
+        return FileRequest(signal="", body=b"", place=place, problem="no OTLP request")
+    assert isinstance(document, dict)
+    try:
+        return FileRequest(signal=signal, body=document_to_protobuf(signal, document), place=place)
+    except Refusal as refusal:
+        return FileRequest(signal=signal, body=b"", place=place, problem=refusal.details)
+
+
+def _binary_requests(path: Path, content: bytes) -> Iterator[FileRequest]:
+    """One request, or requests behind their lengths.
+
+    A request begins with the tag of its first field, 0x0a; a length of that many bytes would be
+    over 160 MiB. So the first byte tells the two apart.
+    """
+    if content[0] == 0x0A:
+        yield FileRequest(signal=_signal(path, content), body=content, place="")
+        return
+    offset = 0
+    while offset < len(content):
+        start = offset + 4
+        end = start + int.from_bytes(content[offset:start], "big")
+        if end > len(content) or start > len(content):
+            if offset == 0:
+                raise UnreadableFileError(str(path), "is neither protobuf nor length-prefixed")
+            yield FileRequest(
+                signal="",
+                body=b"",
+                place=f"byte {offset}",
+                problem=f"cut short: {end - offset} bytes are announced, "
+                f"{len(content) - offset} are there",
+            )
+            return
+        body = content[start:end]
+        if body:
+            yield FileRequest(signal=_signal(path, body), body=body, place=f"byte {offset}")
+        offset = end
+
+
+def _signal(path: Path, body: bytes) -> str:
+    """From the name; else traces when any span has the ids of one."""
+    named = _signal_in_name(path)
+    if named is not None:
+        return named
+    try:
+        data = TracesData.FromString(body)
+    except DecodeError:
+        return "traces"
+    spans = [
+        span
+        for resource_spans in data.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    ]
+    return "traces" if any(len(span.trace_id) == 16 for span in spans) or not spans else "logs"

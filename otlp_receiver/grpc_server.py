@@ -1,0 +1,145 @@
+"""OTLP over gRPC: raw bytes in, one shared path, answers by the status table."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from otlp_receiver.errors import AddressInUseError
+from otlp_receiver.status import Reason, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from otlp_receiver.config import ReceiverConfig
+    from otlp_receiver.inspection import Inspected
+    from otlp_receiver.intake import Intake
+
+logger = logging.getLogger(__name__)
+
+SERVICES = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
+    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
+}
+_UNLIMITED = -1
+
+
+def response(signal: str, inspected: Inspected) -> Any:
+    """The answer to a stored request; ``partial_success`` is set only if spans were rejected."""
+    match signal:
+        case "traces":
+            answer = ExportTraceServiceResponse()
+            if inspected.rejected:
+                answer.partial_success.rejected_spans = len(inspected.rejected)
+                answer.partial_success.error_message = inspected.message()
+            return answer
+        case "logs":
+            return ExportLogsServiceResponse()
+        case _:
+            return ExportMetricsServiceResponse()
+
+
+def status_message(refusal: Refusal, retry_delay_seconds: float) -> status_pb2.Status:
+    """The refusal as ``google.rpc.Status``, with RetryInfo when it may be sent again."""
+    answer = refusal.answer
+    status = status_pb2.Status(code=code_pb2.Code.Value(answer.grpc_code), message=str(refusal))
+    if answer.is_retryable:
+        packed = AnyMessage()
+        packed.Pack(_retry_info(retry_delay_seconds))
+        status.details.append(packed)
+    return status
+
+
+def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
+    info = error_details_pb2.RetryInfo()
+    info.retry_delay.FromNanoseconds(int(seconds * 1e9))
+    return info
+
+
+class GrpcServer:
+    """The gRPC endpoint: trace, logs, metrics and health services."""
+
+    def __init__(
+        self, config: ReceiverConfig, intake: Intake, project_of: Callable[[str | None], str]
+    ) -> None:
+        self._config = config
+        self._intake = intake
+        self._project_of = project_of
+        self._health = HealthServicer()
+        self._server = grpc.aio.server(options=self._options())
+        for service, signal in SERVICES.items():
+            handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
+            )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+
+    async def start(self) -> str:
+        """Bind and accept; returns ``HOST:PORT``."""
+        address = f"{self._config.host}:{self._config.grpc_port}"
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise AddressInUseError(address, "the port is taken") from error
+        await self._server.start()
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        return f"{self._config.host}:{port}"
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Accept nothing new, let calls in flight end."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.stop(grace_seconds)
+
+    async def _set_health(self, state: Any) -> None:
+        for service in ("", *SERVICES):
+            await self._health.set(service, state)
+
+    def _options(self) -> list[tuple[str, Any]]:
+        return [
+            ("grpc.max_receive_message_length", self._config.request_bytes_max),
+            ("grpc.max_send_message_length", _UNLIMITED),
+            ("grpc.max_concurrent_streams", self._config.concurrent_streams_max),
+            ("grpc.so_reuseport", 0),
+        ]
+
+    def _export(self, signal: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        async def export(body: bytes, context: Any) -> bytes:
+            try:
+                inspected = await self._intake.accept(signal, body, self._project_of(None))
+            except Refusal as refusal:
+                await self._refuse(context, refusal)
+            except Exception as error:
+                # Anything else would surface as UNKNOWN, and clients would drop the data.
+                logger.exception("A request failed.", extra={"signal": signal})
+                await self._refuse(context, Refusal(Reason.DEFECT, type(error).__name__))
+            if not inspected.rejected:
+                return b""
+            return bytes(response(signal, inspected).SerializeToString())
+
+        return export
+
+    async def _refuse(self, context: Any, refusal: Refusal) -> NoReturn:
+        """End the call; RetryInfo goes where Go reads it and where Python reads it."""
+        delay = self._config.retry_delay_seconds
+        status = status_message(refusal, delay)
+        trailers: list[tuple[str, bytes]] = [
+            ("grpc-status-details-bin", status.SerializeToString())
+        ]
+        if refusal.answer.is_retryable:
+            trailers.append(("google.rpc.retryinfo-bin", _retry_info(delay).SerializeToString()))
+        await context.abort(
+            grpc.StatusCode[refusal.answer.grpc_code], str(refusal), tuple(trailers)
+        )
+        raise AssertionError("abort raises")

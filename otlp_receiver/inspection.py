@@ -1,0 +1,154 @@
+"""Looks at a request before it is stored: does it parse, and which spans can never be stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from otlp_receiver.status import Reason, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_NO_TRACE_ID = bytes(16)
+_NO_SPAN_ID = bytes(8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedSpan:
+    """A span that can never be stored."""
+
+    trace_id: str
+    """As sent, in hex; may be empty or of the wrong length."""
+    span_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """A request that parses."""
+
+    body: bytes
+    """What to store: the request as sent, or without its bad spans."""
+    accepted: int
+    """Spans or log records in ``body``."""
+    rejected: tuple[RejectedSpan, ...] = ()
+
+    def message(self) -> str:
+        """The sentence for the client: how many were rejected, grouped by reason."""
+        return rejection_message(Counter(span.reason for span in self.rejected))
+
+
+def rejection_message(reasons: Mapping[str, int]) -> str:
+    """Group rejected spans by reason."""
+    groups = [f"{count} with {reason}" for reason, count in sorted(reasons.items())]
+    return f"rejected spans: {', '.join(groups)}" if groups else ""
+
+
+def inspect_traces(body: bytes) -> Inspected:
+    """Check a trace request; raises :class:`Refusal` when it does not parse."""
+    request = ExportTraceServiceRequest()
+    _parse(request, body)
+    accepted = 0
+    has_bad = False
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            spans = scope_spans.spans
+            accepted += len(spans)
+            has_bad = has_bad or not all(
+                len(span.trace_id) == 16
+                and len(span.span_id) == 8
+                and span.trace_id != _NO_TRACE_ID
+                and span.span_id != _NO_SPAN_ID
+                for span in spans
+            )
+    if not has_bad:
+        return Inspected(body=body, accepted=accepted)
+    rejected = _take_out_bad_spans(request)
+    return Inspected(
+        body=request.SerializeToString(),
+        accepted=accepted - len(rejected),
+        rejected=tuple(rejected),
+    )
+
+
+def inspect_logs(body: bytes) -> Inspected:
+    """Check a log request; log records need no ids, so none is ever rejected."""
+    request = ExportLogsServiceRequest()
+    _parse(request, body)
+    accepted = sum(
+        len(scope_logs.log_records)
+        for resource_logs in request.resource_logs
+        for scope_logs in resource_logs.scope_logs
+    )
+    return Inspected(body=body, accepted=accepted)
+
+
+def inspect_metrics(body: bytes) -> Inspected:
+    """Check a metrics request, which is counted and not stored."""
+    request = ExportMetricsServiceRequest()
+    _parse(request, body)
+    accepted = sum(
+        len(scope_metrics.metrics)
+        for resource_metrics in request.resource_metrics
+        for scope_metrics in resource_metrics.scope_metrics
+    )
+    return Inspected(body=b"", accepted=accepted)
+
+
+def _parse(
+    request: ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest,
+    body: bytes,
+) -> None:
+    """Let the official package decide; what it refuses is bad data."""
+    try:
+        request.ParseFromString(body)
+    except DecodeError as error:
+        name = request.DESCRIPTOR.name
+        raise Refusal(Reason.BAD_DATA, f"{len(body)} bytes are no {name}: {error}") from error
+
+
+def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedSpan]:
+    rejected: list[RejectedSpan] = []
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            good = []
+            for span in scope_spans.spans:
+                reason = _why_bad(span)
+                if reason is None:
+                    good.append(span)
+                else:
+                    rejected.append(
+                        RejectedSpan(
+                            trace_id=span.trace_id[:32].hex(),
+                            span_id=span.span_id[:32].hex(),
+                            reason=reason,
+                        )
+                    )
+            if len(good) != len(scope_spans.spans):
+                kept = [type(span).FromString(span.SerializeToString()) for span in good]
+                del scope_spans.spans[:]
+                scope_spans.spans.extend(kept)
+    return rejected
+
+
+def _why_bad(span: Span) -> str | None:
+    """Why this span can never be stored; None when it can."""
+    for name, value, length in (("trace", span.trace_id, 16), ("span", span.span_id, 8)):
+        if not value:
+            return f"no {name} id"
+        if len(value) != length:
+            return f"a {name} id that is not {length} bytes long"
+        if not any(value):
+            return f"an all-zero {name} id"
+    return None

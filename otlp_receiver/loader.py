@@ -1,0 +1,171 @@
+"""Moves what the spool holds into the tables, exactly once."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from otlp_receiver.quarantine import Quarantine
+from otlp_receiver.spool_folder import delete_finished, spool_identity
+from otlp_receiver.spool_reader import SpoolReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+    from otlp_receiver.record import SpoolRecord
+    from span_store.store import SpanStore
+
+LOADED_TABLES = ("contents", "evaluations", "spans")
+"""In the order of the commits: a span is never seen before the content that belongs to it."""
+
+
+class LoadedRows(Protocol):
+    """What decoding gives; see :mod:`otlp_receiver.rows`."""
+
+    @property
+    def spans(self) -> pl.DataFrame:
+        """Rows of the table ``spans``."""
+
+    @property
+    def contents(self) -> pl.DataFrame:
+        """Rows of the table ``contents``."""
+
+    @property
+    def evaluations(self) -> pl.DataFrame:
+        """Rows of the table ``evaluations``."""
+
+    @property
+    def failed(self) -> list[tuple[int, str]]:
+        """Record numbers that nothing can decode, with the reason."""
+
+    @property
+    def decoded_slowly(self) -> int:
+        """Records that only the official package could decode."""
+
+
+class Decode(Protocol):
+    """Turns records into rows; see :func:`otlp_receiver.rows.to_rows`."""
+
+    def __call__(self, records: Sequence[SpoolRecord]) -> LoadedRows:
+        """Decode a batch of records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """What one step did."""
+
+    last_number: int
+    records: int
+    body_bytes: int
+    received_at: int
+    """When the newest record of the step was received."""
+    rows: dict[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+    decoded_slowly: int = 0
+
+
+class Loader:
+    """Reads the spool in order and appends to the tables with the application transaction.
+
+    Each table remembers the number of the last record that it holds, in the same commit as the
+    rows. After a crash the tables may stand at different numbers: a step never crosses one of
+    them, and a table takes no rows of records that it already holds.
+    """
+
+    def __init__(
+        self, *, spool: Path, quarantine: Path, store: SpanStore, decode: Decode, load_bytes: int
+    ) -> None:
+        self._folder = spool
+        self._identity = spool_identity(spool)
+        self._quarantine = Quarantine(quarantine)
+        self._store = store
+        self._decode = decode
+        self._load_bytes = load_bytes
+        self.resume()
+
+    def resume(self) -> None:
+        """Ask the tables where they stand; needed at start and after a failed commit."""
+        self._held = {
+            table: self._store.last_transaction(table, self._application(table)) or 0
+            for table in LOADED_TABLES
+        }
+        self._reader = SpoolReader(self._folder, after=min(self._held.values()))
+        self._pending: list[SpoolRecord] = []
+
+    def step(self, *, records_max: int | None = None) -> LoadReport | None:
+        """Load the next batch; None when nothing waits.
+
+        Raises :class:`span_store.errors.StoreUnavailableError`; call :meth:`resume` before the
+        next step then, because the commit may have happened.
+        """
+        records = self._next_batch(records_max)
+        if not records:
+            self._delete_finished()
+            return None
+        rows = self._decode(records)
+        self._quarantine_failed(records, rows.failed)
+        last_number = records[-1].number
+        counts = {}
+        for table in LOADED_TABLES:
+            frame: pl.DataFrame = getattr(rows, table)
+            counts[table] = 0
+            if last_number > self._held[table] and not frame.is_empty():
+                self._store.append(table, frame, (self._application(table), last_number))
+                self._held[table] = last_number
+                counts[table] = frame.height
+        self._delete_finished()
+        return LoadReport(
+            last_number=last_number,
+            records=len(records),
+            body_bytes=sum(len(record.body) for record in records),
+            received_at=records[-1].received_at,
+            rows=counts,
+            quarantined=len(rows.failed),
+            decoded_slowly=rows.decoded_slowly,
+        )
+
+    def _next_batch(self, records_max: int | None) -> list[SpoolRecord]:
+        """Records that lie on one side of every table's number."""
+        if not self._pending:
+            self._pending = self._reader.read(self._load_bytes, records_max=records_max)
+        batch = self._pending
+        if batch:
+            borders = [held for held in self._held.values() if held >= batch[0].number]
+            border = min(borders, default=batch[-1].number)
+            batch = [record for record in batch if record.number <= border]
+            batch = batch[:records_max]
+        self._pending = self._pending[len(batch) :]
+        return batch
+
+    def _quarantine_failed(
+        self, records: Sequence[SpoolRecord], failed: Sequence[tuple[int, str]]
+    ) -> None:
+        by_number = {record.number: record for record in records}
+        for number, reason in failed:
+            record = by_number[number]
+            self._quarantine.add(f"{self._identity[:8]}-{number}", record, reason)
+
+    def _delete_finished(self) -> None:
+        """Delete the segments before the one that is being read, when all of it is loaded."""
+        if not self._pending:
+            delete_finished(self._folder, self._reader.segment, self._make_tables_durable)
+
+    def _application(self, table: str) -> str:
+        return f"{self._identity}:{table}"
+
+    def _make_tables_durable(self) -> None:
+        """Deleting a segment is only safe when the tables would survive a loss of power."""
+        if "://" in self._store.place:
+            return
+        descriptor = os.open(self._store.place, os.O_RDONLY)
+        try:
+            ctypes.CDLL(None, use_errno=True).syncfs(descriptor)
+        except AttributeError:
+            os.sync()
+        finally:
+            os.close(descriptor)

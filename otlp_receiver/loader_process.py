@@ -1,0 +1,97 @@
+"""The loader as a process of its own: Polars and Arrow take no time from the servers' lock.
+
+The receiver speaks to it over stdin (``drain`` asks it to load everything and end; the end of
+the stream means that the receiver died) and reads one JSON report a line from its stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from otlp_receiver.loader import Loader
+from span_store.errors import SpanStoreError
+
+_RETRY_SECONDS_MAX = 30.0
+
+
+class _Orders:
+    """What the receiver said."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Event()
+        self.is_draining = False
+
+    def listen(self) -> None:
+        """Follow stdin; end the process at once when the receiver is gone."""
+        for line in sys.stdin:
+            if line.strip() == "drain":
+                self.is_draining = True
+                self.changed.set()
+        if not self.is_draining:
+            # A commit is atomic; whatever is under way now is done or was never begun.
+            os._exit(0)
+
+
+def run(settings: dict[str, Any]) -> None:
+    """Load until told to drain, then until nothing is left."""
+    orders = _Orders()
+    threading.Thread(target=orders.listen, daemon=True).start()
+    loader = _open(settings, orders)
+    failures = 0
+    while loader is not None:
+        try:
+            report = loader.step()
+        except (SpanStoreError, OSError) as error:
+            failures += 1
+            _say({"error": str(error)})
+            orders.changed.wait(min(0.1 * 2**failures, _RETRY_SECONDS_MAX))
+            if orders.is_draining:
+                time.sleep(0.5)
+            loader = _open(settings, orders)
+            continue
+        failures = 0
+        if report is not None:
+            _say(asdict(report))
+            if report.body_bytes >= settings["load_bytes"] // 2:
+                continue
+        elif orders.is_draining:
+            return
+        orders.changed.wait(settings["load_interval_seconds"])
+
+
+def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
+    """Open the tables, again and again while their place is unavailable."""
+    from otlp_receiver.rows import to_rows
+    from span_store.store import SpanStore
+
+    while True:
+        try:
+            return Loader(
+                spool=Path(settings["spool"]),
+                quarantine=Path(settings["quarantine"]),
+                store=SpanStore(settings["store"]),
+                decode=to_rows,
+                load_bytes=settings["load_bytes"],
+            )
+        except (SpanStoreError, OSError) as error:
+            _say({"error": str(error)})
+            orders.changed.wait(1.0)
+            if orders.is_draining:
+                time.sleep(0.5)
+
+
+def _say(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.nice(5)
+    run(json.loads(sys.argv[1]))

@@ -1,0 +1,89 @@
+"""OTLP in JSON, turned into OTLP in protobuf before anything else looks at it.
+
+OTLP's JSON is protobuf's JSON with two differences: trace and span ids are hexadecimal, and
+unknown fields are ignored. Integers may be numbers or strings, enumerations numbers or names.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import orjson
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from otlp_receiver.status import Reason, Refusal
+
+_REQUESTS: dict[str, Any] = {
+    "traces": ExportTraceServiceRequest,
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+}
+_ROOTS = {"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceMetrics"}
+_IDS = {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
+_WRONG_ID = base64.b64encode(b"\x01").decode()
+"""Stands for an id that is not hexadecimal: of a wrong length, so that only its span is bad."""
+
+
+def signal_of(document: Any) -> str | None:
+    """Which signal a JSON document carries; None when it is not OTLP."""
+    if not isinstance(document, dict):
+        return None
+    for signal, root in _ROOTS.items():
+        if root in document:
+            return signal
+    return None
+
+
+def json_to_protobuf(signal: str, text: bytes) -> bytes:
+    """Transcode one request; raises :class:`Refusal` when it is not OTLP JSON."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(Reason.BAD_DATA, f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise Refusal(Reason.BAD_DATA, "a JSON object is expected")
+    return document_to_protobuf(signal, document)
+
+
+def document_to_protobuf(signal: str, document: dict[str, Any]) -> bytes:
+    """Transcode one parsed request; the document is changed on the way."""
+    try:
+        _ids_to_base64(document)
+        message = ParseDict(document, _REQUESTS[signal](), ignore_unknown_fields=True)
+        return bytes(message.SerializeToString())
+    except (ParseError, RecursionError, ValueError, TypeError, AttributeError) as error:
+        raise Refusal(Reason.BAD_DATA, f"not OTLP JSON: {error}") from error
+
+
+def message_to_json(message: Any) -> bytes:
+    """An answer as JSON."""
+    return orjson.dumps(MessageToDict(message))
+
+
+def _ids_to_base64(value: Any) -> None:
+    """Replace hexadecimal ids by what protobuf's JSON expects, in place."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if key in _IDS:
+                value[key] = _id_to_base64(entry)
+            elif isinstance(entry, dict | list):
+                _ids_to_base64(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            _ids_to_base64(entry)
+
+
+def _id_to_base64(entry: Any) -> str:
+    if entry is None or entry == "":
+        return ""
+    try:
+        return base64.b64encode(binascii.unhexlify(entry)).decode()
+    except (binascii.Error, ValueError, TypeError):
+        return _WRONG_ID

@@ -1,0 +1,91 @@
+"""Reads a spool in order, while it is being written or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otlp_receiver.segment import decode, missing_bytes, next_record, segments
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otlp_receiver.record import SpoolRecord
+
+
+class SpoolReader:
+    """A position in a spool: a segment and an offset.
+
+    Torn ends of segments that are no longer written are skipped, as are damaged stretches;
+    the repair at start copied aside what could hold something.
+    """
+
+    def __init__(self, folder: Path, *, after: int = 0) -> None:
+        self._folder = folder
+        self._after = after
+        self._offset = 0
+        self.segment = 0
+
+    def read(self, bytes_max: int, *, records_max: int | None = None) -> list[SpoolRecord]:
+        """The next records, up to about this many bytes; empty when there is nothing new."""
+        records: list[SpoolRecord] = []
+        budget = bytes_max
+        # Damage and records that were read before take from the budget, and give nothing.
+        while (budget > 0 or not records) and (records_max is None or len(records) < records_max):
+            # Listed before the read: only if a newer segment existed before the end was seen
+            # is this one certain to be finished.
+            known = segments(self._folder)
+            current = next((entry for entry in known if entry[0] >= self.segment), None)
+            if current is None:
+                break
+            if current[0] != self.segment:
+                self.segment, self._offset = current[0], 0
+            limit = None if records_max is None else records_max - len(records)
+            is_closed = known[-1][0] != self.segment
+            found, used = self._read_segment(
+                current[1], bytes_max if budget <= 0 else budget, limit, is_closed=is_closed
+            )
+            records.extend(found)
+            budget -= used
+            if used == 0:
+                if not is_closed:
+                    break
+                self.segment, self._offset = self.segment + 1, 0
+        return records
+
+    def _read_segment(
+        self, path: Path, bytes_max: int, records_max: int | None, *, is_closed: bool
+    ) -> tuple[list[SpoolRecord], int]:
+        """Whole records from the current offset, and the bytes that were passed."""
+        buffer = self._buffer(path, bytes_max)
+        records: list[SpoolRecord] = []
+        passed = 0
+        while passed < len(buffer) and (records_max is None or len(records) < records_max):
+            found = decode(buffer, passed)
+            if found is not None:
+                if found[0].number > self._after:
+                    records.append(found[0])
+                passed = found[1]
+            elif missing_bytes(buffer, passed) > 0 and (passed > 0 or not is_closed):
+                # Cut by the size of this read, or still being written: the next read begins here.
+                break
+            else:
+                passed += self._damaged_bytes(path, self._offset + passed, is_closed=is_closed)
+                break
+        self._offset += passed
+        return records, passed
+
+    def _buffer(self, path: Path, bytes_max: int) -> bytes:
+        """Bytes from the current offset, with at least one whole record when there is one."""
+        with path.open("rb") as file:
+            file.seek(self._offset)
+            buffer = file.read(bytes_max)
+            while (lacking := missing_bytes(buffer, 0)) and (more := file.read(lacking)):
+                buffer += more
+        return buffer
+
+    def _damaged_bytes(self, path: Path, start: int, *, is_closed: bool) -> int:
+        """How far it is from damage to the next record."""
+        with path.open("rb") as file:
+            file.seek(start)
+            rest = file.read()
+        return next_record(rest, 1, accept_torn=not is_closed)

@@ -1,0 +1,145 @@
+"""The loader: exactly once from the spool to the tables, wherever it dies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otlp_receiver.loader import LOADED_TABLES, Loader
+from otlp_receiver.quarantine import Quarantine
+from otlp_receiver.segment import segments
+from otlp_receiver.spool_writer import SpoolWriter
+from span_store.errors import StoreUnavailableError
+from span_store.store import SpanStore
+from tests.otlp_receiver.requests import id_rows, log_request, span_ids, trace_request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+
+def fill(folder: Path, bodies: list[tuple[str, bytes]], first: int = 1) -> None:
+    folder.mkdir(exist_ok=True)
+    writer = SpoolWriter(folder, next_number=first, segment_bytes=2000, clock=lambda: 7)
+    for signal, body in bodies:
+        writer.append("p", signal, body, lambda _: None)  # type: ignore[arg-type]
+    writer.close()
+
+
+def traces(count: int) -> list[tuple[str, bytes]]:
+    return [("traces", trace_request(3, seed=seed).SerializeToString()) for seed in range(count)]
+
+
+def loader(tmp_path: Path, store: SpanStore | None = None, load_bytes: int = 1500) -> Loader:
+    return Loader(
+        spool=tmp_path / "spool",
+        quarantine=tmp_path / "quarantine",
+        store=store or SpanStore(tmp_path),
+        decode=id_rows,
+        load_bytes=load_bytes,
+    )
+
+
+def run(subject: Loader) -> int:
+    steps = 0
+    while subject.step() is not None:
+        steps += 1
+    return steps
+
+
+def stored(tmp_path: Path, table: str = "spans") -> pl.DataFrame:
+    return SpanStore(tmp_path).scan_raw(table).collect()
+
+
+def test_everything_in_the_spool_reaches_the_tables_and_the_segments_go(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", [*traces(20), ("logs", log_request().SerializeToString())])
+
+    steps = run(loader(tmp_path))
+
+    assert steps > 3
+    assert stored(tmp_path).height == 60
+    assert stored(tmp_path, "evaluations").height == 1
+    assert len(segments(tmp_path / "spool")) == 1
+
+
+def test_a_new_loader_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", traces(20))
+    loader(tmp_path).step()
+    loader(tmp_path).step()
+
+    run(loader(tmp_path))
+
+    assert stored(tmp_path).height == 60
+    assert stored(tmp_path).select("trace_id", "span_id").is_unique().all()
+
+
+class Dying(SpanStore):
+    """A store whose commit to one table fails, before or after it happened."""
+
+    def __init__(self, place: Path, table: str, *, after_commit: bool) -> None:
+        super().__init__(place)
+        self.table = table
+        self.after_commit = after_commit
+        self.failures = 0
+
+    def append(self, table, frame, transaction=None):  # type: ignore[no-untyped-def]
+        if table == self.table and self.failures < 3:
+            self.failures += 1
+            if self.after_commit:
+                super().append(table, frame, transaction)
+            raise StoreUnavailableError(self.table_uri(table), "the network is down")
+        super().append(table, frame, transaction)
+
+
+@pytest.mark.parametrize("table", ["evaluations", "spans"])
+@pytest.mark.parametrize("after_commit", [True, False])
+def test_a_commit_that_may_or_may_not_have_happened_is_neither_lost_nor_doubled(
+    tmp_path: Path, table: str, after_commit: bool
+) -> None:
+    logs = [("logs", log_request().SerializeToString())] * 6
+    mixed = [entry for pair in zip(traces(6), logs, strict=True) for entry in pair]
+    fill(tmp_path / "spool", mixed)
+    subject = loader(tmp_path, Dying(tmp_path, table, after_commit=after_commit))
+
+    for _ in range(100):
+        try:
+            if subject.step() is None:
+                break
+        except StoreUnavailableError:
+            subject.resume()
+
+    sent = {ids for _, body in traces(6) for ids in span_ids(trace_request().FromString(body))}
+    found = stored(tmp_path).select("trace_id", "span_id").rows()
+    assert sorted(found) == sorted(sent)
+    assert stored(tmp_path, "evaluations").height == 6
+
+
+def test_tables_that_stand_at_different_numbers_are_brought_together(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", [*traces(4), ("logs", log_request().SerializeToString())])
+    subject = loader(tmp_path, Dying(tmp_path, "spans", after_commit=False), load_bytes=2**20)
+    with pytest.raises(StoreUnavailableError):
+        subject.step()
+    fill(tmp_path / "spool", traces(7)[4:], first=1000)
+
+    run(loader(tmp_path, load_bytes=2**20))
+
+    assert stored(tmp_path).height == 21
+    assert stored(tmp_path, "evaluations").height == 1
+
+
+def test_what_nothing_can_decode_goes_to_quarantine_and_the_rest_is_stored(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", [*traces(2), ("traces", b"poison"), *traces(4)[2:]])
+
+    run(loader(tmp_path))
+
+    (item,) = Quarantine(tmp_path / "quarantine").items()
+    assert (item.reason, item.project, item.bytes) == ("poison", "p", 6)
+    assert stored(tmp_path).height == 12
+
+
+def test_every_loaded_table_is_a_field_of_the_rows() -> None:
+    rows = id_rows([])
+
+    assert all(getattr(rows, table).is_empty() for table in LOADED_TABLES)
