@@ -29,6 +29,7 @@ _BASES: dict[str, int] = {
     "queue_store.errors.QueueStoreError": FAILED,
     "span_store.errors.UnknownColumnError": USAGE,
     "span_store.errors.InvalidFilterError": USAGE,
+    "cli.demonstration.errors.DemonstrationError": FAILED,
     "builtins.OSError": FAILED,
 }
 

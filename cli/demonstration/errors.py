@@ -4,6 +4,7 @@ DemonstrationError
 ├── FolderInUseError    the folder holds something that no demonstration wrote
 ├── ServerFailedError   the server did not start, or did not stop cleanly
 ├── NotDeliveredError   the server refused what was sent
+├── NotLoadedError      what was sent did not arrive in the tables in time
 └── StepFailedError     a command of the demonstration did not succeed
 """
 
@@ -43,6 +44,17 @@ class NotDeliveredError(DemonstrationError):
         self.what = what
         self.count = count
         super().__init__(f"the server did not take {count} {what}; its log says why")
+
+
+class NotLoadedError(DemonstrationError):
+    """What was sent did not arrive in the tables in time."""
+
+    def __init__(self, counts: dict[str, int], expected: dict[str, int]) -> None:
+        self.counts = counts
+        self.expected = expected
+        super().__init__(
+            f"the tables hold {counts} and not {expected}; spandocket serve says why in serve.log"
+        )
 
 
 class StepFailedError(DemonstrationError):
