@@ -27,6 +27,7 @@ _BASES: dict[str, int] = {
     "otlp_receiver.errors.ReceiverError": FAILED,
     "analytics.errors.AnalyticsError": FAILED,
     "queue_store.errors.QueueStoreError": FAILED,
+    "analytics.alignment.errors.AlignmentError": USAGE,
     "span_store.errors.UnknownColumnError": USAGE,
     "span_store.errors.InvalidFilterError": USAGE,
     "cli.demonstration.errors.DemonstrationError": FAILED,

@@ -1,0 +1,1 @@
+"""How far an evaluator agrees with people: figures, intervals, and what to label next."""

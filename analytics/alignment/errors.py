@@ -1,0 +1,54 @@
+"""What can go wrong with an alignment report.
+
+AlignmentError
+├── InvalidPairsError      the data has rows that cannot be used; they are named
+├── MissingColumnError     a column that is needed is not there
+└── UnknownOptionError     an option names a value, class or version that the data does not have
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_NAMED_MAX = 10
+
+
+class AlignmentError(Exception):
+    """Base of every error of this package."""
+
+
+class InvalidPairsError(AlignmentError):
+    """Rows that cannot be used; ``problems`` holds one sentence a row."""
+
+    def __init__(self, problems: Sequence[str], remedy: str = "") -> None:
+        self.problems = list(problems)
+        shown = self.problems[:_NAMED_MAX]
+        if len(self.problems) > _NAMED_MAX:
+            shown.append(f"and {len(self.problems) - _NAMED_MAX} more rows like these")
+        super().__init__("; ".join(shown) + (f". {remedy}" if remedy else ""))
+
+
+class MissingColumnError(AlignmentError):
+    """The data lacks a column."""
+
+    def __init__(self, column: str, present: Iterable[str]) -> None:
+        present = sorted(present)
+        self.column = column
+        near = get_close_matches(column, present, n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else f"present: {', '.join(present)}"
+        super().__init__(f"there is no column {column!r}; {hint}")
+
+
+class UnknownOptionError(AlignmentError):
+    """An option names something that the data does not have."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        self.name = name
+        near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:20]
+        hint = f"known: {', '.join(near)}" if near else "the data has none"
+        super().__init__(f"unknown {what} {name!r}; {hint}")

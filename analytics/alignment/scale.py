@@ -1,0 +1,399 @@
+"""Score types, and the written mapping that turns scores into classes, pass or fail.
+
+Nothing is guessed silently: every rule applied is a sentence in :attr:`Scale.mapping`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.alignment.errors import InvalidPairsError, UnknownOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from analytics.alignment.pairs import Pairs
+
+ORDINAL_LEVELS_MAX = 11
+
+
+class ScoreType(StrEnum):
+    """What kind of value a score is."""
+
+    BOOLEAN = "boolean"
+    CATEGORICAL = "categorical"
+    ORDINAL = "ordinal"
+    NUMERIC = "numeric"
+
+
+_NEUTRAL = (("true", "false"), ("1", "0"), ("yes", "no"), ("positive", "negative"))
+_JUDGED = (
+    ("pass", "fail"), ("passed", "failed"), ("good", "bad"), ("safe", "unsafe"),
+    ("correct", "incorrect"), ("right", "wrong"), ("accept", "reject"), ("ok", "not ok"),
+    ("acceptable", "unacceptable"), ("valid", "invalid"), ("compliant", "non-compliant"),
+)  # fmt: skip
+"""Pairs of words: the high or good value first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleOptions:
+    """What the reader of the report decided about the scores; None leaves it to the rules."""
+
+    score_type: ScoreType | None = None
+    labels: tuple[str, ...] = ()
+    """The classes in order, lowest first; values outside them are refused or left out."""
+    positive: str | None = None
+    """The bad class: what a person should look at."""
+    pass_value: str | None = None
+    """The value that counts as a pass."""
+    threshold: float | None = None
+    """Evaluator scores at or above it count as the high (or good) value."""
+    human_threshold: float | None = None
+    """The same for numeric human values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How text becomes classes and numbers; None in a table means the value has no class."""
+
+    score_type: ScoreType
+    labels: tuple[str, ...]
+    """Class names by code; empty when there are no classes (numeric scores)."""
+    human_codes: dict[str, int]
+    evaluator_codes: dict[str, int]
+    human_numbers: dict[str, float]
+    evaluator_numbers: dict[str, float]
+    human_binary: dict[str, int]
+    """1 for the positive class; empty when there is no binary reading."""
+    evaluator_binary: dict[str, int]
+    positive: str | None
+    pass_value: str | None
+    """The value whose share the pass rate is; the positive one unless one was named as good."""
+    pass_named: bool
+    """Whether words or options say that ``pass_value`` is the good one."""
+    threshold: float | None
+    mapping: tuple[str, ...]
+    """Every rule that was applied, one sentence each."""
+    binary_reason: str | None
+    """Why there is no binary reading."""
+    outside: tuple[str, ...] = ()
+    """Evaluator values that are not among the labels: treated as no score."""
+
+
+def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
+    """Find the score type and the mapping from the values and the options.
+
+    Raises :class:`UnknownOptionError` for a positive or pass value that nobody used, and
+    :class:`InvalidPairsError` naming human values outside the given labels.
+    """
+    human = sorted(pairs.ratings["human"].unique().to_list())
+    evaluator = sorted(pairs.items["evaluator"].drop_nulls().unique().to_list())
+    wanted = options.score_type
+    if options.labels:
+        return _labelled(pairs, options, human, evaluator)
+    human_pair, evaluator_pair = _word_pair(human), _word_pair(evaluator)
+    human_numbers, evaluator_numbers = _numbers(human), _numbers(evaluator)
+    if wanted is None or wanted is ScoreType.BOOLEAN:
+        scale = _two_valued(options, human_pair, evaluator_pair, human_numbers, evaluator_numbers)
+        if scale is not None:
+            return scale
+    two_valued = human_pair or evaluator_pair
+    if human_numbers and evaluator_numbers and wanted is not ScoreType.CATEGORICAL:
+        values = [*human_numbers.values(), *evaluator_numbers.values()]
+        whole = all(value == int(value) for value in values) and (
+            len(set(values)) <= ORDINAL_LEVELS_MAX or wanted is ScoreType.ORDINAL
+        )
+        if wanted is ScoreType.ORDINAL or (wanted is None and whole and not two_valued):
+            return _ordinal(options, human_numbers, evaluator_numbers)
+        return _numeric(options, human_numbers, evaluator_numbers)
+    if wanted in (ScoreType.NUMERIC, ScoreType.ORDINAL):
+        bad = pairs.ratings.filter(pl.col("human").cast(pl.Float64, strict=False).is_null())
+        problems = [f"row {r}: human is {v!r}" for r, v in bad.select("row", "human").iter_rows()]
+        raise InvalidPairsError(
+            problems or ["evaluator values are not numbers"],
+            "Numbers are needed; give the order of names with labels",
+        )
+    return _categorical(options, sorted({*human, *evaluator}), ScoreType.CATEGORICAL)
+
+
+def _two_valued(
+    options: ScaleOptions,
+    human_pair: tuple[str, str] | None,
+    evaluator_pair: tuple[str, str] | None,
+    human_numbers: dict[str, float] | None,
+    evaluator_numbers: dict[str, float] | None,
+) -> Scale | None:
+    """A boolean scale when one side has two known words and the other words or numbers."""
+    if human_pair and evaluator_pair:
+        return _boolean(options, human_pair, evaluator_pair)
+    if human_pair and evaluator_numbers:
+        return _boolean_human(options, human_pair, evaluator_numbers)
+    if evaluator_pair and human_numbers:
+        return _boolean_evaluator(options, human_numbers, evaluator_pair)
+    return None
+
+
+def _word_pair(values: Iterable[str]) -> tuple[str, str] | None:
+    """The pair of words (high or good first) that all values belong to."""
+    lower = {value.lower() for value in values}
+    for pair in (*_NEUTRAL, *_JUDGED):
+        if lower <= set(pair) and lower:
+            return pair
+    return None
+
+
+def _numbers(values: Iterable[str]) -> dict[str, float] | None:
+    try:
+        return {value: float(value) for value in values} or None
+    except ValueError:
+        return None
+
+
+def _spellings(pair: tuple[str, str], codes: tuple[int, int]) -> dict[str, int]:
+    """Codes of a word in every case it may be written in."""
+    table = {}
+    for word, code in zip(pair, codes, strict=True):
+        for form in (word, word.upper(), word.capitalize(), word.title()):
+            table[form] = code
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Direction:
+    """The two values of a boolean score: which is high, which is positive, which passes."""
+
+    high: str
+    low: str
+    positive: str
+    pass_value: str
+    pass_named: bool
+    sentence: str
+
+    @property
+    def high_code(self) -> int:
+        return int(self.high == self.positive)
+
+
+def _direction(options: ScaleOptions, pair: tuple[str, str]) -> _Direction:
+    high, low = pair
+    judged = pair in _JUDGED
+    positive = _one_of(options.positive, pair, "positive value") or (low if judged else high)
+    named = judged or options.positive is not None or options.pass_value is not None
+    other = low if positive == high else high
+    passing = _one_of(options.pass_value, pair, "pass value") or (other if named else positive)
+    why = "as asked" if options.positive else "by default" if not judged else "the bad word"
+    sentence = f"positive class: {positive} ({why}); " + (
+        f"pass: {passing}"
+        if named
+        else f"no value was named as pass: the rate below is the share of {passing}"
+    )
+    return _Direction(
+        high=high, low=low, positive=positive, pass_value=passing, pass_named=named,
+        sentence=sentence,
+    )  # fmt: skip
+
+
+def _one_of(value: str | None, known: Iterable[str], what: str) -> str | None:
+    if value is None:
+        return None
+    for name in known:
+        if name.lower() == value.lower():
+            return name
+    raise UnknownOptionError(what, value, known)
+
+
+def _boolean(options: ScaleOptions, human: tuple[str, str], evaluator: tuple[str, str]) -> Scale:
+    # Names come from the side whose words say what is good.
+    pair = evaluator if evaluator in _JUDGED and human not in _JUDGED else human
+    way = _direction(options, pair)
+    codes = (way.high_code, 1 - way.high_code)
+    mapping = [way.sentence]
+    if human != evaluator:
+        mapping.append(
+            f"human {human[0]}/{human[1]} and evaluator {evaluator[0]}/{evaluator[1]} "
+            f"are read as {pair[0]}/{pair[1]}"
+        )
+    human_codes, evaluator_codes = _spellings(human, codes), _spellings(evaluator, codes)
+    return _two_classes(way, human_codes, evaluator_codes, {}, {}, mapping, None)
+
+
+def _two_classes(
+    way: _Direction,
+    human: dict[str, int],
+    evaluator: dict[str, int],
+    human_numbers: dict[str, float],
+    evaluator_numbers: dict[str, float],
+    mapping: list[str],
+    threshold: float | None,
+    reason: str | None = None,
+) -> Scale:
+    negative = way.low if way.positive == way.high else way.high
+    return Scale(
+        score_type=ScoreType.BOOLEAN,
+        labels=(negative, way.positive),
+        human_codes=human,
+        evaluator_codes=evaluator,
+        human_numbers=human_numbers,
+        evaluator_numbers=evaluator_numbers,
+        human_binary=human,
+        evaluator_binary=evaluator,
+        positive=way.positive,
+        pass_value=way.pass_value,
+        pass_named=way.pass_named,
+        threshold=threshold,
+        mapping=tuple(mapping),
+        binary_reason=reason,
+    )
+
+
+def _cut(numbers: dict[str, float], threshold: float, way: _Direction) -> dict[str, int]:
+    return {
+        text: way.high_code if number >= threshold else 1 - way.high_code
+        for text, number in numbers.items()
+    }
+
+
+def _threshold(given: float | None, numbers: dict[str, float]) -> float | None:
+    """The threshold asked for; one half for scores between 0 and 1; else none."""
+    if given is not None:
+        return given
+    return 0.5 if all(0 <= number <= 1 for number in numbers.values()) else None
+
+
+def _boolean_human(
+    options: ScaleOptions, human: tuple[str, str], evaluator: dict[str, float]
+) -> Scale:
+    way = _direction(options, human)
+    threshold = _threshold(options.threshold, evaluator)
+    numbers = {text: float(code) for text, code in _spellings(human, (1, 0)).items()}
+    codes = _spellings(human, (way.high_code, 1 - way.high_code))
+    mapping = [way.sentence]
+    if threshold is None:
+        reason = "the evaluator's scores are numbers outside 0 to 1 and no threshold was given"
+        return _two_classes(way, codes, {}, numbers, evaluator, mapping, None, reason)
+    how = "as asked" if options.threshold is not None else "the default for scores in 0 to 1"
+    mapping.append(
+        f"evaluator score >= {threshold:g} is read as {way.high}, below as {way.low} ({how})"
+    )
+    cut = _cut(evaluator, threshold, way)
+    return _two_classes(way, codes, cut, numbers, evaluator, mapping, threshold)
+
+
+def _boolean_evaluator(
+    options: ScaleOptions, human: dict[str, float], evaluator: tuple[str, str]
+) -> Scale:
+    way = _direction(options, evaluator)
+    threshold = _threshold(options.human_threshold, human)
+    numbers = {text: float(code) for text, code in _spellings(evaluator, (1, 0)).items()}
+    codes = _spellings(evaluator, (way.high_code, 1 - way.high_code))
+    mapping = [way.sentence]
+    if threshold is None:
+        reason = "human values are numbers outside 0 to 1 and no human threshold was given"
+        return _two_classes(way, {}, codes, human, numbers, mapping, None, reason)
+    mapping.append(f"human value >= {threshold:g} is read as {way.high}, below as {way.low}")
+    return _two_classes(way, _cut(human, threshold, way), codes, human, numbers, mapping, None)
+
+
+def _numeric(options: ScaleOptions, human: dict[str, float], evaluator: dict[str, float]) -> Scale:
+    """Numbers on both sides; a binary reading only when both thresholds were given."""
+    binary_human: dict[str, int] = {}
+    binary_evaluator: dict[str, int] = {}
+    mapping = ["numbers on both sides are compared as they are"]
+    positive = passing = reason = None
+    if options.human_threshold is not None and options.threshold is not None:
+        way = _direction(options, ("pass", "fail"))
+        binary_human = _cut(human, options.human_threshold, way)
+        binary_evaluator = _cut(evaluator, options.threshold, way)
+        positive, passing = way.positive, way.pass_value
+        mapping.append(
+            f"pass: human value >= {options.human_threshold:g}, "
+            f"evaluator score >= {options.threshold:g}; positive class: {positive}"
+        )
+    else:
+        reason = "scores are numbers: give both thresholds for pass and fail"
+    return Scale(
+        score_type=ScoreType.NUMERIC, labels=(), human_codes={}, evaluator_codes={},
+        human_numbers=human, evaluator_numbers=evaluator, human_binary=binary_human,
+        evaluator_binary=binary_evaluator, positive=positive, pass_value=passing,
+        pass_named=positive is not None, threshold=options.threshold, mapping=tuple(mapping),
+        binary_reason=reason,
+    )  # fmt: skip
+
+
+def _ordinal(options: ScaleOptions, human: dict[str, float], evaluator: dict[str, float]) -> Scale:
+    """Whole numbers on both sides: the scale runs from the lowest to the highest seen."""
+    values = [*human.values(), *evaluator.values()]
+    if all(value == int(value) for value in values) and max(values) - min(values) <= 100:
+        levels = [float(level) for level in range(int(min(values)), int(max(values)) + 1)]
+    else:
+        levels = sorted(set(values))
+    code = {level: index for index, level in enumerate(levels)}
+    base = _numeric(options, human, evaluator)
+    sentence = f"an ordinal scale from {levels[0]:g} to {levels[-1]:g}, quadratic weights"
+    return Scale(
+        score_type=ScoreType.ORDINAL, labels=tuple(f"{level:g}" for level in levels),
+        human_codes={text: code[number] for text, number in human.items()},
+        evaluator_codes={text: code[number] for text, number in evaluator.items()},
+        human_numbers=human, evaluator_numbers=evaluator, human_binary=base.human_binary,
+        evaluator_binary=base.evaluator_binary, positive=base.positive,
+        pass_value=base.pass_value, pass_named=base.pass_named, threshold=options.threshold,
+        mapping=(sentence, *base.mapping[1:]), binary_reason=base.binary_reason,
+    )  # fmt: skip
+
+
+def _categorical(
+    options: ScaleOptions, labels: list[str], kind: ScoreType, outside: tuple[str, ...] = ()
+) -> Scale:
+    codes = {label: index for index, label in enumerate(labels)}
+    positive = _one_of(options.positive, labels, "positive value")
+    passing = _one_of(options.pass_value, labels, "pass value")
+    target = positive or (passing and f"not {passing}")
+    binary: dict[str, int] = {}
+    if positive is not None:
+        binary = {label: int(label == positive) for label in labels}
+    elif passing is not None:
+        binary = {label: int(label != passing) for label in labels}
+    mapping = [f"classes: {', '.join(labels)}"]
+    if target:
+        mapping.append(f"positive class: {target}, against all others")
+    if outside:
+        mapping.append(f"evaluator values that are no class count as no score: {len(outside)}")
+    numbers = {label: float(index) for label, index in codes.items()}
+    ordered = numbers if kind is ScoreType.ORDINAL else {}
+    return Scale(
+        score_type=kind, labels=tuple(labels), human_codes=codes, evaluator_codes=codes,
+        human_numbers=ordered, evaluator_numbers=ordered, human_binary=binary,
+        evaluator_binary=binary, positive=target,
+        pass_value=passing or (positive and f"not {positive}"), pass_named=bool(target),
+        threshold=None, mapping=tuple(mapping), outside=outside,
+        binary_reason=None if target else "several classes: name the positive one",
+    )  # fmt: skip
+
+
+def _labelled(pairs: Pairs, options: ScaleOptions, human: list[str], evaluator: list[str]) -> Scale:
+    """Classes as given; a human value outside them is refused, an evaluator's is no score."""
+    labels = list(options.labels)
+    strangers = sorted(set(human) - set(labels))
+    if strangers:
+        rows = pairs.ratings.filter(pl.col("human").is_in(strangers))
+        raise InvalidPairsError(
+            [f"row {row}: human is {v!r}" for row, v in rows.select("row", "human").iter_rows()],
+            f"The labels are {', '.join(labels)}",
+        )
+    pair = _word_pair(labels)
+    outside = tuple(sorted(set(evaluator) - set(labels)))
+    if pair and options.score_type in (None, ScoreType.BOOLEAN) and len(labels) == 2:
+        scale = _boolean(options, pair, pair)
+        return scale if not outside else _with_outside(scale, outside)
+    kind = options.score_type or ScoreType.CATEGORICAL
+    return _categorical(options, labels, kind, outside)
+
+
+def _with_outside(scale: Scale, outside: tuple[str, ...]) -> Scale:
+    from dataclasses import replace
+
+    return replace(scale, outside=outside)

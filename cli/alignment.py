@@ -1,0 +1,134 @@
+"""``spandocket alignment``: how far an evaluator agrees with people, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cli.context import Context, pass_context
+from cli.output import FORMATS, default_format, write_object, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analytics.alignment.report import Report, ReportOptions
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+_FIGURE_COLUMNS = (
+    "section", "name", "value", "ci_low", "ci_high", "method", "n", "n_eff", "weighted",
+    "null_reason", "seed",
+)  # fmt: skip
+
+
+@click.group()
+def alignment() -> None:
+    """Report how far evaluators agree with people."""
+
+
+def source_options(command: _Command) -> _Command:
+    """Where the pairs come from, and how scores are read."""
+    for option in reversed(
+        (
+            click.option("--evaluator", "-e", help="Evaluator, detector or judge by its name."),
+            click.option("--field", "-f", "field_name", help="Annotation field people answered."),
+            click.option(
+                "--pairs",
+                "pairs_file",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="File of pairs (CSV, JSONL, Parquet) instead of stored data.",
+            ),
+            click.option("--evaluator-version", help="Version to report.  [default: the newest]"),
+            click.option("--positive", help="The bad value, which a person should look at."),
+            click.option("--pass", "pass_value", help="The value that counts as a pass."),
+            click.option(
+                "--type",
+                "score_type",
+                type=click.Choice(["boolean", "categorical", "ordinal", "numeric"]),
+                help="Score type.  [default: found from the values]",
+            ),
+            click.option("--label", "labels", multiple=True, help="A class, lowest first."),
+            click.option("--threshold", type=float, help="Evaluator scores from here up are high."),
+            click.option("--human-threshold", type=float, help="Human numbers from here up."),
+            click.option("--seed", default=0, show_default=True, help="Seed of random draws."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@alignment.command(epilog="Example: spandocket alignment report --pairs pairs.csv --positive fail")
+@source_options
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice([*FORMATS, "markdown"]),
+    help="How to print the report.  [default: table on a terminal, jsonl otherwise]",
+)
+@pass_context
+def report(context: Context, /, output_format: str | None, **source: Any) -> None:
+    """Compare an evaluator with people: matrix, rates, coefficients, pass rate, ceiling.
+
+    With --pairs FILE the data come from a file with the columns human and evaluator, and optionally
+    item, rater, inclusion_probability, weight, cluster, stratum and others; rows without a human
+    value are the unlabelled population.
+    """
+    result = _make_report(context, source)
+    match output_format or default_format():
+        case "table":
+            from cli.alignment_text import print_report
+
+            print_report(result.to_json())
+        case "csv":
+            write_rows(_figure_rows(result.to_json()), "csv", _FIGURE_COLUMNS)
+        case other:
+            write_object(result.to_json(), other)
+
+
+def _make_report(context: Context, source: dict[str, Any]) -> Report:
+    from analytics.alignment.report import report as make_report
+
+    if source["pairs_file"] is None:
+        raise click.UsageError("give --pairs FILE, or --evaluator and --field")
+    from cli.pairs_file import read_table
+
+    path: Path = source["pairs_file"]
+    about = {
+        "project": context.project,
+        "evaluator": source["evaluator"],
+        "field": source["field_name"],
+        "file": path.name,
+    }
+    return make_report(read_table(path), report_options(source), about)
+
+
+def report_options(source: dict[str, Any]) -> ReportOptions:
+    """The options of the command line as the report's."""
+    from analytics.alignment.report import ReportOptions
+    from analytics.alignment.scale import ScaleOptions, ScoreType
+
+    kind = source["score_type"]
+    return ReportOptions(
+        scale=ScaleOptions(
+            score_type=None if kind is None else ScoreType(kind),
+            labels=tuple(source["labels"]),
+            positive=source["positive"],
+            pass_value=source["pass_value"],
+            threshold=source["threshold"],
+            human_threshold=source["human_threshold"],
+        ),
+        version=source["evaluator_version"],
+        seed=source["seed"],
+    )
+
+
+def _figure_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every figure of the main sections as one flat row."""
+    return [
+        {"section": section, "name": name, **figure}
+        for section in ("raw", "weighted", "pass_rate")
+        for name, figure in document[section].items()
+        if isinstance(figure, dict) and "null_reason" in figure
+    ]

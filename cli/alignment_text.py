@@ -1,0 +1,157 @@
+"""The alignment report on a terminal, within 100 columns."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_MAX = 100
+
+MEANINGS: dict[str, str] = {
+    "accuracy": "same verdict",
+    "balanced_accuracy": "mean recall of the classes",
+    "tpr": "bad cases caught",
+    "tnr": "good cases let through",
+    "ppv": "flags that were right",
+    "npv": "passes that were right",
+    "f1": "catch rate and precision in one",
+    "mcc": "correlation of verdicts",
+    "cohen_kappa": "beyond chance",
+    "weighted_kappa": "beyond chance, far misses cost more",
+    "weighted_kappa_linear": "the same, linear cost",
+    "gwet_ac1": "beyond chance; rises with skew",
+    "gwet_ac2": "AC1 with quadratic weights",
+    "pabak": "agreement, rescaled",
+    "krippendorff_alpha": "reliability, rater exchangeable",
+    "within_one": "at most one step apart",
+    "pearson": "linear correlation",
+    "spearman": "rank correlation",
+    "kendall_tau_b": "pairs in the same order",
+    "ccc": "concordance: also level and spread",
+    "bias": "evaluator minus people",
+    "mae": "mean distance",
+    "rmse": "root mean squared distance",
+    "naive": "evaluator's own rate, uncorrected",
+    "human_weighted": "labels alone",
+    "ppi": "labels helped by scores (PPI++)",
+    "stratified": "PPI++ by stratum",
+    "rogan_gladen": "corrected by TPR and TNR",
+}
+"""One line on what a figure means."""
+
+
+def console() -> Console:
+    """A console of at most 100 columns on stdout."""
+    wide = Console().width if sys.stdout.isatty() else WIDTH_MAX
+    return Console(width=min(WIDTH_MAX, wide), soft_wrap=False, highlight=False)
+
+
+def print_report(document: dict[str, Any]) -> None:
+    """Print every section that has something to say."""
+    out = console()
+    _scope(out, document)
+    _confusion(out, document["confusion"])
+    _agreement(out, document)
+    _pass_rate(out, document["pass_rate"])
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number in few characters; a dash for none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def interval(figure: dict[str, Any]) -> str:
+    """``0.558 [0.447, 0.663]``, or a dash."""
+    if figure["value"] is None:
+        return "-"
+    if figure["ci_low"] is None:
+        return f"{number(figure['value'])} [no interval]"
+    return f"{number(figure['value'])} [{number(figure['ci_low'])}, {number(figure['ci_high'])}]"
+
+
+def heading(out: Console, text: str) -> None:
+    """A section's name."""
+    out.print()
+    out.print(Text(text, style="bold"))
+
+
+def _scope(out: Console, document: dict[str, Any]) -> None:
+    scope, panel = document["scope"], document["sampling"]
+    name = scope["evaluator"] or scope.get("file") or "evaluator"
+    version = f" version {scope['evaluator_version']}" if scope["evaluator_version"] else ""
+    against = f" against {scope['field']}" if scope["field"] else " against people"
+    out.print(Text(f"Alignment of {name}{version}{against}", style="bold underline"))
+    out.print(Text(f"{scope['score_type']} scores; " + "; ".join(scope["mapping"])))
+    worth = "" if panel["kish_n_eff"] is None else f", worth {panel['kish_n_eff']:.0f}"
+    out.print(
+        Text(f"{scope['population']} items, {scope['labelled']} labels{worth}, "
+             f"{scope['pairs']} pairs, {scope['ties']} ties")
+    )  # fmt: skip
+    for entry in panel["excluded_from_weighted"]:
+        out.print(Text(f"left out of weighted figures: {entry['count']} ({entry['sentence']})"))
+    zero = panel["zero_probability"]["sentence"]
+    for warning in [*scope["warnings"], *panel["warnings"], *([zero] if zero else [])]:
+        out.print(Text(f"! {warning}", style="yellow"))
+
+
+def _confusion(out: Console, matrix: dict[str, Any]) -> None:
+    heading(out, "Matrix (rows people, columns evaluator; raw count, weighted share)")
+    if matrix["null_reason"]:
+        out.print(Text(matrix["null_reason"]))
+        return
+    labels, shares = matrix["labels"], matrix["weighted_shares"]
+    if len(labels) > 7:
+        out.print(Text(f"{len(labels)} classes: see --format json or --html for the matrix"))
+        return
+    table = Table("", *(escape(str(label)[:16]) for label in labels), box=None, pad_edge=False)
+    for row, label in enumerate(labels):
+        cells = []
+        for column in range(len(labels)):
+            share = f" {shares[row][column]:.1%}" if shares else ""
+            cells.append(f"{matrix['counts'][row][column]}{share}")
+        table.add_row(Text(str(label)[:16], style="bold"), *cells)
+    out.print(table)
+
+
+def _agreement(out: Console, document: dict[str, Any]) -> None:
+    heading(out, "Agreement with 95 % intervals")
+    table = Table("figure", "raw", "weighted", "n", "meaning", box=None, pad_edge=False)
+    reasons: dict[str, list[str]] = {}
+    for name, raw in document["raw"].items():
+        weighted = document["weighted"][name]
+        if raw["value"] is None:
+            reasons.setdefault(raw["null_reason"], []).append(name)
+            if weighted["value"] is None:
+                continue
+        elif weighted["value"] is None:
+            reasons.setdefault(weighted["null_reason"], []).append(f"{name} (weighted)")
+        table.add_row(name, interval(raw), interval(weighted), str(raw["n"]), Text(MEANINGS[name]))
+    out.print(table)
+    for reason, names in reasons.items():
+        if not reason.startswith("does not apply"):
+            listed = "every weighted figure" if len(names) > 6 else ", ".join(names)
+            out.print(Text(f"none for {listed}: {reason}", style="dim"))
+
+
+def _pass_rate(out: Console, rates: dict[str, Any]) -> None:
+    title = "Pass rate" if rates["named_pass"] else "Rate"
+    heading(out, f"{title}: share of {rates['of']}" if rates["of"] else title)
+    table = Table("estimator", "value", "n", "n_eff", "meaning", box=None, pad_edge=False)
+    for name in ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen"):
+        figure = rates[name]
+        chosen = " *" if name == rates["default"] else ""
+        text = MEANINGS[name] if figure["value"] is not None else figure["null_reason"]
+        style = "bold" if chosen else "dim" if name == "naive" else ""
+        table.add_row(
+            Text(name + chosen, style=style), interval(figure), str(figure["n"]),
+            number(figure["n_eff"], 0), Text(text),
+        )  # fmt: skip
+    out.print(table)
+    out.print(Text(f"* {rates['default_reason']}"))
+    for warning in rates["warnings"]:
+        out.print(Text(f"! {warning}", style="yellow"))
