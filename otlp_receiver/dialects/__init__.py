@@ -1,0 +1,1 @@
+"""What each GenAI library writes, and how it becomes the product's canonical columns."""

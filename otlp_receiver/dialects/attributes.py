@@ -1,0 +1,166 @@
+"""The attributes of many spans, events or log records as columns, exploded once.
+
+One row an attribute: its owner's row number, its key as a number, and its value by type. Keys are
+few and repeat, so all work on keys is done once a distinct key.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
+
+from otlp_receiver.dialects.any_value import bytes_json, nested_json, number_texts
+from otlp_receiver.dialects.json_text import quoted
+
+Positions = NDArray[np.int64]
+"""Row numbers in an attribute table."""
+
+_NONE: Positions = np.empty(0, dtype=np.int64)
+
+
+class Kind(IntEnum):
+    """The type of an attribute's value."""
+
+    EMPTY = 0
+    TEXT = 1
+    BOOLEAN = 2
+    INTEGER = 3
+    NUMBER = 4
+    LIST = 5
+    MAP = 6
+    BYTES = 7
+
+
+class AttributeTable:
+    """Attributes of ``owner_count`` owners, in the order sent, of equal keys the last alone."""
+
+    def __init__(self, lists: pa.LargeListArray) -> None:
+        pairs = lists.flatten()
+        self.owner_count = len(lists)
+        self.owner: Positions = np.repeat(
+            np.arange(len(lists), dtype=np.int64), np.diff(np.asarray(lists.offsets))
+        )
+        encoded = pairs.field("key").dictionary_encode()
+        self.keys: list[str] = encoded.dictionary.to_pylist()
+        self.code: NDArray[np.int64] = np.asarray(encoded.indices).astype(np.int64)
+        self._number_of_key = {key: number for number, key in enumerate(self.keys)}
+        value = pairs.field("value")
+        self._columns = {name.name: value.field(name.name) for name in value.type}
+        self.kind: NDArray[np.int8] = self._kinds()
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def _kinds(self) -> NDArray[np.int8]:
+        kinds = np.zeros(len(self.code), dtype=np.int8)
+        for kind, name in (
+            (Kind.TEXT, "string_value"),
+            (Kind.BOOLEAN, "bool_value"),
+            (Kind.INTEGER, "int_value"),
+            (Kind.NUMBER, "double_value"),
+            (Kind.LIST, "array_value"),
+            (Kind.MAP, "kvlist_value"),
+            (Kind.BYTES, "bytes_value"),
+        ):
+            column = self._columns[name]
+            if column.null_count < len(column):
+                kinds[column.is_valid().to_numpy(zero_copy_only=False)] = kind
+        return kinds
+
+    @cached_property
+    def _order(self) -> tuple[Positions, Positions]:
+        """Attribute rows sorted by key number, and where each key begins."""
+        small = self.code.astype(np.uint16) if len(self.keys) < 65536 else self.code
+        order = np.argsort(small, kind="stable")
+        starts = np.searchsorted(small[order], np.arange(len(self.keys) + 1))
+        return order, starts
+
+    @cached_property
+    def repeated(self) -> Positions:
+        """Rows whose owner sends the same key again later."""
+        order, _ = self._order
+        same = (self.code[order][1:] == self.code[order][:-1]) & (
+            self.owner[order][1:] == self.owner[order][:-1]
+        )
+        doubled: Positions = order[:-1][same]
+        return doubled
+
+    def positions(self, key: str) -> Positions:
+        """Rows with this key, in the owners' order; the last one wins where a key repeats."""
+        number = self._number_of_key.get(key)
+        return _NONE if number is None else self.positions_of(number)
+
+    def positions_of(self, number: int) -> Positions:
+        """Rows with the key of this number."""
+        order, starts = self._order
+        found: Positions = order[starts[number] : starts[number + 1]]
+        if len(self.repeated) and len(found) > 1:
+            last = np.append(self.owner[found][1:] != self.owner[found][:-1], True)
+            found = found[last]
+        return found
+
+    @cached_property
+    def text(self) -> pl.Series:
+        """Text values; lists and maps as JSON text, bytes as base64; null for other types."""
+        column = self._columns["string_value"].cast(pa.large_string())
+        for name, kind in (("array_value", ArrayValue), ("kvlist_value", KeyValueList)):
+            nested = self._columns[name]
+            if nested.null_count < len(nested):
+                column = pc.coalesce(column, nested_json(nested, kind))
+        binary = self._columns["bytes_value"]
+        if binary.null_count < len(binary):
+            column = pc.coalesce(column, bytes_json(binary))
+        series = pl.from_arrow(column)
+        assert isinstance(series, pl.Series)
+        return series
+
+    @cached_property
+    def integer(self) -> NDArray[np.int64]:
+        """Integer values; 0 where the value is of another type."""
+        return np.asarray(self._columns["int_value"].fill_null(0))
+
+    @cached_property
+    def number(self) -> NDArray[np.float64]:
+        """Floating-point values; 0 where the value is of another type."""
+        return np.asarray(self._columns["double_value"].fill_null(0.0))
+
+    @cached_property
+    def boolean(self) -> NDArray[np.bool_]:
+        """Boolean values; false where the value is of another type."""
+        column = self._columns["bool_value"].fill_null(False)
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+
+    def texts_at(self, positions: Positions) -> pl.Series:
+        """The text of these rows."""
+        return self.text.gather(positions)
+
+    def json_at(self, positions: Positions) -> pl.Series:
+        """The value of each of these rows as JSON text."""
+        kinds = self.kind[positions]
+        result = self.text.gather(positions)
+        is_text = np.flatnonzero(kinds == Kind.TEXT)
+        if len(is_text) == len(kinds):
+            return quoted(result)
+        result = result.scatter(is_text, quoted(result.gather(is_text)))
+        for kind in (Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EMPTY):
+            here = np.flatnonzero(kinds == kind)
+            if len(here):
+                result = result.scatter(here, self._plain_json(kind, positions[here]))
+        return result
+
+    def _plain_json(self, kind: Kind, at: Positions) -> pl.Series:
+        """JSON text of values of one kind that need no quotes."""
+        if kind is Kind.INTEGER:
+            return pl.Series(self.integer[at]).cast(pl.String)
+        if kind is Kind.NUMBER:
+            return pl.Series(number_texts(self.number[at]))
+        if kind is Kind.BOOLEAN:
+            return pl.Series(self.boolean[at]).cast(pl.String)
+        return pl.repeat("null", len(at), dtype=pl.String, eager=True)

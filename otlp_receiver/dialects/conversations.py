@@ -1,0 +1,158 @@
+"""Whole inputs and outputs of any library's shape as lists of messages.
+
+An attribute may hold a list of messages, a request or response body that contains one, a single
+message, or plain text; see :mod:`otlp_receiver.dialects.messages` for the messages themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otlp_receiver.dialects.finish_reasons import fold
+from otlp_receiver.dialects.json_text import dumps
+from otlp_receiver.dialects.messages import Message, is_canonical, message_of
+from otlp_receiver.dialects.parts import Part, parts_of
+
+_DEPTH_MAX = 6
+
+_INPUT_KEYS = ("messages", "contents", "input", "inputs", "prompt", "question", "args", "kwargs")
+_OUTPUT_KEYS = (
+    "choices",
+    "generations",
+    "candidates",
+    "messages",
+    "message",
+    "output",
+    "outputs",
+    "content",
+    "text",
+    "combined_chunk_content",
+    "output_text",
+)
+
+
+def input_messages(value: Any) -> list[Message] | None:
+    """The messages that went in; None when the value holds none."""
+    if is_canonical(value):
+        return list(value)
+    return _messages(value, "user", 0) or None
+
+
+def output_messages(value: Any) -> list[Message] | None:
+    """The messages that came out, one a choice; None when the value holds none."""
+    if is_canonical(value):
+        return list(value)
+    return _messages(value, "assistant", 0) or None
+
+
+def instructions(value: Any) -> list[Part] | None:
+    """System instructions as parts; plain text is one text part."""
+    if isinstance(value, dict) and isinstance(value.get("parts"), list):
+        value = value["parts"]
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "role" in value[0]:
+        value = [part for message in _messages(value, "system", 0) for part in message["parts"]]
+    return parts_of(value) or None
+
+
+def _messages(value: Any, role: str, depth: int) -> list[Message]:
+    if value is None or depth > _DEPTH_MAX:
+        return []
+    if isinstance(value, str):
+        message = message_of(value, role)
+        return [] if message is None else [message]
+    if isinstance(value, list):
+        return _from_list(value, role, depth)
+    if isinstance(value, dict):
+        return _from_dict(value, role, depth)
+    return [{"role": role, "parts": [{"type": "text", "content": dumps(value)}]}]
+
+
+def _from_list(values: list[Any], role: str, depth: int) -> list[Message]:
+    """A list of messages, of lists of messages (batches), of choices, of parts, or of texts."""
+    if values and all(_is_part(entry) for entry in values):
+        return [{"role": role, "parts": parts_of(values)}]
+    found: list[Message] = []
+    for entry in values:
+        if isinstance(entry, dict) and not _is_container(entry, role):
+            message = message_of(entry, role)
+            if message is not None:
+                found.append(message)
+        else:
+            found += _messages(entry, role, depth + 1)
+    return found
+
+
+def _is_part(entry: Any) -> bool:
+    """Whether this is a content part rather than a message."""
+    if not isinstance(entry, dict) or "role" in entry or "parts" in entry:
+        return False
+    kind = entry.get("type")
+    if kind in ("text", "reasoning", "thinking", "tool_use", "image_url", "image", "tool_call"):
+        return "data" not in entry
+    return (
+        kind is None
+        and set(entry) <= {"text", "toolUse", "toolResult", "functionCall"}
+        and bool(entry)
+    )
+
+
+def _is_container(entry: dict[str, Any], role: str) -> bool:
+    """Whether this object holds messages instead of being one."""
+    if "role" in entry or "parts" in entry or entry.get("lc") == 1:
+        return False
+    if isinstance(entry.get("message"), dict | str):
+        return True
+    keys = _OUTPUT_KEYS if role == "assistant" else _INPUT_KEYS
+    return "type" not in entry and any(key in entry for key in keys if key != "content")
+
+
+def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
+    """A message, a choice, or a request or response body."""
+    if isinstance(value.get("message"), dict) and role == "assistant":
+        return _choice(value, depth)
+    if not _is_container(value, role):
+        return _single(value, role)
+    keys = _OUTPUT_KEYS if role == "assistant" else _INPUT_KEYS
+    system = value.get("system") if role == "user" else None
+    found = _messages(system, "system", depth + 1)
+    for key in keys:
+        if value.get(key) not in (None, "", [], {}):
+            inner = _messages(value[key], role, depth + 1)
+            if inner:
+                found += inner
+                break
+    if role == "assistant":
+        _add_finish_reason(found, value)
+    return found
+
+
+def _single(value: dict[str, Any], role: str) -> list[Message]:
+    message = message_of(value, role)
+    if message is not None:
+        return [message]
+    if not value:
+        return []
+    return [{"role": role, "parts": [{"type": "text", "content": dumps(value)}]}]
+
+
+def _choice(choice: dict[str, Any], depth: int) -> list[Message]:
+    """One choice: ``{message, finish_reason}``, with tool calls inside or beside the message."""
+    inner = choice["message"]
+    if choice.get("tool_calls") and not inner.get("tool_calls"):
+        inner = {**inner, "tool_calls": choice["tool_calls"]}
+    found = _messages(inner, "assistant", depth + 1)
+    _add_finish_reason(found, choice)
+    info = choice.get("generation_info")
+    if isinstance(info, dict):
+        _add_finish_reason(found, info)
+    return found
+
+
+def _add_finish_reason(messages: list[Message], holder: dict[str, Any]) -> None:
+    """Give messages that have none the finish reason that stands beside them."""
+    for key in ("finish_reason", "stop_reason", "finishReason", "stopReason"):
+        reason = holder.get(key)
+        if isinstance(reason, str) and reason:
+            for message in messages:
+                message.setdefault("finish_reason", fold(reason))
+            return

@@ -1,0 +1,94 @@
+"""The mapping table: which attribute keys fill which canonical field, in which order.
+
+The table is ``mapping.csv`` beside this file. A user's own keys come from the configuration and
+stand before the shipped ones of their field.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otlp_receiver.dialects.transforms import LOSSLESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAPPING_FILE = Path(__file__).with_name("mapping.csv")
+
+_GATHERED = ".*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of the table."""
+
+    field: str
+    key: str
+    transform: str
+    # Alternatives of steps into the key's JSON value; empty for the value itself.
+    paths: tuple[tuple[str, ...], ...] = ()
+    # Codes of the dialects in which the rule holds; empty for all.
+    dialects: frozenset[str] = frozenset()
+    # "tool" for tool spans alone, "other" for all but tool spans, "" for both.
+    spans: str = ""
+
+    @property
+    def takes(self) -> bool:
+        """Whether the raw attribute may go once the column holds it."""
+        return not self.paths and self.transform in LOSSLESS
+
+    @property
+    def gathers(self) -> bool:
+        """Whether the key is a prefix whose keys are gathered into one object."""
+        return self.key.endswith(_GATHERED)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """Rules by field, in the order in which they are asked."""
+
+    rules: Mapping[str, tuple[Rule, ...]]
+
+    def with_keys(self, keys: Mapping[str, str | Iterable[str]]) -> FieldMapping:
+        """A mapping in which a user's own keys come first: ``{field: key}`` or ``{field: [key]}``.
+
+        Raises ValueError naming the nearest fields when a field does not exist.
+        """
+        from difflib import get_close_matches
+
+        rules = dict(self.rules)
+        for field, own in keys.items():
+            if field not in rules:
+                near = get_close_matches(field, rules, n=3, cutoff=0.5) or sorted(rules)
+                raise ValueError(f"unknown field {field!r}; did you mean {', '.join(near)}?")
+            shipped = rules[field]
+            transform = next(rule.transform for rule in shipped if not rule.gathers)
+            names = [own] if isinstance(own, str) else list(own)
+            first = tuple(Rule(field=field, key=name, transform=transform) for name in names)
+            rules[field] = first + shipped
+        return FieldMapping(rules)
+
+
+@cache
+def shipped_mapping() -> FieldMapping:
+    """The table that comes with the product."""
+    rules: dict[str, list[Rule]] = {}
+    with MAPPING_FILE.open(encoding="utf-8", newline="") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        for row in csv.DictReader(lines):
+            paths = tuple(tuple(path.split(".")) for path in row["path"].split("|") if path)
+            rules.setdefault(row["field"], []).append(
+                Rule(
+                    field=row["field"],
+                    key=row["key"],
+                    transform=row["transform"],
+                    paths=paths,
+                    dialects=frozenset((row["dialects"] or "").split()),
+                    spans=row["spans"] or "",
+                )
+            )
+    return FieldMapping({field: tuple(found) for field, found in rules.items()})

@@ -1,0 +1,231 @@
+"""Fields from attributes: for each field, the first line of the mapping that gives a value."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from otlp_receiver.dialects.attributes import AttributeTable, Kind, Positions
+from otlp_receiver.dialects.json_text import loads
+from otlp_receiver.dialects.transforms import TRANSFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from otlp_receiver.dialects.mapping import Rule
+
+Mask = NDArray[np.bool_]
+
+_TYPES: dict[str, pl.DataType] = {
+    "integer": pl.Int64(),
+    "number": pl.Float64(),
+    "seconds": pl.Float64(),
+    "milliseconds": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "finish_reasons": pl.List(pl.String()),
+}
+
+
+@dataclass(slots=True)
+class Column:
+    """A field on its way: values by owner, and which rule gave them (-1 for none)."""
+
+    values: pl.Series
+    rule: NDArray[np.int16]
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What resolving fields tells besides their values."""
+
+    table: AttributeTable
+    # Attributes that a column holds in full.
+    taken: Mask = field(init=False)
+    # Owners with a value that was JSON and is cut.
+    truncated: Mask = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.taken = np.zeros(len(self.table), dtype=np.bool_)
+        self.truncated = np.zeros(self.table.owner_count, dtype=np.bool_)
+
+    def resolve(self, rules: Sequence[Rule], allowed: Callable[[Rule], Mask | None]) -> Column:
+        """The values of one field. ``allowed`` masks the owners for which a rule holds."""
+        count = self.table.owner_count
+        dtype = _TYPES.get(rules[0].transform, pl.String())
+        where = np.full(count, -1, dtype=np.int64)
+        rule_of = np.full(count, -1, dtype=np.int16)
+        source = np.full(count, -1, dtype=np.int64)
+        pieces: list[pl.Series] = []
+        offset = 0
+        for number, rule in enumerate(rules):
+            at = self.table.positions(rule.key)
+            if not len(at):
+                continue
+            owners = self.table.owner[at]
+            open_ = where[owners] < 0
+            mask = allowed(rule)
+            if mask is not None:
+                open_ &= mask[owners]
+            at = at[open_]
+            if not len(at):
+                continue
+            values, truncated, same = self.convert(rule, at, dtype)
+            if truncated is not None:
+                self.truncated[self.table.owner[at[truncated]]] = True
+            good = np.flatnonzero(values.is_not_null().to_numpy())
+            if not len(good):
+                continue
+            owners = self.table.owner[at[good]]
+            where[owners] = offset + good
+            rule_of[owners] = number
+            source[owners] = at[good] if same is None else np.where(same[good], at[good], -1)
+            pieces.append(values)
+            offset += len(values)
+        self.taken[source[source >= 0]] = True
+        if not pieces:
+            return Column(pl.repeat(None, count, dtype=dtype, eager=True), rule_of)
+        found = pl.concat(pieces)
+        indexes = pl.Series(np.where(where < 0, 0, where)).set(
+            pl.Series(where < 0),
+            None,
+        )
+        return Column(found.gather(indexes), rule_of)
+
+    def convert(
+        self, rule: Rule, at: Positions, dtype: pl.DataType
+    ) -> tuple[pl.Series, Mask | None, Mask | None]:
+        """The values after the rule's transform, which were cut, and which say all that was sent.
+
+        No mask stands for none cut, and for all the same.
+        """
+        table = self.table
+        kinds = table.kind[at]
+        transform = rule.transform
+        if not rule.paths:
+            if transform == "text" and (kinds == Kind.TEXT).all():
+                texts = table.texts_at(at)
+                if not texts.str.contains(r'^(?:$|["<N])').any():
+                    return texts, None, None
+            if transform == "integer" and (kinds == Kind.INTEGER).all():
+                numbers = table.integer[at]
+                values = pl.Series(numbers)
+                if len(numbers) and numbers.min() < 0:
+                    values = values.set(pl.Series(numbers < 0), None)
+                return values, None, None
+            if transform == "boolean" and (kinds == Kind.BOOLEAN).all():
+                return pl.Series(table.boolean[at]), None, None
+        return convert_distinct(rule, *_raw(table, at, kinds), dtype)
+
+
+def _raw(table: AttributeTable, at: Positions, kinds: NDArray[np.int8]) -> tuple[pl.Series, Any]:
+    """The values as text with their kinds: lists, maps and numbers as JSON."""
+    simple = (kinds == Kind.TEXT) | (kinds == Kind.LIST) | (kinds == Kind.MAP)
+    if simple.all():
+        return table.texts_at(at), kinds
+    texts = table.texts_at(at)
+    others = np.flatnonzero(~simple)
+    return texts.scatter(others, table.json_at(at[others])), kinds
+
+
+def convert_distinct(
+    rule: Rule, texts: pl.Series, kinds: NDArray[np.int8], dtype: pl.DataType
+) -> tuple[pl.Series, Mask | None, Mask | None]:
+    """Apply a transform once to each distinct value and give it to all rows that hold it."""
+    frame = pl.DataFrame({"text": texts, "kind": pl.Series(kinds)})
+    distinct = frame.unique(maintain_order=True)
+    results: list[Any] = []
+    cut: list[bool] = []
+    same: list[bool] = []
+    for content, kind in zip(distinct["text"].to_list(), distinct["kind"].to_list(), strict=True):
+        value, was_cut, is_same = converted(rule, content, kind)
+        results.append(value)
+        cut.append(was_cut)
+        same.append(is_same)
+    answers = pl.Series("value", results, dtype=dtype, strict=True)
+    marks = pl.DataFrame({"cut": cut, "same": same}, schema_overrides={"cut": pl.Boolean})
+    if len(distinct) != len(frame):
+        joined = frame.join(
+            distinct.with_columns(answers, marks["cut"], marks["same"]),
+            on=["text", "kind"],
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
+        )
+        answers, marks = joined["value"], joined.select("cut", "same")
+    return (
+        answers,
+        marks["cut"].to_numpy() if any(cut) else None,
+        None if all(same) else marks["same"].to_numpy(),
+    )
+
+
+def converted(rule: Rule, content: str | None, kind: int) -> tuple[Any, bool, bool]:
+    """One value after the transform, whether it was JSON that is cut, whether it says it all."""
+    if content is None:
+        return None, False, False
+    try:
+        value: Any = content
+        if kind not in (Kind.TEXT, Kind.BYTES):
+            value = loads(content)
+        if rule.paths:
+            value = first_at(parsed(value), rule.paths)
+        if value is None:
+            return None, False, False
+        result = TRANSFORMS[rule.transform](value)
+    except ValueError:
+        return None, True, False
+    except Exception:  # noqa: BLE001  # content is hostile; it makes a field null, never a crash
+        return None, False, False
+    return result, False, not rule.paths and (rule.takes or result == value)
+
+
+def parsed(value: Any) -> Any:
+    """JSON text as its value, Python's repr of a dict too; other text is nothing."""
+    if not isinstance(value, str):
+        return value
+    stripped = value.strip()
+    if stripped[:1] not in ("{", "[", '"'):
+        return None
+    try:
+        value = loads(stripped)
+    except ValueError:
+        return _python_repr(stripped)
+    return parsed(value) if isinstance(value, str) and value != stripped else value
+
+
+_REPR_LENGTH_MAX = 100_000
+
+
+def _python_repr(stripped: str) -> Any:
+    """LangSmith and LiteLLM write ``repr(dict)`` into attributes."""
+    if len(stripped) > _REPR_LENGTH_MAX:
+        raise ValueError("cut")
+    try:
+        return ast.literal_eval(stripped)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        raise ValueError("cut") from None
+
+
+def first_at(value: Any, paths: Iterable[Sequence[str]]) -> Any:
+    """The first value that one of the paths leads to."""
+    for path in paths:
+        found = value
+        for step in path:
+            if isinstance(found, str) and found[:1] in ("{", "["):
+                found = parsed(found)
+            if isinstance(found, dict):
+                found = found.get(step)
+            elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
+                found = found[int(step)]
+            else:
+                found = None
+            if found is None:
+                break
+        if found is not None:
+            return found
+    return None

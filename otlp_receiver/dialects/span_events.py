@@ -1,0 +1,175 @@
+"""Span events: exceptions, message content, first chunks, evaluation results, and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from otlp_receiver.dialects.attributes import AttributeTable
+from otlp_receiver.dialects.content_events import NAMES, Piece, pieces_of, together
+from otlp_receiver.dialects.json_text import dumps, joined, quoted
+from otlp_receiver.dialects.logs import _plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CHUNK_EVENTS = (
+    "llm.content.completion.chunk",
+    "gen_ai.content.completion.chunk",
+    "First Token Stream Event",
+    "ai.stream.firstChunk",
+    "gen_ai.content.chunk",
+)
+"""Names of events that mark a chunk of a streamed answer; the first one counts."""
+
+
+@dataclass
+class SpanEvents:
+    """The events of a batch of spans, exploded once."""
+
+    lists: pa.LargeListArray
+
+    @cached_property
+    def count(self) -> np.ndarray:
+        """How many events each span has."""
+        return np.diff(np.asarray(self.lists.offsets))
+
+    @cached_property
+    def owner(self) -> np.ndarray:
+        """The span of each event."""
+        return np.repeat(np.arange(len(self.lists)), self.count)
+
+    @cached_property
+    def rows(self) -> pa.StructArray:
+        """One row an event."""
+        return self.lists.flatten()
+
+    @cached_property
+    def table(self) -> AttributeTable:
+        """The events' attributes."""
+        return AttributeTable(self.rows.field("attributes"))
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """The events' names."""
+        return np.asarray(self.rows.field("name").to_pylist(), dtype=object)
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """The events' times in nanoseconds."""
+        return np.asarray(self.rows.field("time_unix_nano")).astype(np.int64)
+
+    def named(self, *names: str) -> np.ndarray:
+        """Rows of events with one of these names."""
+        if not len(self.owner):
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(np.isin(self.names.astype(str), names))
+
+    def attributes(self, event: int) -> dict[str, Any]:
+        """One event's attributes as a dict; of equal keys the last wins."""
+        begin, end = np.searchsorted(self.table.owner, [event, event + 1])
+        rows = np.arange(begin, end)
+        keys = (self.table.keys[code] for code in self.table.code[rows])
+        return dict(zip(keys, _plain(self.table, rows), strict=True))
+
+    def exception_types(self, span_count: int) -> tuple[np.ndarray, pl.Series]:
+        """Which spans have an exception event, and the type of the last one."""
+        has = np.zeros(span_count, dtype=np.bool_)
+        types: list[str | None] = [None] * span_count
+        events = self.named("exception")
+        has[self.owner[events]] = True
+        if len(events):
+            wanted = np.zeros(len(self.owner), dtype=np.bool_)
+            wanted[events] = True
+            at = self.table.positions("exception.type")
+            at = at[wanted[self.table.owner[at]]]
+            spans = self.owner[self.table.owner[at]].tolist()
+            for span, kind in zip(spans, self.table.texts_at(at).to_list(), strict=True):
+                types[span] = kind or types[span]
+        return has, pl.Series(types, dtype=pl.String)
+
+    def first_chunk_times(self, span_count: int) -> np.ndarray:
+        """The time of each span's first chunk event; 0 where there is none."""
+        first = np.full(span_count, np.iinfo(np.int64).max)
+        events = self.named(*_CHUNK_EVENTS)
+        np.minimum.at(first, self.owner[events], self.times[events])
+        first[first == np.iinfo(np.int64).max] = 0
+        return first
+
+    def contents(self) -> dict[int, tuple[dict[str, str], list[str]]]:
+        """Fields by span that came as content events, and the events' names."""
+        pieces: dict[int, list[Piece]] = {}
+        names: dict[int, list[str]] = {}
+        for event in self.named(*NAMES).tolist():
+            span = int(self.owner[event])
+            name = str(self.names[event])
+            pieces.setdefault(span, []).extend(pieces_of(name, None, self.attributes(event)))
+            names.setdefault(span, []).append(name)
+        return {span: (together(found), names[span]) for span, found in pieces.items()}
+
+    def as_json(self) -> pl.Series:
+        """Each span's events as a JSON list of ``{name, time, attributes}``."""
+        if not len(self.owner):
+            return pl.repeat("[]", len(self.lists), dtype=pl.String, eager=True)
+        every = np.arange(len(self.table))
+        attributes = objects(self.table, np.ones(len(every), dtype=np.bool_))
+        texts = pl.select(
+            pl.concat_str(
+                pl.lit('{"name":'),
+                quoted(pl.Series(self.names.tolist(), dtype=pl.String)),
+                pl.lit(',"time":"'),
+                time_texts(self.times),
+                pl.lit('","attributes":'),
+                attributes,
+                pl.lit("}"),
+            )
+        ).to_series()
+        return joined(texts, self.count, "[", "]")
+
+
+def time_texts(nanoseconds: np.ndarray) -> pl.Series:
+    """Times as RFC 3339 with nanoseconds."""
+    return pl.select(
+        pl.from_epoch(pl.lit(pl.Series(nanoseconds)), time_unit="ns").dt.strftime(
+            "%Y-%m-%dT%H:%M:%S%.9fZ"
+        )
+    ).to_series()
+
+
+def objects(table: AttributeTable, keep: np.ndarray) -> pl.Series:
+    """Each owner's kept attributes as one JSON object; of equal keys the last alone."""
+    keep = keep.copy()
+    keep[table.repeated] = False
+    at = np.flatnonzero(keep)
+    names = pl.Series([f"{dumps(key)}:" for key in table.keys], dtype=pl.String)
+    if not len(at):
+        return pl.repeat("{}", table.owner_count, dtype=pl.String, eager=True)
+    pairs = pl.select(
+        pl.concat_str(names.gather(table.code[at]), table.json_at(at).fill_null("null"))
+    ).to_series()
+    lengths = np.bincount(table.owner[at], minlength=table.owner_count)
+    return joined(pairs, lengths, "{", "}")
+
+
+def links_json(lists: pa.LargeListArray) -> pl.Series:
+    """Each span's links as a JSON list of ``{trace_id, span_id, attributes}``."""
+    rows = lists.flatten()
+    if not len(rows):
+        return pl.repeat("[]", len(lists), dtype=pl.String, eager=True)
+    table = AttributeTable(rows.field("attributes"))
+    texts = pl.select(
+        pl.concat_str(
+            pl.lit('{"trace_id":"'),
+            pl.Series(rows.field("trace_id")).bin.encode("hex"),
+            pl.lit('","span_id":"'),
+            pl.Series(rows.field("span_id")).bin.encode("hex"),
+            pl.lit('","attributes":'),
+            objects(table, np.ones(len(table), dtype=np.bool_)),
+            pl.lit("}"),
+        )
+    ).to_series()
+    return joined(texts, np.diff(np.asarray(lists.offsets)), "[", "]")

@@ -1,0 +1,155 @@
+"""Decoded spans to rows of the spans table: every field resolved, the rest kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from otlp_receiver.dialects.attributes import AttributeTable
+from otlp_receiver.dialects.detection import CODES, SpanSignals, detect
+from otlp_receiver.dialects.evaluations import EVENT_NAME, Score
+from otlp_receiver.dialects.fields import FieldSet
+from otlp_receiver.dialects.span_events import SpanEvents, links_json, objects
+from span_store.schema import SPANS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otlp_receiver.decode import Decoded
+    from otlp_receiver.dialects.mapping import FieldMapping
+
+_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+_STATUS = ("unset", "ok", "error")
+
+
+def span_rows(
+    decoded: Decoded,
+    projects: Sequence[str],
+    received: Sequence[int],
+    mapping: FieldMapping,
+) -> tuple[pl.DataFrame, list[Score]]:
+    """Rows of the spans table, and the evaluation results that came as span events."""
+    spans = decoded.rows
+    if not len(spans):
+        return pl.DataFrame(schema=SPANS.polars), []
+    table = AttributeTable(spans.field("attributes"))
+    events = SpanEvents(spans.field("events"))
+    envelope = _envelope(decoded, projects, received)
+    scopes = decoded.scopes.field("name").to_pylist()
+    signals = SpanSignals(
+        table=table,
+        scope_names=[name or "" for name in scopes],
+        scope=decoded.scope,
+        request=decoded.request,
+        names=envelope["name"].to_list(),
+    )
+    dialect = detect(signals)
+    fields = FieldSet(table, events, envelope, dialect, mapping)
+    fields.resolve()
+    frame = envelope.with_columns(
+        **fields.columns,
+        dialect=pl.Series([None, *CODES], dtype=pl.String).gather(dialect.astype(np.int64) + 1),
+        attributes=objects(table, ~fields.taken),
+        events=events.as_json(),
+        links=links_json(spans.field("links")),
+    )
+    resources = AttributeTable(decoded.resources.field("attributes"))
+    frame = frame.with_columns(**_resource(resources, decoded.resource))
+    kept = _valid(frame) & ~fields.placeholders
+    scores = _scores(frame, events, np.asarray(kept))
+    return frame.filter(pl.Series(kept)).select(SPANS.names).cast(dict(SPANS.polars)), scores  # type: ignore[arg-type]
+
+
+def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]) -> pl.DataFrame:
+    """What every span says about itself, whatever its dialect."""
+    spans = decoded.rows
+    column = {field.name: spans.field(field.name) for field in spans.type}
+    status = column["status"]
+    scopes = pl.Series(decoded.scopes.field("name").to_pylist(), dtype=pl.String)
+    start = np.asarray(column["start_time_unix_nano"]).astype(np.int64)
+    end = np.asarray(column["end_time_unix_nano"]).astype(np.int64)
+    frame = pl.DataFrame(
+        {
+            "project": pl.Series(projects, dtype=pl.String).gather(decoded.request),
+            "trace_id": pl.Series(column["trace_id"]),
+            "span_id": pl.Series(column["span_id"]),
+            "parent_span_id": pl.Series(column["parent_span_id"]),
+            "name": pl.Series(column["name"]),
+            "kind": _words(np.asarray(column["kind"]), _KINDS),
+            "start_time": start,
+            "end_time": end,
+            "received_at": np.array(received, dtype=np.int64)[decoded.request],
+            "status_code": _words(np.asarray(status.field("code").fill_null(0)), _STATUS),
+            "status_message": pl.Series(status.field("message"), dtype=pl.String),
+            "scope_name": scopes.gather(decoded.scope),
+            "dropped_attributes_count": np.asarray(column["dropped_attributes_count"]).astype(
+                np.int64
+            ),
+            "dropped_events_count": np.asarray(column["dropped_events_count"]).astype(np.int64),
+        }
+    )
+    parent = pl.col("parent_span_id")
+    return frame.with_columns(
+        pl.col("trace_id", "span_id").bin.encode("hex"),
+        pl.when(parent.bin.size() > 0).then(parent.bin.encode("hex")).alias("parent_span_id"),
+        pl.when(pl.col("end_time") >= pl.col("start_time"))
+        .then((pl.col("end_time") - pl.col("start_time")) / 1_000_000)
+        .alias("duration_ms"),
+        pl.when(pl.col("status_message") != "").then("status_message").alias("status_message"),
+        pl.when(pl.col("scope_name") != "").then("scope_name").alias("scope_name"),
+    ).with_columns(
+        pl.when(pl.col("parent_span_id") != "0" * 16).then("parent_span_id").alias("parent_span_id")
+    )
+
+
+def _words(numbers: np.ndarray, words: Sequence[str]) -> pl.Series:
+    """Enumeration numbers as words; numbers that do not exist are the first word."""
+    known = np.where((numbers >= 0) & (numbers < len(words)), numbers, 0)
+    return pl.Series(words, dtype=pl.String).gather(known)
+
+
+def _resource(table: AttributeTable, resource: np.ndarray) -> dict[str, pl.Series]:
+    """The resource's service name and attributes, given to each of its spans."""
+    names = pl.Series([None] * table.owner_count, dtype=pl.String)
+    at = table.positions("service.name")
+    if len(at):
+        names = names.scatter(table.owner[at], table.texts_at(at))
+    every = objects(table, np.ones(len(table), dtype=np.bool_))
+    return {
+        "service_name": names.gather(resource),
+        "resource_attributes": every.gather(resource),
+    }
+
+
+def _valid(frame: pl.DataFrame) -> np.ndarray:
+    """Spans with whole ids; the receiver refuses the others before, an old file may hold them."""
+    good = frame.select(
+        (pl.col("trace_id").str.len_bytes() == 32)
+        & (pl.col("span_id").str.len_bytes() == 16)
+        & (pl.col("trace_id") != "0" * 32)
+        & (pl.col("span_id") != "0" * 16)
+    ).to_series()
+    return good.to_numpy()
+
+
+def _scores(frame: pl.DataFrame, events: SpanEvents, kept: np.ndarray) -> list[Score]:
+    """Evaluation results among the span events of spans that are kept."""
+    found = []
+    for event in events.named(EVENT_NAME).tolist():
+        span = int(events.owner[event])
+        if not kept[span]:
+            continue
+        row = frame.row(span, named=True)
+        found.append(
+            Score(
+                project=row["project"],
+                trace_id=row["trace_id"],
+                span_id=row["span_id"],
+                time=int(events.times[event]),
+                received_at=row["received_at"],
+                attributes=events.attributes(event),
+            )
+        )
+    return found

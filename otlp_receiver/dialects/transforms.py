@@ -1,0 +1,219 @@
+"""From an attribute's value to a column's: one small function a kind of column.
+
+Each takes any JSON value and returns the column's value, or None when the value does not fit:
+then the next line of the mapping is asked and the raw attribute stays.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from otlp_receiver.dialects.conversations import input_messages, instructions, output_messages
+from otlp_receiver.dialects.finish_reasons import fold_all
+from otlp_receiver.dialects.json_text import dumps, loads
+from otlp_receiver.dialects.operations import operation
+from otlp_receiver.dialects.providers import provider
+from otlp_receiver.dialects.tools import tool_arguments, tool_definitions, tool_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PLACEHOLDERS = frozenset(("<not specified>", "<REDACTED>", "<elided>", "NOT_GIVEN"))
+"""Words that libraries write where they have nothing to say."""
+
+_LOOKS_LIKE_JSON = re.compile(r"[\[{]\s*[\"\[{]")
+"""How JSON begins and prose does not: ``[Note] …`` is prose, ``[{"role"…`` was JSON and is cut."""
+
+INTEGER_MAX = 2**63 - 1
+
+
+def text(value: Any) -> str | None:
+    """A name or id, as sent; numbers are spelled out, emptiness is nothing."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return dumps(value)
+    if isinstance(value, list) and len(value) == 1:
+        return text(value[0])
+    if not isinstance(value, str):
+        return None
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        return text(_unquoted(value))
+    return value if value and value not in _PLACEHOLDERS else None
+
+
+def _unquoted(value: str) -> Any:
+    """A JSON string inside the string (double encoding), when it is one."""
+    try:
+        return loads(value)
+    except ValueError:
+        return None
+
+
+def integer(value: Any) -> int | None:
+    """A count: not negative, at most 64 bits; text that spells one is accepted."""
+    if isinstance(value, str):
+        try:
+            value = float(value) if "." in value or "e" in value.lower() else int(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float):
+        if not math.isfinite(value) or value != math.floor(value):
+            return None
+        value = int(value)
+    return value if 0 <= value <= INTEGER_MAX else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number that is not negative; text that spells one is accepted."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    value = float(value) if abs(value) < 1e300 else math.inf
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def seconds(value: Any) -> float | None:
+    """Seconds as milliseconds."""
+    result = number(value)
+    return None if result is None else result * 1000.0
+
+
+def boolean(value: Any) -> bool | None:
+    """True or false; Python's and JavaScript's spellings are accepted."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().strip('"').lower())
+    return None
+
+
+def operation_name(value: Any) -> str | None:
+    """An operation in OpenTelemetry's words."""
+    return operation(value) if isinstance(value, str) else None
+
+
+def provider_name(value: Any) -> str | None:
+    """A provider in OpenTelemetry's words."""
+    return provider(value) if isinstance(value, str) else None
+
+
+_OUTPUT_TYPES = {
+    "text": "text",
+    "tool": "json",
+    "tool_or_text": "json",
+    "native": "json",
+    "prompted": "json",
+    "json": "json",
+    "json_object": "json",
+    "json_schema": "json",
+    "application/json": "json",
+    "text/plain": "text",
+    "object": "json",
+    "array": "json",
+    "enum": "json",
+    "image": "image",
+    "speech": "speech",
+    "audio": "speech",
+}
+
+
+def output_type(value: Any) -> str | None:
+    """The modality asked for: text, json, image or speech, else as sent."""
+    word = text(value)
+    if word is None or word in ("no-schema", "auto"):
+        return None
+    return _OUTPUT_TYPES.get(word.lower(), word)
+
+
+def schema(value: Any) -> str | None:
+    """A JSON Schema, as JSON text."""
+    parsed = parsed_or_none(value)
+    return dumps(parsed) if isinstance(parsed, dict) and parsed else None
+
+
+def parsed_or_none(value: Any) -> Any:
+    """The value; JSON text is parsed, text that is not JSON is None."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return loads(value)
+    except ValueError:
+        return None
+
+
+def _json(convert: Callable[[Any], Any]) -> Callable[[Any], str | None]:
+    """Wrap a function of values so that it reads JSON text and writes it."""
+
+    def transform(value: Any) -> str | None:
+        if isinstance(value, str):
+            stripped = value.strip()
+            if stripped in _PLACEHOLDERS or stripped in ("", "{}", "[]", "null", '""'):
+                return None
+            if stripped[0] in '[{"':
+                try:
+                    value = loads(stripped)
+                except ValueError:
+                    if _LOOKS_LIKE_JSON.match(stripped):
+                        raise
+        result = convert(value)
+        return None if result is None else dumps(result)
+
+    return transform
+
+
+def finish_reasons(value: Any) -> list[str] | None:
+    """Finish reasons from a list, a JSON list as text, or one word."""
+    if isinstance(value, str) and value[:1] in "[{":
+        parsed = parsed_or_none(value)
+        value = value if parsed is None else parsed
+    return fold_all(value)
+
+
+TRANSFORMS: dict[str, Callable[[Any], Any]] = {
+    "text": text,
+    "integer": integer,
+    "number": number,
+    "seconds": seconds,
+    "milliseconds": number,
+    "boolean": boolean,
+    "operation": operation_name,
+    "provider": provider_name,
+    "output_type": output_type,
+    "schema": schema,
+    "finish_reasons": finish_reasons,
+    "input_messages": _json(input_messages),
+    "output_messages": _json(output_messages),
+    "instructions": _json(instructions),
+    "tools": _json(tool_definitions),
+    "tool_arguments": _json(tool_arguments),
+    "tool_result": _json(tool_result),
+}
+"""Each raises ValueError when the value is JSON that was cut: content is then marked truncated."""
+
+LOSSLESS = frozenset(
+    [
+        "text",
+        "integer",
+        "number",
+        "seconds",
+        "milliseconds",
+        "boolean",
+        "schema",
+        "input_messages",
+        "output_messages",
+        "instructions",
+        "tools",
+        "tool_arguments",
+        "tool_result",
+    ]
+)
+"""Transforms after which the raw attribute may go: the column holds all that it said."""

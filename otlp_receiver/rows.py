@@ -1,0 +1,103 @@
+"""Spool records to rows of the tables: decode, understand, and never raise on content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from otlp_receiver.decode import BATCH_BYTES_MAX, Signal, decode
+from otlp_receiver.dialects.evaluations import evaluation_rows
+from otlp_receiver.dialects.logs import log_rows
+from otlp_receiver.dialects.mapping import FieldMapping, shipped_mapping
+from otlp_receiver.dialects.spans import span_rows
+from span_store.schema import CONTENTS, EVALUATIONS, SPANS, TableSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from otlp_receiver.record import SpoolRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a batch of requests says, as rows with the physical columns of ``span_store.schema``.
+
+    ``failed`` holds record numbers with the reason why nobody can read the body;
+    ``decoded_slowly`` counts bodies that only the official package could read.
+    """
+
+    spans: pl.DataFrame
+    contents: pl.DataFrame
+    evaluations: pl.DataFrame
+    failed: list[tuple[int, str]]
+    decoded_slowly: int
+
+
+def to_rows(
+    records: Sequence[SpoolRecord],
+    mapping: Mapping[str, str | list[str]] | FieldMapping | None = None,
+) -> Rows:
+    """Understand a batch of records.
+
+    ``mapping`` holds a user's own keys, ``{field: key or [keys]}``, or a whole
+    :class:`FieldMapping`. Content never raises: what cannot be understood is null or marked, and
+    the raw attribute stays.
+    """
+    if mapping is None:
+        mapping = shipped_mapping()
+    elif not isinstance(mapping, FieldMapping):
+        mapping = shipped_mapping().with_keys(mapping)
+    parts: dict[str, list[pl.DataFrame]] = {"spans": [], "contents": [], "evaluations": []}
+    failed: list[tuple[int, str]] = []
+    slowly = 0
+    for signal, chunk in _chunks(records):
+        decoded = decode([record.body for record in chunk], signal)
+        failed += [(chunk[position].number, reason) for position, reason in decoded.failed]
+        slowly += decoded.decoded_slowly
+        projects = [record.project for record in chunk]
+        received = [record.received_at for record in chunk]
+        if signal == "traces":
+            spans, events = span_rows(decoded, projects, received, mapping)
+            parts["spans"].append(spans)
+            parts["evaluations"].append(evaluation_rows(events, "span_event"))
+        else:
+            contents, scores = log_rows(decoded, projects, received)
+            parts["contents"].append(contents)
+            parts["evaluations"].append(evaluation_rows(scores, "log"))
+    return Rows(
+        spans=_together(parts["spans"], SPANS),
+        contents=_together(parts["contents"], CONTENTS),
+        evaluations=_together(parts["evaluations"], EVALUATIONS),
+        failed=failed,
+        decoded_slowly=slowly,
+    )
+
+
+def _chunks(records: Sequence[SpoolRecord]) -> Iterator[tuple[Signal, list[SpoolRecord]]]:
+    """Records of one signal at a time, few enough for Arrow's text columns."""
+    for signal in ("traces", "logs"):
+        chunk: list[SpoolRecord] = []
+        size = 0
+        for record in records:
+            if record.signal != signal:
+                continue
+            if chunk and size + len(record.body) > BATCH_BYTES_MAX:
+                yield signal, chunk
+                chunk, size = [], 0
+            chunk.append(record)
+            size += len(record.body)
+        if chunk:
+            yield signal, chunk
+
+
+def _together(frames: list[pl.DataFrame], schema: TableSchema) -> pl.DataFrame:
+    """One frame with the table's columns, empty when there is nothing."""
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        return pl.DataFrame(schema=schema.polars)
+    whole = pl.concat(frames) if len(frames) > 1 else frames[0]
+    if schema is EVALUATIONS:
+        whole = whole.unique("evaluation_id", keep="first", maintain_order=True)
+    return whole.select(schema.names)

@@ -1,0 +1,259 @@
+"""Spool records to rows: what a newcomer asks first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from otlp_receiver.rows import to_rows
+from span_store.schema import CONTENTS, EVALUATIONS, SPANS
+
+
+@dataclass(frozen=True)
+class Record:
+    number: int
+    project: str
+    signal: str
+    received_at: int
+    body: bytes
+
+
+def put(target, value):
+    """Write a plain value into an AnyValue."""
+    match value:
+        case bool():
+            target.bool_value = value
+        case int():
+            target.int_value = value
+        case float():
+            target.double_value = value
+        case str():
+            target.string_value = value
+        case bytes():
+            target.bytes_value = value
+        case list():
+            target.array_value.SetInParent()
+            for entry in value:
+                put(target.array_value.values.add(), entry)
+        case dict():
+            target.kvlist_value.SetInParent()
+            for key, entry in value.items():
+                put(target.kvlist_value.values.add(key=key).value, entry)
+
+
+def request(*spans: dict, scope: str = "test", resource: dict | None = None) -> bytes:
+    """A trace request with spans of these attributes and names."""
+    message = ExportTraceServiceRequest()
+    group = message.resource_spans.add()
+    for key, value in (resource or {"service.name": "shop"}).items():
+        put(group.resource.attributes.add(key=key).value, value)
+    scoped = group.scope_spans.add()
+    scoped.scope.name = scope
+    for number, span in enumerate(spans, start=1):
+        made = scoped.spans.add(
+            trace_id=span.get("trace_id", bytes(15) + b"\1"),
+            span_id=span.get("span_id", number.to_bytes(8, "big")),
+            name=span.get("name", "chat m"),
+            start_time_unix_nano=1_000_000_000,
+            end_time_unix_nano=3_000_000_000,
+        )
+        for key, value in span.get("attributes", {}).items():
+            put(made.attributes.add(key=key).value, value)
+        for event in span.get("events", ()):
+            added = made.events.add(name=event["name"], time_unix_nano=event.get("time", 5))
+            for key, value in event.get("attributes", {}).items():
+                put(added.attributes.add(key=key).value, value)
+    return message.SerializeToString()
+
+
+def logs(*records: dict) -> bytes:
+    """A log request with these records."""
+    message = ExportLogsServiceRequest()
+    scoped = message.resource_logs.add().scope_logs.add()
+    for record in records:
+        made = scoped.log_records.add(
+            trace_id=record.get("trace_id", bytes(15) + b"\1"),
+            span_id=record.get("span_id", bytes(7) + b"\1"),
+            event_name=record.get("event_name", ""),
+            time_unix_nano=record.get("time", 7),
+        )
+        if "body" in record:
+            put(made.body, record["body"])
+        for key, value in record.get("attributes", {}).items():
+            put(made.attributes.add(key=key).value, value)
+    return message.SerializeToString()
+
+
+def rows_of(*bodies: bytes, signal: str = "traces", mapping=None):
+    records = [Record(number, "p", signal, 42, body) for number, body in enumerate(bodies)]
+    return to_rows(records, mapping)
+
+
+def span_of(attributes: dict, **span) -> dict:
+    return rows_of(request({"attributes": attributes, **span})).spans.row(0, named=True)
+
+
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.usage.input_tokens": 10,
+    "gen_ai.usage.output_tokens": 5,
+    "gen_ai.response.finish_reasons": ["tool_calls"],
+    "gen_ai.request.temperature": 0.5,
+}
+
+
+def test_rows_have_exactly_the_columns_of_the_tables():
+    rows = rows_of(request({"attributes": CHAT}))
+
+    assert rows.spans.schema == SPANS.polars
+    assert rows.contents.schema == CONTENTS.polars
+    assert rows.evaluations.schema == EVALUATIONS.polars
+
+
+def test_nothing_in_gives_empty_tables():
+    rows = to_rows([])
+
+    assert (len(rows.spans), len(rows.contents), len(rows.evaluations)) == (0, 0, 0)
+    assert rows.spans.schema == SPANS.polars
+
+
+def test_canonical_fields_come_from_the_convention():
+    span = span_of(CHAT)
+
+    assert span["operation_name"] == "chat"
+    assert span["provider_name"] == "openai"
+    assert (span["input_tokens"], span["output_tokens"], span["total_tokens"]) == (10, 5, 15)
+    assert span["finish_reasons"] == ["tool_call"]
+    assert span["duration_ms"] == 2000.0
+    assert span["service_name"] == "shop"
+    assert span["is_model_call"] is True
+    assert span["dialect"] == "A"
+
+
+def test_what_no_column_took_stays_in_attributes():
+    kept = json.loads(span_of(CHAT)["attributes"])
+
+    assert kept == {
+        "gen_ai.request.temperature": 0.5,
+        "gen_ai.response.finish_reasons": ["tool_calls"],
+    }
+
+
+def test_sources_name_the_attribute_of_each_field():
+    sources = json.loads(span_of(CHAT)["field_sources"])
+
+    assert sources["input_tokens"] == "gen_ai.usage.input_tokens"
+    assert sources["request_model"] == "gen_ai.request.model"
+
+
+def test_a_users_own_key_comes_first():
+    body = request({"attributes": CHAT | {"shop.session": "s-1", "session.id": "other"}})
+
+    span = rows_of(body, mapping={"conversation_id": "shop.session"}).spans.row(0, named=True)
+
+    assert span["conversation_id"] == "s-1"
+
+
+def test_flattened_messages_are_put_together_in_numeric_order():
+    attributes = {"llm.request.type": "chat", "gen_ai.system": "OpenAI"}
+    for number in range(12):
+        attributes[f"gen_ai.prompt.{number}.role"] = "user"
+        attributes[f"gen_ai.prompt.{number}.content"] = f"turn {number}"
+
+    span = span_of(attributes)
+
+    turns = [message["parts"][0]["content"] for message in json.loads(span["input_messages"])]
+    assert turns == [f"turn {number}" for number in range(12)]
+    assert span["dialect"] == "C1"
+    assert span["provider_name"] == "openai"
+    assert json.loads(span["attributes"])["gen_ai.system"] == "OpenAI"
+
+
+def test_an_index_bomb_is_one_more_message_and_marks_the_gap():
+    span = span_of(
+        {
+            "gen_ai.prompt.0.content": "first",
+            "gen_ai.prompt.999999999.content": "last",
+            "gen_ai.prompt.999999999999999999999.content": "beyond counting",
+        }
+    )
+
+    assert len(json.loads(span["input_messages"])) == 2
+    assert span["content_truncated"] is True
+
+
+def test_content_logs_become_fragments_of_their_span():
+    body = logs(
+        {"event_name": "gen_ai.user.message", "body": {"content": "hi"}},
+        {
+            "event_name": "gen_ai.choice",
+            "body": {"index": 0, "finish_reason": "stop", "message": {"content": "hello"}},
+        },
+    )
+
+    contents = rows_of(body, signal="logs").contents
+
+    assert contents["field"].to_list() == ["input_messages", "output_messages"]
+    assert json.loads(contents["fragment"][1]) == {
+        "role": "assistant",
+        "parts": [{"type": "text", "content": "hello"}],
+        "finish_reason": "stop",
+    }
+
+
+def test_one_score_sent_as_event_and_as_log_is_one_evaluation():
+    score = {
+        "gen_ai.evaluation.name": "helpfulness",
+        "gen_ai.evaluation.score.value": 0.8,
+        "rater": "r-1",
+    }
+    name = "gen_ai.evaluation.result"
+    traces = request({"attributes": {}, "events": [{"name": name, "attributes": score}]})
+    records = [
+        Record(1, "p", "traces", 1, traces),
+        Record(2, "p", "logs", 1, logs({"event_name": name, "attributes": score})),
+    ]
+
+    evaluations = to_rows(records).evaluations
+
+    assert len(evaluations) == 1
+    row = evaluations.row(0, named=True)
+    assert (row["object_type"], row["evaluator"], row["score"]) == ("span", "helpfulness", 0.8)
+    assert row["object_id"] == "0" * 31 + "1:" + "0" * 15 + "1"
+    assert json.loads(row["attributes"]) == {"rater": "r-1"}
+
+
+def test_a_broken_request_is_reported_and_the_others_are_read():
+    good = request({"attributes": CHAT})
+
+    rows = rows_of(good, b"\x0a\xff\xff", good[:-3])
+
+    assert [number for number, _ in rows.failed] == [1, 2]
+    assert len(rows.spans) == 1
+
+
+def test_spans_without_whole_ids_are_left_out():
+    rows = rows_of(request({"trace_id": b"short"}, {"span_id": bytes(8)}, {"attributes": CHAT}))
+
+    assert len(rows.spans) == 1
+
+
+def test_placeholders_of_running_spans_are_dropped():
+    rows = rows_of(request({"attributes": {"logfire.span_type": "pending_span"}}))
+
+    assert rows.spans.is_empty()
+
+
+def test_broken_json_keeps_the_span_and_the_raw_attribute():
+    cut = '[{"role":"user","parts":[{"type":"te'
+
+    span = span_of(CHAT | {"gen_ai.input.messages": cut})
+
+    assert span["input_messages"] is None
+    assert span["content_truncated"] is True
+    assert json.loads(span["attributes"])["gen_ai.input.messages"] == cut
