@@ -31,6 +31,7 @@ _BASES: dict[str, int] = {
     "span_store.errors.UnknownColumnError": USAGE,
     "span_store.errors.InvalidFilterError": USAGE,
     "cli.demonstration.errors.DemonstrationError": FAILED,
+    "polars.exceptions.ComputeError": FAILED,
     "builtins.OSError": FAILED,
 }
 

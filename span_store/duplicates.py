@@ -2,42 +2,98 @@
 
 The rule, for every table: of the rows with one key the last version wins. For spans the last
 version is the one with the latest end time, then the one with the most content, then the one
-received first, so that an identical duplicate changes nothing.
+received first, so that an identical duplicate changes nothing. For every other table it is the
+row that was appended last.
+
+A scan first looks for equal row keys (8 bytes a row). Without any, nothing else happens. Otherwise
+the suspects are compared exactly, on narrow columns, and the scan leaves the losing rows out by an
+anti-join, through which filters and column selections still reach the files.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+
+from span_store.layout import ROW_KEY, rank_columns
 
 if TYPE_CHECKING:
     from span_store.schema import TableSchema
 
 
-def without_duplicates(frame: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
-    """Keep one row a key."""
-    key = list(schema.key)
-    if schema.name != "spans":
-        return frame.unique(subset=key, keep="last", maintain_order=True)
-    doubled = frame.select(key).group_by(key).len().filter(pl.col("len") > 1).select(key).collect()
-    if doubled.is_empty():
-        return frame
-    single = frame.join(doubled.lazy(), on=key, how="anti")
-    resolved = (
-        frame.join(doubled.lazy(), on=key, how="semi")
-        .with_columns(
-            content_size=pl.sum_horizontal(
-                pl.col(name).str.len_bytes().fill_null(0)
-                for name in ("attributes", "input_messages", "output_messages")
-            )
-        )
-        .sort(
-            ["end_time", "content_size", "received_at"],
-            descending=[True, True, False],
-            nulls_last=True,
-        )
-        .unique(subset=key, keep="first", maintain_order=True)
-        .drop("content_size")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubles:
+    """What a scan must leave out.
+
+    ``losers`` holds a row key and the rank columns of each losing row. ``unclear`` are the row
+    keys where that does not tell rows apart: colliding hashes, or versions of equal rank.
+    """
+
+    losers: pl.DataFrame
+    unclear: pl.Series
+
+    def __bool__(self) -> bool:
+        return not (self.losers.is_empty() and self.unclear.is_empty())
+
+
+def repeated(row_keys: pl.Series) -> pl.Series:
+    """The values that occur more than once."""
+    ordered = np.sort(row_keys.to_numpy())
+    return pl.Series(ROW_KEY, np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+
+
+def find_doubles(rows: pl.LazyFrame, suspects: pl.Series, schema: TableSchema) -> Doubles:
+    """Compare the suspects among ``rows`` exactly."""
+    key, rank = list(schema.key), rank_columns(schema)
+    narrow = (
+        rows.join(suspects.to_frame().lazy(), on=ROW_KEY, how="semi")
+        .select(list(dict.fromkeys([ROW_KEY, *key, *rank])))
+        .collect(engine="streaming")
     )
-    return pl.concat([single, resolved])
+    best_first = ordered_by_rank(narrow.lazy(), schema).collect()
+    winners = best_first.unique(subset=key, keep="first", maintain_order=True)
+    place = [ROW_KEY, *rank]
+    ties = best_first.filter(pl.struct([*key, *rank]).is_duplicated())[ROW_KEY]
+    collisions = winners.filter(pl.col(ROW_KEY).is_duplicated())[ROW_KEY]
+    unclear = pl.concat([ties, collisions]).unique().sort()
+    losers = best_first.join(winners, on=place, how="anti", nulls_equal=True).select(place)
+    losers = losers.join(unclear.to_frame(), on=ROW_KEY, how="anti")
+    return Doubles(losers=losers, unclear=unclear)
+
+
+def without_doubles(rows: pl.LazyFrame, doubles: Doubles, schema: TableSchema) -> pl.LazyFrame:
+    """The rows with one version a key."""
+    if not doubles:
+        return rows
+    place = [ROW_KEY, *rank_columns(schema)]
+    kept = rows
+    if not doubles.losers.is_empty():
+        kept = kept.join(doubles.losers.lazy(), on=place, how="anti", nulls_equal=True)
+    if doubles.unclear.is_empty():
+        return kept
+    unclear = doubles.unclear.to_frame().lazy()
+    resolved = resolve(rows.join(unclear, on=ROW_KEY, how="semi"), schema)
+    return pl.concat([kept.join(unclear, on=ROW_KEY, how="anti"), resolved])
+
+
+def resolve(rows: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
+    """Keep the winning version of each key, comparing every row in memory."""
+    return ordered_by_rank(rows, schema).unique(
+        subset=list(schema.key), keep="first", maintain_order=True
+    )
+
+
+def ordered_by_rank(rows: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
+    """Best version first; what the rank leaves equal is ordered by the text of the whole row."""
+    rank = rank_columns(schema)
+    columns = [name for name in schema.names if name not in rank]
+    available = set(rows.collect_schema().names())
+    text = pl.struct([name for name in columns if name in available]).struct.json_encode()
+    return rows.sort(
+        [*(pl.col(name) for name in rank), text],
+        descending=[*rank.values(), False],
+        nulls_last=True,
+    )

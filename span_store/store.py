@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from span_store.duplicates import without_duplicates
-from span_store.errors import StoreUnavailableError
+from span_store.datafiles import APPENDED, delete_data_file, write_data_file
+from span_store.duplicates import resolve
+from span_store.errors import UnknownColumnError, unavailable
 from span_store.filters import compile_filter
+from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
+from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
+from span_store.selection import Selection
+from span_store.tablelog import TableLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+    from deltalake import DeltaTable
 
 
 class SpanStore:
@@ -25,24 +30,48 @@ class SpanStore:
 
     Scans return lazy frames with the columns of :mod:`span_store.schema`, times as
     ``Datetime("ns", "UTC")``, duplicates removed. A table that nobody wrote yet scans as empty.
+    ``clock`` gives the seconds since 1970 that the table's log notes beside each file.
     """
 
-    def __init__(self, place: str | Path, storage_options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        place: str | Path,
+        storage_options: dict[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.place = str(place).rstrip("/")
         self.storage_options = storage_options
+        self._clock = clock
+        self._logs: dict[str, TableLog] = {}
+        self._scans: dict[str, TableScan] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open tables stay behind when a store travels to another process."""
+        return {
+            "place": self.place,
+            "storage_options": self.storage_options,
+            "_clock": self._clock,
+            "_logs": {},
+            "_scans": {},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     def table_uri(self, table: str) -> str:
         """Where this table lies."""
         return f"{self.place}/{table}"
 
+    def table_log(self, table: str) -> TableLog:
+        """The table's log, opened on first use."""
+        schema = TABLES[table]
+        return self._logs.setdefault(
+            table, TableLog(self.table_uri(table), schema, self.storage_options)
+        )
+
     def open_table(self, table: str) -> DeltaTable | None:
         """The Delta table at its newest version; None when nobody wrote it yet."""
-        try:
-            return DeltaTable(self.table_uri(table), storage_options=self.storage_options)
-        except TableNotFoundError:
-            return None
-        except (DeltaError, OSError) as error:
-            raise StoreUnavailableError(self.table_uri(table), str(error)) from error
+        return self.table_log(table).current()
 
     def append(
         self,
@@ -50,35 +79,37 @@ class SpanStore:
         frame: pl.DataFrame,
         transaction: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
     ) -> None:
-        """Append rows in one atomic commit.
+        """Append rows in one atomic commit, durable when this returns.
 
         ``frame`` holds every column of the table with its physical type (times as integers).
-        ``transaction`` is ``(application id, number)``, or several of them: they are committed
-        with the rows and read back by :meth:`last_transaction`, so that a writer that died knows
-        where to go on.
-        Raises :class:`StoreUnavailableError` when the place cannot be written.
+        ``transaction`` is ``(application id, number)``, or several: it is committed with the rows
+        and read back by :meth:`last_transaction`, so that a writer that died knows where to go on.
+        Raises :class:`StoreUnavailableError` when the place cannot be written, and
+        :class:`ConcurrentWriterError` when another process commits under the same application id.
         """
         schema = TABLES[table]
-        rows = frame.select(schema.names).cast(dict(schema.polars))  # type: ignore[arg-type]
-        properties = None
-        if transaction is not None:
-            several = [transaction] if isinstance(transaction, tuple) else transaction
-            properties = CommitProperties(
-                app_transactions=[Transaction(name, number) for name, number in several]
-            )
+        rows = physical_rows(frame, schema)
+        log = self.table_log(table)
+        version = log.create().version() + 1
+        rows = rows.with_columns(pl.lit(version, pl.Int64).alias(APPEND_VERSION))
+        if rows[ROW_KEY].n_unique() < rows.height:
+            rows = self._without_repeats(rows, schema)
         try:
-            if "://" not in self.place:
-                Path(self.place).mkdir(parents=True, exist_ok=True)
-            write_deltalake(
-                self.table_uri(table),
+            added = write_data_file(
+                log.uri,
                 rows,
-                mode="append",
+                schema,
+                encoding=APPENDED,
+                written_at_ms=int(self._clock() * 1000),
                 storage_options=self.storage_options,
-                writer_properties=_WRITER,
-                commit_properties=properties,
             )
-        except (DeltaError, OSError) as error:
-            raise StoreUnavailableError(self.table_uri(table), str(error)) from error
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise unavailable(log.uri, error) from error
+        try:
+            log.commit([added], _transactions(transaction))
+        except Exception:
+            delete_data_file(log.uri, added.path)
+            raise
 
     def last_transaction(self, table: str, application_id: str) -> int | None:
         """The number of the last committed transaction of this application; None for none."""
@@ -92,34 +123,69 @@ class SpanStore:
             None if delta is None else delta.transaction_version(application_id)
         )
 
-    def scan(
+    def scan(  # noqa: PLR0913
         self,
         table: str,
         *,
         project: str | None = None,
         where: str | None = None,
         columns: Sequence[str] | None = None,
+        trace_ids: Iterable[str] | None = None,
+        received_since: datetime | int | None = None,
+        received_until: datetime | int | None = None,
+        started_since: datetime | int | None = None,
+        started_until: datetime | int | None = None,
     ) -> pl.LazyFrame:
         """The rows of a table, duplicates removed, times as ``Datetime("ns", "UTC")``.
 
-        ``where`` is a SQL boolean expression over the table's columns.
+        ``where`` is a SQL boolean expression over the table's columns. The other arguments select
+        rows through the tables' statistics: whole files and row groups without a selected row are
+        not read. ``…since`` is inclusive, ``…until`` exclusive; integers are nanoseconds. All of
+        them select among the rows that remain when duplicates are removed.
         Raises :class:`UnknownColumnError` and :class:`InvalidFilterError`.
         """
         schema = TABLES[table]
-        frame = without_duplicates(self.scan_raw(table, project=project), schema)
-        frame = as_times(frame, schema)
-        if where is not None:
-            frame = frame.filter(compile_filter(where, schema))
+        for name in columns or ():
+            if name not in schema.names:
+                raise UnknownColumnError(name, table, schema.names)
+        condition = None if where is None else compile_filter(where, schema)
+        selection = Selection(
+            project=project,
+            trace_ids=None if trace_ids is None else tuple(dict.fromkeys(trace_ids)),
+            received_since=nanoseconds(received_since),
+            received_until=nanoseconds(received_until),
+            started_since=nanoseconds(started_since),
+            started_until=nanoseconds(started_until),
+        )
+        frame = as_times(self._table_scan(table).rows(selection).select(schema.names), schema)
+        if condition is not None:
+            frame = frame.filter(condition)
         return frame if columns is None else frame.select(columns)
 
     def scan_raw(self, table: str, *, project: str | None = None) -> pl.LazyFrame:
         """The rows as they lie on disk: duplicates present, times as integers."""
         schema = TABLES[table]
-        delta = self.open_table(table)
-        if delta is None:
-            return pl.LazyFrame(schema=schema.polars)
-        frame = pl.scan_delta(delta)
-        return frame if project is None else frame.filter(pl.col("project") == project)
+        return self._table_scan(table).raw(Selection(project=project)).select(schema.names)
+
+    def _table_scan(self, table: str) -> TableScan:
+        return self._scans.setdefault(
+            table, TableScan(self.table_log(table), TABLES[table], self.storage_options)
+        )
+
+    @staticmethod
+    def _without_repeats(rows: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+        """One version a key within one append; where the rank is equal the last row wins."""
+        order = rows.columns
+        if schema.name != "spans":
+            return rows.unique(subset=list(schema.key), keep="last", maintain_order=True)
+        return resolve(rows.lazy(), schema).select(order).collect()
+
+
+def nanoseconds(value: datetime | int | None) -> int | None:
+    """A bound as integer nanoseconds since 1970 UTC."""
+    if value is None or isinstance(value, int):
+        return value
+    return int(pl.Series([value]).dt.cast_time_unit("us").dt.epoch("us")[0]) * 1000
 
 
 def as_times(frame: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
@@ -128,3 +194,16 @@ def as_times(frame: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
         pl.from_epoch(pl.col(name), time_unit="ns").dt.replace_time_zone("UTC")
         for name in TIME_COLUMNS[schema.name]
     )
+
+
+def _transactions(
+    transaction: tuple[str, int] | Sequence[tuple[str, int]] | None,
+) -> Mapping[str, int]:
+    """The application transactions of an append by application id."""
+    match transaction:
+        case None:
+            return {}
+        case (str(application_id), int(number)):
+            return {application_id: number}
+        case several:
+            return dict(several)

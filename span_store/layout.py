@@ -1,0 +1,119 @@
+"""How rows lie on disk beyond their canonical columns: the row key, the append version, the order.
+
+Three physical columns stand beside the canonical ones, and scans take them away again:
+
+- ``row_key``: a stable 64-bit hash of the table's key. "Is anything stored twice?" is a pass over
+  8 bytes a row; only rows whose hashes are equal are compared exactly, so a collision is harmless.
+  Where the key has a trace id, the upper 32 bits are the trace's hash alone: the rows of a trace
+  are one narrow range, which the statistics of a sorted file turn into a few row groups.
+- ``append_version``: the table version that the writer saw, plus one: which row was written last.
+- ``content_size`` (spans): bytes of content, so that duplicates are compared without reading it.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from span_store.schema import TableSchema
+
+ROW_KEY = "row_key"
+APPEND_VERSION = "append_version"
+CONTENT_SIZE = "content_size"
+
+_CONTENT = ("attributes", "input_messages", "output_messages")
+_HEX_DIGITS = 16
+"""Hex digits that make 64 bits; of longer ids the last ones, which are random in every format."""
+
+
+def physical_schema(schema: TableSchema) -> pl.Schema:
+    """Every column on disk with its type, canonical ones first."""
+    extra: dict[str, pl.DataType] = {ROW_KEY: pl.Int64(), APPEND_VERSION: pl.Int64()}
+    if schema.name == "spans":
+        extra[CONTENT_SIZE] = pl.Int64()
+    return pl.Schema(dict(schema.polars) | extra)
+
+
+def physical_rows(frame: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """Canonical rows with their physical types and the row key; not yet the append version."""
+    rows = frame.select(schema.names).cast(dict(schema.polars))  # type: ignore[arg-type]
+    extra = [row_keys(rows, schema)]
+    if schema.name == "spans":
+        sizes = (pl.col(name).str.len_bytes().cast(pl.Int64).fill_null(0) for name in _CONTENT)
+        extra.append(rows.select(pl.sum_horizontal(sizes).alias(CONTENT_SIZE)).to_series())
+    return rows.with_columns(extra)
+
+
+def rank_columns(schema: TableSchema) -> dict[str, bool]:
+    """What orders the versions of one row, best first: column -> whether larger is better."""
+    if schema.name == "spans":
+        return {"end_time": True, CONTENT_SIZE: True, "received_at": False, APPEND_VERSION: False}
+    return {APPEND_VERSION: True}
+
+
+def row_keys(frame: pl.DataFrame, schema: TableSchema) -> pl.Series:
+    """The row key of every row, Int64."""
+    rest = [name for name in schema.key if name != "trace_id"]
+    mixed = np.zeros(frame.height, dtype=np.uint64)
+    for name in rest:
+        mixed = _mix(mixed ^ _numbers(frame[name]))
+    if "trace_id" in schema.key:
+        mixed = _trace_bits(frame["trace_id"]) | (mixed >> np.uint64(32))
+    return pl.Series(ROW_KEY, mixed.view(np.int64))
+
+
+def trace_ranges(trace_ids: Iterable[str]) -> list[tuple[int, int]]:
+    """For each trace the row keys that its rows can have: first and last, both inclusive."""
+    bits = _trace_bits(pl.Series(list(trace_ids), dtype=pl.String)).view(np.int64)
+    return [(int(first), int(first) + 0xFFFFFFFF) for first in bits]
+
+
+def _trace_bits(trace_ids: pl.Series) -> NDArray[np.uint64]:
+    """The upper 32 bits of the row key, lower ones zero."""
+    return _mix(_numbers(trace_ids)) & np.uint64(0xFFFFFFFF00000000)
+
+
+def _numbers(series: pl.Series) -> NDArray[np.uint64]:
+    """A 64-bit number for each value; equal values give equal numbers, on every machine."""
+    if series.dtype != pl.String:
+        return series.cast(pl.Int64).fill_null(0).to_numpy().astype(np.int64).view(np.uint64)
+    if series.n_unique() * 8 < len(series):
+        values = series.unique()
+        numbers = dict(zip(values, _numbers_of_texts(values).tolist(), strict=True))
+        return series.replace_strict(numbers, return_dtype=pl.UInt64).to_numpy()
+    return _numbers_of_texts(series)
+
+
+def _numbers_of_texts(series: pl.Series) -> NDArray[np.uint64]:
+    """Read hexadecimal ids directly; hash whatever else an id may be."""
+    tail = series.str.tail(_HEX_DIGITS)
+    binary = tail.str.decode("hex", strict=False)
+    usable = (binary.bin.size() == _HEX_DIGITS // 2).fill_null(value=False)
+    numbers = (
+        pl.select(pl.when(usable).then(binary))
+        .to_series()
+        .bin.reinterpret(dtype=pl.UInt64, endianness="big")
+    )
+    result: NDArray[np.uint64] = numbers.fill_null(0).to_numpy().copy()
+    others = (~usable).arg_true().to_numpy()
+    for index in others:
+        text = series[int(index)] or ""
+        digest = blake2b(text.encode(), digest_size=8).digest()
+        result[index] = int.from_bytes(digest, "big")
+    return result
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spread every bit over all 64 (the finaliser of splitmix64; arithmetic wraps)."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,91 @@
+"""Which files and rows a scan needs: decided from the log's statistics before any file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from span_store.layout import ROW_KEY, trace_ranges
+
+if TYPE_CHECKING:
+    from span_store.schema import TableSchema
+
+RANGES_MAX = 24
+"""Up to this many traces are looked for by ranges of row keys, which skip row groups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The part of a table that a reader asks for; None leaves a side open.
+
+    Bounds are integer nanoseconds: ``since`` inclusive, ``until`` exclusive.
+    """
+
+    project: str | None = None
+    received_since: int | None = None
+    received_until: int | None = None
+    started_since: int | None = None
+    started_until: int | None = None
+    trace_ids: tuple[str, ...] | None = None
+
+    @property
+    def is_on_key(self) -> bool:
+        """Whether all versions of a row are selected together, so that it may be applied first."""
+        bounds = (self.received_since, self.received_until, self.started_since, self.started_until)
+        return all(bound is None for bound in bounds)
+
+    def on_key(self) -> Selection:
+        """The part that selects all versions of a row together."""
+        return Selection(project=self.project, trace_ids=self.trace_ids)
+
+    def bounds(self) -> dict[str, tuple[int | None, int | None]]:
+        """Column -> since, until."""
+        return {
+            "received_at": (self.received_since, self.received_until),
+            "start_time": (self.started_since, self.started_until),
+        }
+
+    def files(self, files: pl.DataFrame) -> pl.DataFrame:
+        """The files that can hold selected rows, by the statistics of the log."""
+        kept = [pl.lit(value=True)]
+        names = set(files.columns)
+        if self.project is not None and "min.project" in names:
+            kept.append(
+                (pl.col("min.project") <= self.project) & (pl.col("max.project") >= self.project)
+            )
+        for column, (since, until) in self.bounds().items():
+            if since is not None and f"max.{column}" in names:
+                kept.append(pl.col(f"max.{column}") >= since)
+            if until is not None and f"min.{column}" in names:
+                kept.append(pl.col(f"min.{column}") < until)
+        # A file without statistics is read.
+        return files.filter(*(condition.fill_null(value=True) for condition in kept))
+
+    def rows(self, rows: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
+        """The selected rows; every condition is one that the reader of the files understands."""
+        conditions = []
+        if self.project is not None:
+            conditions.append(pl.col("project") == self.project)
+        for column, (since, until) in self.bounds().items():
+            if since is not None:
+                conditions.append(pl.col(column) >= since)
+            if until is not None:
+                conditions.append(pl.col(column) < until)
+        if self.trace_ids is not None:
+            conditions.append(of_traces(self.trace_ids, schema))
+        return rows.filter(*conditions) if conditions else rows
+
+
+def of_traces(trace_ids: tuple[str, ...], schema: TableSchema) -> pl.Expr:
+    """The rows of these traces; a few are looked for by ranges, which skip row groups."""
+    exact = pl.col("trace_id").is_in(list(trace_ids))
+    if "trace_id" not in schema.key or not trace_ids:
+        return exact
+    ranges = trace_ranges(trace_ids)
+    if len(ranges) > RANGES_MAX:
+        return exact
+    return exact & reduce(or_, (pl.col(ROW_KEY).is_between(*bounds) for bounds in ranges))
