@@ -32,6 +32,10 @@ _BASES: dict[str, int] = {
     "span_store.errors.InvalidFilterError": USAGE,
     "cli.demonstration.errors.DemonstrationError": FAILED,
     "polars.exceptions.ComputeError": FAILED,
+    "queue_store.errors.NotFoundError": USAGE,
+    "queue_store.errors.AlreadyExistsError": USAGE,
+    "queue_store.errors.InvalidValueError": USAGE,
+    "queue_store.errors.FieldImmutableError": USAGE,
     "builtins.OSError": FAILED,
 }
 

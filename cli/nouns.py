@@ -26,7 +26,7 @@ NOUNS: dict[str, Noun] = {
     "queues": Noun("cli.queues:queues", "Create and show annotation queues and their progress."),
     "items": Noun("cli.items:items", "Add, list, claim and finish queue items."),
     "fields": Noun("cli.fields:fields", "Create and list annotation fields."),
-    "annotations": Noun("cli.annotations:annotations", "Add, list and import human answers."),
+    "annotations": Noun("cli.annotations:group", "Add, list and import human answers."),
     "evaluations": Noun("cli.evaluations:evaluations", "List and import evaluator scores."),
     "alignment": Noun("cli.alignment:alignment", "Report how far evaluators agree with people."),
     "config": Noun("cli.config:config", "Show and check the settings."),

@@ -1,0 +1,102 @@
+"""Reads files of human answers: CSV, JSON Lines or one JSON list, with the line of each row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+REQUIRED = ("object_type", "object_id", "reviewer", "field", "value")
+OPTIONAL = ("queue", "time", "inclusion_probability", "cluster")
+KNOWN = REQUIRED + OPTIONAL
+
+Rows = list[tuple[int, dict[str, Any]]]
+Problems = list[tuple[int, str]]
+
+
+def read_rows(file: str) -> tuple[Rows, Problems]:
+    """The rows with their lines, and what cannot be read. Raises a usage error for bad columns."""
+    with click.open_file(file, "r", encoding="utf-8-sig") as stream:
+        try:
+            text = stream.read()
+        except UnicodeDecodeError as error:
+            raise click.UsageError(f"{file} is not UTF-8 text: {error}") from error
+    start = text.lstrip()[:1]
+    if start == "{":
+        return _lines(text)
+    if start == "[":
+        return _whole(file, text)
+    return _table(file, text)
+
+
+def _lines(text: str) -> tuple[Rows, Problems]:
+    rows: Rows = []
+    problems: Problems = []
+    for line, content in enumerate(text.splitlines(), start=1):
+        if not content.strip():
+            continue
+        try:
+            _take(line, json.loads(content), rows, problems)
+        except ValueError as error:
+            problems.append((line, f"is not JSON: {error}"))
+    return rows, problems
+
+
+def _whole(file: str, text: str) -> tuple[Rows, Problems]:
+    rows: Rows = []
+    problems: Problems = []
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"{file} is not JSON: {error}") from error
+    for position, entry in enumerate(entries, start=1):
+        _take(position, entry, rows, problems)
+    return rows, problems
+
+
+def _table(file: str, text: str) -> tuple[Rows, Problems]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows: Rows = []
+    problems: Problems = []
+    for name in reader.fieldnames or ():
+        if name not in KNOWN:
+            raise click.UsageError(f"{file}: unknown column {name!r}{_nearest(name)}")
+    missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+    if missing:
+        raise click.UsageError(f"{file}: columns are missing: {', '.join(missing)}")
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return rows, problems
+        except csv.Error as error:
+            problems.append((reader.line_num, f"is not CSV: {error}"))
+            return rows, problems
+        if None in row or any(row[name] is None for name in REQUIRED):
+            problems.append((reader.line_num, "has not as many cells as the header"))
+            continue
+        rows.append((reader.line_num, {name: row[name] for name in KNOWN if name in row}))
+
+
+def _take(line: int, entry: Any, rows: Rows, problems: Problems) -> None:
+    """Keep one JSON object as a row, or say what is wrong with it."""
+    if not isinstance(entry, dict):
+        problems.append((line, "is not an object"))
+        return
+    unknown = [name for name in entry if name not in KNOWN]
+    missing = [name for name in REQUIRED if name not in entry]
+    if unknown:
+        problems.append((line, f"unknown key {unknown[0]!r}{_nearest(unknown[0])}"))
+    elif missing:
+        problems.append((line, f"keys are missing: {', '.join(missing)}"))
+    else:
+        rows.append((line, {name: entry[name] for name in KNOWN if name in entry}))
+
+
+def _nearest(name: str) -> str:
+    near = get_close_matches(name, KNOWN, n=2, cutoff=0.5)
+    return f"; did you mean {', '.join(near)}?" if near else f"; known: {', '.join(KNOWN)}"

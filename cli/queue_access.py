@@ -1,0 +1,53 @@
+"""What the commands of the queues share: the opened store, and who is acting."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cli.context import Context
+    from queue_store.store import QueueStore
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def actor_option(command: _Command) -> _Command:
+    """Add ``--as``; the command receives it as ``actor``, the name that the audit log keeps."""
+    option: Callable[[_Command], _Command] = click.option(
+        "--as",
+        "actor",
+        envvar="SPANDOCKET_ACTOR",
+        show_envvar=True,
+        default=_user,
+        help="Who does it, for the audit log.  [default: the system's user name]",
+    )
+    return option(command)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def ready_store(context: Context) -> QueueStore:
+    """The queue store, with the project's system queues in place."""
+    from queue_store.system_queues import SYSTEM_QUEUES
+
+    store = context.queue_store
+    store.ensure_system_queues(project=context.project, specs=SYSTEM_QUEUES, now=context.now())
+    return store
+
+
+def name_and_value(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``; raises a usage error otherwise."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--field")
+    return name.strip(), value
