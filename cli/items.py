@@ -73,59 +73,24 @@ def add(
 
     Ids that no stored span belongs to are named, the others are added; then the exit code is 1.
     """
-    from cli.object_ids import typed, unknown_objects
-    from queue_store.model import ItemDraft, ObjectType
+    from cli.item_adding import add_known, typed_ids
 
-    store = ready_store(context)
-    store.queue(project=context.project, name=queue)
     listed = [line.strip() for line in id_file] if id_file is not None else []
-    wanted = [typed(text, object_type) for text in (*ids, *filter(None, listed))]
-    if where is not None:
-        wanted += [("trace", trace_id) for trace_id in _matching(context, where)]
-    elif not wanted:
+    wanted = typed_ids([*ids, *filter(None, listed)], object_type)
+    if not wanted and where is None:
         raise click.UsageError("give ids, --file or --where")
-    unknown = unknown_objects(context.span_store, context.project, wanted)
-    unknown_set = set(unknown)
-    result = store.add_items(
-        project=context.project,
-        queue=queue,
-        drafts=[
-            ItemDraft(
-                object_type=ObjectType(kind),
-                object_id=object_id,
-                priority=priority,
-                metadata=_metadata(metadata),
-                reason=reason,
-                assignee=assignee,
-            )
-            for kind, object_id in wanted
-            if (kind, object_id) not in unknown_set
-        ],
-        now=context.now(),
-        actor=actor,
-    )
+    facts = {
+        "priority": priority,
+        "metadata": _metadata(metadata),
+        "reason": reason,
+        "assignee": assignee,
+    }
+    unknown, row = add_known(context, queue, wanted, where, facts, actor)
     for kind, object_id in unknown:
         say(f"unknown {kind}: {object_id}")
-    write_object(
-        {
-            "queue": queue,
-            "added": result.added,
-            "duplicates": result.duplicates,
-            "removed": result.removed,
-            "unknown": [object_id for _, object_id in unknown],
-            "item_ids": list(result.item_ids),
-        },
-        output_format,
-    )
+    write_object(row, output_format)
     if unknown:
         raise click.exceptions.Exit(1)
-
-
-def _matching(context: Context, where: str) -> list[str]:
-    """The traces of the project that the condition matches."""
-    frame = context.span_store.scan("traces", project=context.project, where=where)
-    found = frame.select("trace_id").unique(maintain_order=True).collect()
-    return list(found["trace_id"])
 
 
 def _metadata(text: str | None) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def test_files_stay_small():
 def test_functions_stay_small():
     long = []
     for path in shipped():
+        if "versions" in path.parts:
+            continue  # A migration is frozen as it was written.
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
