@@ -83,38 +83,34 @@ def store_answers(
         fitting.append((draft, field, checked(field, draft.value)))
         for value in draft.also_acceptable:
             checked(field, value)
-    return [
-        _store_one(writing, item, reviewer, draft, field, value, seconds_spent, state, adjudicated)
-        for draft, field, value in fitting
-    ]
+    about = {
+        "reviewer": reviewer,
+        "seconds_spent": seconds_spent,
+        "state": state.value,
+        "adjudicated": adjudicated,
+    }
+    return [_store_one(writing, item, about, answer) for answer in fitting]
 
 
 def _store_one(
-    writing: Writing,
-    item: Item,
-    reviewer: str,
-    draft: AnnotationDraft,
-    field: Field,
-    value: Any,
-    seconds_spent: float | None,
-    state: AnnotationState,
-    adjudicated: bool,
+    writing: Writing, item: Item, about: dict[str, Any], answer: tuple[AnnotationDraft, Field, Any]
 ) -> int:
-    connection = writing.connection
+    """Store one checked answer; ``about`` says who gave it, how, and in which state."""
+    draft, field, value = answer
     slot = slot_of(
         project=item.project,
         object_type=item.object_type.value,
         object_id=item.object_id,
         queue_id=item.queue_id,
         revision=item.revision,
-        reviewer=reviewer,
+        reviewer=about["reviewer"],
         field=field.name,
         anchor=draft.anchor,
-        adjudicated=adjudicated,
+        adjudicated=about["adjudicated"],
     )
     content = {
         "value": value,
-        "state": state.value,
+        "state": about["state"],
         "comment": draft.comment,
         "corrected_output": draft.corrected_output,
         "also_acceptable": [checked(field, entry) for entry in draft.also_acceptable] or None,
@@ -122,7 +118,7 @@ def _store_one(
         "blind": draft.blind,
         "field_id": field.id,
     }
-    standing = connection.execute(
+    standing = writing.connection.execute(
         select(ANNOTATIONS).where(ANNOTATIONS.c.slot == slot, ANNOTATIONS.c.state.in_(CURRENT))
     ).one_or_none()
     if standing is not None:
@@ -130,26 +126,14 @@ def _store_one(
             return int(standing.id)
         _supersede(writing, [standing.id])
     supersedes = None if standing is None else standing.id
-    annotation_id = connection.scalar(
+    fingerprint = fingerprint_of(slot, value, to_microseconds(writing.now), supersedes)
+    annotation_id = writing.connection.scalar(
         insert(ANNOTATIONS)
         .values(
-            **content,
-            project=item.project,
-            object_type=item.object_type.value,
-            object_id=item.object_id,
-            trace_id=item.trace_id,
-            queue_id=item.queue_id,
-            item_id=item.id,
-            item_revision=item.revision,
-            reviewer=reviewer,
-            adjudicated=adjudicated,
-            seconds_spent=seconds_spent,
-            source="person",
-            supersedes=supersedes,
-            slot=slot,
-            fingerprint=fingerprint_of(slot, value, to_microseconds(writing.now), supersedes),
-            time=writing.now,
-            stored_at=writing.now,
+            _place(writing, item)
+            | about
+            | content
+            | {"supersedes": supersedes, "slot": slot, "fingerprint": fingerprint}
         )
         .returning(ANNOTATIONS.c.id)
     )
@@ -159,9 +143,25 @@ def _store_one(
         item_id=item.id,
         annotation_id=annotation_id,
         field=field.name,
-        reviewer=reviewer,
+        reviewer=about["reviewer"],
     )
     return int(annotation_id or 0)
+
+
+def _place(writing: Writing, item: Item) -> dict[str, Any]:
+    """What an answer is about, and when it was given."""
+    return {
+        "project": item.project,
+        "object_type": item.object_type.value,
+        "object_id": item.object_id,
+        "trace_id": item.trace_id,
+        "queue_id": item.queue_id,
+        "item_id": item.id,
+        "item_revision": item.revision,
+        "source": "person",
+        "time": writing.now,
+        "stored_at": writing.now,
+    }
 
 
 def _supersede(writing: Writing, annotation_ids: Sequence[int]) -> None:
