@@ -90,24 +90,29 @@ def report(context: Context, /, output_format: str | None, **source: Any) -> Non
 def _make_report(context: Context, source: dict[str, Any]) -> Report:
     from analytics.alignment.report import report as make_report
 
-    if source["pairs_file"] is None:
-        raise click.UsageError("give --pairs FILE, or --evaluator and --field")
-    from cli.pairs_file import read_table
+    options = report_options(source)
+    if source["pairs_file"] is not None:
+        from cli.pairs_file import read_table
 
-    path: Path = source["pairs_file"]
-    about = {
-        "project": context.project,
-        "evaluator": source["evaluator"],
-        "field": source["field_name"],
-        "file": path.name,
-    }
-    return make_report(read_table(path), report_options(source), about)
+        path: Path = source["pairs_file"]
+        about = {"project": context.project, "evaluator": source["evaluator"],
+                 "field": source["field_name"], "file": path.name}  # fmt: skip
+        return make_report(read_table(path), options, about)
+    if source["evaluator"] is None or source["field_name"] is None:
+        raise click.UsageError("give --evaluator and --field, or --pairs FILE")
+    from dataclasses import replace
+
+    from cli.alignment_source import stored_pairs
+
+    pairs = stored_pairs(context, source["evaluator"], source["field_name"])
+    options = replace(options, scale=pairs.scale_options(options.scale))
+    return make_report(pairs.frame, options, pairs.about)
 
 
 def report_options(source: dict[str, Any]) -> ReportOptions:
     """The options of the command line as the report's."""
     from analytics.alignment.report import ReportOptions
-    from analytics.alignment.scale import ScaleOptions, ScoreType
+    from analytics.alignment.score_types import ScaleOptions, ScoreType
 
     kind = source["score_type"]
     return ReportOptions(

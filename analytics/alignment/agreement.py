@@ -19,7 +19,7 @@ from analytics.alignment.intervals import fisher_z, variance_size, wald, wilson
 from analytics.alignment.linearised import cell_influence, kish, standard_error
 from analytics.alignment.reference import numbers_of
 from analytics.alignment.sample import strata_of
-from analytics.alignment.scale import ScoreType
+from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import polars as pl
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import variance_size, wilson
 from analytics.alignment.linearised import kish, standard_error
-from analytics.alignment.scale import ScoreType
+from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
     from analytics.alignment.sample import Sample

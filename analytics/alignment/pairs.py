@@ -29,16 +29,17 @@ OPTIONAL: dict[str, str] = {
     "used_for_tuning": "true when the evaluator was tuned on it: left out of weighted figures.",
     "manual": "true when a person added the item by hand: left out of weighted figures.",
     "reopened": "true when a disagreement re-opened the item: left out of weighted figures.",
+    "out_of_order": "true when it was reviewed out of its queue's order: likewise.",
     "gold": "The known right answer of a test item for raters.",
 }
 """Optional columns and what they mean."""
 
-FLAGS = ("blind", "adjudicated", "used_for_tuning", "manual", "reopened")
+FLAGS = ("blind", "adjudicated", "used_for_tuning", "manual", "reopened", "out_of_order")
 _NUMBERS = ("inclusion_probability", "weight")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _ITEM_COLUMNS = (
     "item", "row", "version", "evaluator", "inclusion_probability", "weight", "cluster", "stratum",
-    "time", "used_for_tuning", "manual", "reopened", "gold",
+    "time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
 )  # fmt: skip
 _RATING_COLUMNS = ("item", "row", "rater", "human", "blind", "adjudicated", "time")
 _UNREADABLE = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")

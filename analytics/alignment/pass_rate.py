@@ -24,7 +24,7 @@ from analytics.alignment.prediction_powered import (
     small_sample_interval,
 )
 from analytics.alignment.rogan_gladen import YOUDEN_MIN, corrected_rate
-from analytics.alignment.scale import ScoreType
+from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analytics.alignment.scale import Scale, ScoreType
+from analytics.alignment.score_types import Scale, ScoreType
 
 if TYPE_CHECKING:
     from analytics.alignment.pairs import Pairs

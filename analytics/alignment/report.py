@@ -15,7 +15,8 @@ from analytics.alignment.pairs import Pairs, read_pairs
 from analytics.alignment.pass_rate import pass_rate
 from analytics.alignment.sample import Sample, make_sample
 from analytics.alignment.sampling import sampling
-from analytics.alignment.scale import Scale, ScaleOptions, decide_scale
+from analytics.alignment.scale import decide_scale
+from analytics.alignment.score_types import Scale, ScaleOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

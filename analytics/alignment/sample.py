@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analytics.alignment.pairs import Pairs
-    from analytics.alignment.scale import Scale
+    from analytics.alignment.score_types import Scale
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
@@ -30,6 +30,7 @@ EXCLUSIONS = {
     "manual": "added by hand",
     "reopened": "re-opened because of a disagreement",
     "used_for_tuning": "the evaluator was tuned on it",
+    "out_of_order": "reviewed out of its queue's order",
     "not_blind": "rated with the evaluator's verdict in view",
 }
 """Why an item is left out of weighted figures."""
@@ -128,6 +129,8 @@ def _excluded() -> pl.Expr:
         .then(pl.lit("reopened"))
         .when(pl.col("used_for_tuning").fill_null(value=False))
         .then(pl.lit("used_for_tuning"))
+        .when(pl.col("out_of_order").fill_null(value=False))
+        .then(pl.lit("out_of_order"))
         .when(~pl.col("all_blind").fill_null(value=True))
         .then(pl.lit("not_blind"))
         .when(pl.col("weight").is_null() | pl.col("weight").is_infinite())

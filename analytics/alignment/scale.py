@@ -5,83 +5,28 @@ Nothing is guessed silently: every rule applied is a sentence in :attr:`Scale.ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analytics.alignment.errors import InvalidPairsError, UnknownOptionError
+from analytics.alignment.errors import InvalidPairsError
+from analytics.alignment.score_types import Scale, ScaleOptions, ScoreType
+from analytics.alignment.words import (
+    JUDGED,
+    Direction,
+    as_numbers,
+    direction,
+    one_of,
+    readable,
+    spellings,
+    word_pair,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from analytics.alignment.pairs import Pairs
 
 ORDINAL_LEVELS_MAX = 11
-
-
-class ScoreType(StrEnum):
-    """What kind of value a score is."""
-
-    BOOLEAN = "boolean"
-    CATEGORICAL = "categorical"
-    ORDINAL = "ordinal"
-    NUMERIC = "numeric"
-
-
-_NEUTRAL = (("true", "false"), ("1", "0"), ("yes", "no"), ("positive", "negative"))
-_JUDGED = (
-    ("pass", "fail"), ("passed", "failed"), ("good", "bad"), ("safe", "unsafe"),
-    ("correct", "incorrect"), ("right", "wrong"), ("accept", "reject"), ("ok", "not ok"),
-    ("acceptable", "unacceptable"), ("valid", "invalid"), ("compliant", "non-compliant"),
-)  # fmt: skip
-"""Pairs of words: the high or good value first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleOptions:
-    """What the reader of the report decided about the scores; None leaves it to the rules."""
-
-    score_type: ScoreType | None = None
-    labels: tuple[str, ...] = ()
-    """The classes in order, lowest first; values outside them are refused or left out."""
-    positive: str | None = None
-    """The bad class: what a person should look at."""
-    pass_value: str | None = None
-    """The value that counts as a pass."""
-    threshold: float | None = None
-    """Evaluator scores at or above it count as the high (or good) value."""
-    human_threshold: float | None = None
-    """The same for numeric human values."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """How text becomes classes and numbers; None in a table means the value has no class."""
-
-    score_type: ScoreType
-    labels: tuple[str, ...]
-    """Class names by code; empty when there are no classes (numeric scores)."""
-    human_codes: dict[str, int]
-    evaluator_codes: dict[str, int]
-    human_numbers: dict[str, float]
-    evaluator_numbers: dict[str, float]
-    human_binary: dict[str, int]
-    """1 for the positive class; empty when there is no binary reading."""
-    evaluator_binary: dict[str, int]
-    positive: str | None
-    pass_value: str | None
-    """The value whose share the pass rate is; the positive one unless one was named as good."""
-    pass_named: bool
-    """Whether words or options say that ``pass_value`` is the good one."""
-    threshold: float | None
-    mapping: tuple[str, ...]
-    """Every rule that was applied, one sentence each."""
-    binary_reason: str | None
-    """Why there is no binary reading."""
-    outside: tuple[str, ...] = ()
-    """Evaluator values that are not among the labels: treated as no score."""
 
 
 def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
@@ -95,12 +40,26 @@ def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
     wanted = options.score_type
     if options.labels:
         return _labelled(pairs, options, human, evaluator)
-    human_pair, evaluator_pair = _word_pair(human), _word_pair(evaluator)
-    human_numbers, evaluator_numbers = _numbers(human), _numbers(evaluator)
+    outside: tuple[str, ...] = ()
+    if wanted is ScoreType.BOOLEAN:
+        outside = tuple(value for value in evaluator if not readable(value))
+        evaluator = [value for value in evaluator if value not in outside]
+    human_pair = word_pair(human)
+    evaluator_pair = word_pair(evaluator)
+    if human_pair and not evaluator:
+        evaluator_pair = human_pair
+    if evaluator_pair and not human:
+        human_pair = evaluator_pair
+    human_numbers, evaluator_numbers = as_numbers(human), as_numbers(evaluator)
     if wanted is None or wanted is ScoreType.BOOLEAN:
         scale = _two_valued(options, human_pair, evaluator_pair, human_numbers, evaluator_numbers)
         if scale is not None:
-            return scale
+            return replace(scale, outside=outside)
+        if wanted is ScoreType.BOOLEAN:
+            raise InvalidPairsError(
+                [f"human: {', '.join(human[:5])}; evaluator: {', '.join(evaluator[:5])}"],
+                "They are not two values, nor numbers with a threshold",
+            )
     two_valued = human_pair or evaluator_pair
     if human_numbers and evaluator_numbers and wanted is not ScoreType.CATEGORICAL:
         values = [*human_numbers.values(), *evaluator_numbers.values()]
@@ -137,79 +96,10 @@ def _two_valued(
     return None
 
 
-def _word_pair(values: Iterable[str]) -> tuple[str, str] | None:
-    """The pair of words (high or good first) that all values belong to."""
-    lower = {value.lower() for value in values}
-    for pair in (*_NEUTRAL, *_JUDGED):
-        if lower <= set(pair) and lower:
-            return pair
-    return None
-
-
-def _numbers(values: Iterable[str]) -> dict[str, float] | None:
-    try:
-        return {value: float(value) for value in values} or None
-    except ValueError:
-        return None
-
-
-def _spellings(pair: tuple[str, str], codes: tuple[int, int]) -> dict[str, int]:
-    """Codes of a word in every case it may be written in."""
-    table = {}
-    for word, code in zip(pair, codes, strict=True):
-        for form in (word, word.upper(), word.capitalize(), word.title()):
-            table[form] = code
-    return table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Direction:
-    """The two values of a boolean score: which is high, which is positive, which passes."""
-
-    high: str
-    low: str
-    positive: str
-    pass_value: str
-    pass_named: bool
-    sentence: str
-
-    @property
-    def high_code(self) -> int:
-        return int(self.high == self.positive)
-
-
-def _direction(options: ScaleOptions, pair: tuple[str, str]) -> _Direction:
-    high, low = pair
-    judged = pair in _JUDGED
-    positive = _one_of(options.positive, pair, "positive value") or (low if judged else high)
-    named = judged or options.positive is not None or options.pass_value is not None
-    other = low if positive == high else high
-    passing = _one_of(options.pass_value, pair, "pass value") or (other if named else positive)
-    why = "as asked" if options.positive else "by default" if not judged else "the bad word"
-    sentence = f"positive class: {positive} ({why}); " + (
-        f"pass: {passing}"
-        if named
-        else f"no value was named as pass: the rate below is the share of {passing}"
-    )
-    return _Direction(
-        high=high, low=low, positive=positive, pass_value=passing, pass_named=named,
-        sentence=sentence,
-    )  # fmt: skip
-
-
-def _one_of(value: str | None, known: Iterable[str], what: str) -> str | None:
-    if value is None:
-        return None
-    for name in known:
-        if name.lower() == value.lower():
-            return name
-    raise UnknownOptionError(what, value, known)
-
-
 def _boolean(options: ScaleOptions, human: tuple[str, str], evaluator: tuple[str, str]) -> Scale:
     # Names come from the side whose words say what is good.
-    pair = evaluator if evaluator in _JUDGED and human not in _JUDGED else human
-    way = _direction(options, pair)
+    pair = evaluator if evaluator in JUDGED and human not in JUDGED else human
+    way = direction(options, pair)
     codes = (way.high_code, 1 - way.high_code)
     mapping = [way.sentence]
     if human != evaluator:
@@ -217,12 +107,12 @@ def _boolean(options: ScaleOptions, human: tuple[str, str], evaluator: tuple[str
             f"human {human[0]}/{human[1]} and evaluator {evaluator[0]}/{evaluator[1]} "
             f"are read as {pair[0]}/{pair[1]}"
         )
-    human_codes, evaluator_codes = _spellings(human, codes), _spellings(evaluator, codes)
+    human_codes, evaluator_codes = spellings(human, codes), spellings(evaluator, codes)
     return _two_classes(way, human_codes, evaluator_codes, {}, {}, mapping, None)
 
 
 def _two_classes(
-    way: _Direction,
+    way: Direction,
     human: dict[str, int],
     evaluator: dict[str, int],
     human_numbers: dict[str, float],
@@ -250,7 +140,7 @@ def _two_classes(
     )
 
 
-def _cut(numbers: dict[str, float], threshold: float, way: _Direction) -> dict[str, int]:
+def _cut(numbers: dict[str, float], threshold: float, way: Direction) -> dict[str, int]:
     return {
         text: way.high_code if number >= threshold else 1 - way.high_code
         for text, number in numbers.items()
@@ -267,10 +157,10 @@ def _threshold(given: float | None, numbers: dict[str, float]) -> float | None:
 def _boolean_human(
     options: ScaleOptions, human: tuple[str, str], evaluator: dict[str, float]
 ) -> Scale:
-    way = _direction(options, human)
+    way = direction(options, human)
     threshold = _threshold(options.threshold, evaluator)
-    numbers = {text: float(code) for text, code in _spellings(human, (1, 0)).items()}
-    codes = _spellings(human, (way.high_code, 1 - way.high_code))
+    numbers = {text: float(code) for text, code in spellings(human, (1, 0)).items()}
+    codes = spellings(human, (way.high_code, 1 - way.high_code))
     mapping = [way.sentence]
     if threshold is None:
         reason = "the evaluator's scores are numbers outside 0 to 1 and no threshold was given"
@@ -286,10 +176,10 @@ def _boolean_human(
 def _boolean_evaluator(
     options: ScaleOptions, human: dict[str, float], evaluator: tuple[str, str]
 ) -> Scale:
-    way = _direction(options, evaluator)
+    way = direction(options, evaluator)
     threshold = _threshold(options.human_threshold, human)
-    numbers = {text: float(code) for text, code in _spellings(evaluator, (1, 0)).items()}
-    codes = _spellings(evaluator, (way.high_code, 1 - way.high_code))
+    numbers = {text: float(code) for text, code in spellings(evaluator, (1, 0)).items()}
+    codes = spellings(evaluator, (way.high_code, 1 - way.high_code))
     mapping = [way.sentence]
     if threshold is None:
         reason = "human values are numbers outside 0 to 1 and no human threshold was given"
@@ -305,7 +195,7 @@ def _numeric(options: ScaleOptions, human: dict[str, float], evaluator: dict[str
     mapping = ["numbers on both sides are compared as they are"]
     positive = passing = reason = None
     if options.human_threshold is not None and options.threshold is not None:
-        way = _direction(options, ("pass", "fail"))
+        way = direction(options, ("pass", "fail"))
         binary_human = _cut(human, options.human_threshold, way)
         binary_evaluator = _cut(evaluator, options.threshold, way)
         positive, passing = way.positive, way.pass_value
@@ -349,8 +239,8 @@ def _categorical(
     options: ScaleOptions, labels: list[str], kind: ScoreType, outside: tuple[str, ...] = ()
 ) -> Scale:
     codes = {label: index for index, label in enumerate(labels)}
-    positive = _one_of(options.positive, labels, "positive value")
-    passing = _one_of(options.pass_value, labels, "pass value")
+    positive = one_of(options.positive, labels, "positive value")
+    passing = one_of(options.pass_value, labels, "pass value")
     target = positive or (passing and f"not {passing}")
     binary: dict[str, int] = {}
     if positive is not None:
@@ -384,7 +274,7 @@ def _labelled(pairs: Pairs, options: ScaleOptions, human: list[str], evaluator: 
             [f"row {row}: human is {v!r}" for row, v in rows.select("row", "human").iter_rows()],
             f"The labels are {', '.join(labels)}",
         )
-    pair = _word_pair(labels)
+    pair = word_pair(labels)
     outside = tuple(sorted(set(evaluator) - set(labels)))
     if pair and options.score_type in (None, ScoreType.BOOLEAN) and len(labels) == 2:
         scale = _boolean(options, pair, pair)
@@ -394,6 +284,4 @@ def _labelled(pairs: Pairs, options: ScaleOptions, human: list[str], evaluator: 
 
 
 def _with_outside(scale: Scale, outside: tuple[str, ...]) -> Scale:
-    from dataclasses import replace
-
     return replace(scale, outside=outside)

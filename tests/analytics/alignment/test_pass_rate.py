@@ -18,7 +18,7 @@ from analytics.alignment.prediction_powered import (
 )
 from analytics.alignment.report import ReportOptions, report
 from analytics.alignment.rogan_gladen import corrected_rate, label_allocation
-from analytics.alignment.scale import ScaleOptions
+from analytics.alignment.score_types import ScaleOptions
 
 Z = 1.959963984540054
 HUMAN = np.array([1.0] * 10 + [0.0] * 10)

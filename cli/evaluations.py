@@ -1,0 +1,94 @@
+"""``spandocket evaluations``: scores that evaluators gave, listed and imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.context import Context, pass_context
+from cli.output import format_option, say, write_object, write_rows
+
+_LISTED = (
+    "object_type", "object_id", "evaluator", "evaluator_version", "score", "label", "error_type",
+    "time", "source",
+)  # fmt: skip
+
+
+@click.group(epilog="Example: spandocket evaluations import scores.csv")
+def evaluations() -> None:
+    """List and import evaluator scores."""
+
+
+@evaluations.command(
+    name="list", epilog="Example: spandocket evaluations list --evaluator gpt4_judge --limit 10"
+)
+@click.option("--evaluator", help="Only this evaluator.")
+@click.option("--object-id", help="Only scores of this trace, span or session.")
+@click.option("--where", help="SQL condition over the columns of the evaluations table.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many.  [default: all]")
+@format_option
+@pass_context
+def list_evaluations(
+    context: Context,
+    /,
+    evaluator: str | None,
+    object_id: str | None,
+    where: str | None,
+    limit: int | None,
+    output_format: str | None,
+) -> None:
+    """List stored scores, oldest first."""
+    import polars as pl
+
+    from cli.frames import canonical_rows
+    from span_store.schema import EVALUATIONS
+
+    frame = context.span_store.scan("evaluations", project=context.project, where=where)
+    if evaluator is not None:
+        frame = frame.filter(pl.col("evaluator") == evaluator)
+    if object_id is not None:
+        frame = frame.filter(pl.col("object_id") == object_id)
+    frame = frame.sort(["time", "evaluator", "object_id", "evaluation_id"])
+    rows = (frame if limit is None else frame.head(limit)).collect()
+    write_rows(canonical_rows(rows, EVALUATIONS), output_format, _LISTED)
+
+
+@evaluations.command(name="import", epilog="Example: spandocket evaluations import scores.csv")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--skip-bad", is_flag=True, help="Store the good rows although others are bad.")
+@format_option
+@pass_context
+def import_evaluations(
+    context: Context, /, file: Path, skip_bad: bool, output_format: str | None
+) -> None:
+    """Store scores of a CSV, JSONL or Parquet file; the same score is stored once.
+
+    Columns: object_type, object_id, evaluator, score, and optionally evaluator_version, label,
+    explanation, time. A bad row is named by its line, and then nothing is stored without
+    --skip-bad.
+    """
+    from cli.evaluation_import import evaluation_rows, unseen
+    from cli.pairs_file import read_table
+
+    checked = evaluation_rows(read_table(file), context.project, context.now())
+    for problem in checked.problems[:20]:
+        say(f"{file.name}: {problem}")
+    if len(checked.problems) > 20:
+        say(f"{file.name}: and {len(checked.problems) - 20} more bad rows")
+    stored = 0
+    if not checked.problems or skip_bad:
+        fresh = unseen(checked.rows, context.span_store, context.project)
+        stored = fresh.height
+        if stored:
+            context.span_store.append("evaluations", fresh)
+    counts = {
+        "added": stored,
+        "duplicates": checked.rows.height + checked.repeated - stored
+        if not checked.problems or skip_bad
+        else 0,
+        "bad": len(checked.problems),
+    }
+    write_object(counts, output_format)
+    if checked.problems:
+        raise click.exceptions.Exit(1)
