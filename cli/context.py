@@ -43,16 +43,26 @@ class Context:
 
         return SpanStore(self.configuration.store.url or self.data_path)
 
+    @property
+    def queue_url(self) -> str:
+        """Where the queue store lies."""
+        own = f"sqlite:///{self.data_path / 'queue.sqlite3'}"
+        return self.configuration.queue.url or own
+
+    @property
+    def has_queue_store(self) -> bool:
+        """Whether a queue store was made already, as far as can be told without making one."""
+        url = self.queue_url
+        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+
     @cached_property
     def queue_store(self) -> QueueStore:
         """The queue store, its schema brought up to date."""
         from queue_store.store import QueueStore
 
-        url = self.configuration.queue.url
-        if not url:
+        if not self.configuration.queue.url:
             self.data_path.mkdir(parents=True, exist_ok=True)
-            url = f"sqlite:///{self.data_path / 'queue.sqlite3'}"
-        return QueueStore.open(url, self.configuration.queue)
+        return QueueStore.open(self.queue_url, self.configuration.queue)
 
     def now(self) -> datetime:
         """The clock; the only one that the rooms below ever see."""

@@ -46,13 +46,32 @@ _SHOWN = [
 ]
 
 
+_TRACE_ID_DIGITS = 32
+
+
 class UnknownTraceError(click.ClickException):
     """No span, item or rejection is known for the trace id."""
 
     exit_code = 1
 
 
-@click.group(epilog="Example: spandocket traces list --where \"list_contains(detectors, 'x')\"")
+class TraceId(click.ParamType[str]):
+    """32 hex digits in either case; the product writes them in lower case."""
+
+    name = "trace_id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id in lower case; refuses anything else, saying what is wrong with it."""
+        text = value.strip().lower()
+        strange = sorted(set(text) - set("0123456789abcdef"))
+        if strange:
+            self.fail(f"{value!r} is no trace id: {strange[0]!r} is no hex digit.", param, ctx)
+        if len(text) != _TRACE_ID_DIGITS:
+            self.fail(f"{value!r} has {len(text)} digits; a trace id has 32.", param, ctx)
+        return text
+
+
+@click.group(epilog="Example: spandocket traces list --limit 10")
 def traces() -> None:
     """List and show traces, and say where one is."""
 
@@ -76,7 +95,7 @@ def list_traces(context: Context, where: str | None, limit: int, output_format: 
 
 
 @traces.command(epilog="Example: spandocket traces show 8a3c60f7d188f8fa79d48a391a778fa6")
-@click.argument("trace_id")
+@click.argument("trace_id", type=TraceId())
 @format_option
 @pass_context
 def show(context: Context, trace_id: str, output_format: str | None) -> None:
@@ -101,7 +120,7 @@ def show(context: Context, trace_id: str, output_format: str | None) -> None:
         case "csv":
             write_rows(rows, "csv", ["depth", *_SHOWN])
         case chosen:
-            shown = {"trace_id": trace_id.lower(), "project": context.project}
+            shown = {"trace_id": trace_id, "project": context.project}
             write_object(shown | {"facts": facts, "spans": rows}, chosen)
 
 
@@ -113,5 +132,45 @@ def _rows(context: Context, table: str, trace_id: str) -> list[dict[str, Any]]:
     from span_store.schema import TABLES
 
     frame = context.span_store.scan(table, project=context.project)
-    found = frame.filter(pl.col("trace_id") == trace_id.lower()).collect()
+    found = frame.filter(pl.col("trace_id") == trace_id).collect()
     return list(canonical_rows(found, TABLES[table]))
+
+
+@traces.command(epilog="Example: spandocket traces where 8a3c60f7d188f8fa79d48a391a778fa6")
+@click.argument("trace_id", type=TraceId())
+@format_option
+@pass_context
+def where(context: Context, trace_id: str, output_format: str | None) -> None:
+    """Say where TRACE_ID is now.
+
+    Received and waiting to be loaded, loaded, analysed, in which queues, reviewed by whom; or
+    refused, and why. Ends with 1 when nothing is known of it.
+    """
+    from cli.whereabouts import whereabouts
+    from cli.whereabouts_text import told
+    from otlp_receiver.whereabouts import receipt
+
+    found = whereabouts(
+        project=context.project,
+        trace_id=trace_id,
+        spans=context.span_store,
+        queues=context.queue_store if context.has_queue_store else None,
+        receipt=receipt(context.data_path, project=context.project, trace_id=trace_id),
+    )
+    if found["state"] == "unknown":
+        raise UnknownTraceError(_unknown(context, trace_id, found["other_projects"]))
+    if (output_format or default_format()) == "table":
+        for line in told(found):
+            click.echo(line)
+        return
+    write_object(found, output_format)
+
+
+def _unknown(context: Context, trace_id: str, other_projects: list[str]) -> str:
+    missing = f"nothing is known of trace {trace_id} in project {context.project!r}"
+    if other_projects:
+        return f"{missing}; it is in project {', '.join(other_projects)}: use --project"
+    return (
+        f"{missing} in {context.data_path}: it was never acknowledged here, or is older than what "
+        f"is kept. Is this the receiver's data directory, and does the sender send to it?"
+    )

@@ -70,6 +70,7 @@ class Annotations(StoreBase):
         reviewer: str | None = None,
         object_type: ObjectType | None = None,
         object_id: str | None = None,
+        trace_id: str | None = None,
         history: bool = False,
     ) -> list[AnnotationRow]:
         """Answers that were given and stand, oldest first; with ``history`` every one ever.
@@ -88,6 +89,7 @@ class Annotations(StoreBase):
                 (ANNOTATIONS.c.reviewer, reviewer),
                 (ANNOTATIONS.c.object_type, object_type),
                 (ANNOTATIONS.c.object_id, object_id),
+                (ANNOTATIONS.c.trace_id, trace_id),
             ):
                 if wanted is not None:
                     statement = statement.where(column == wanted)
