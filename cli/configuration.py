@@ -20,6 +20,7 @@ from cli.nearest import nearest_names
 from cli.setting_values import read_value
 from otlp_receiver.config import ReceiverConfig
 from queue_store.config import QueueConfig
+from review_app.config import ReviewConfig
 from span_store.config import StoreConfig
 
 
@@ -31,6 +32,7 @@ class Configuration:
     store: StoreConfig = field(default_factory=StoreConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
+    review: ReviewConfig = field(default_factory=ReviewConfig)
 
 
 class ConfigurationError(click.ClickException):

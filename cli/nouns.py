@@ -29,6 +29,7 @@ NOUNS: dict[str, Noun] = {
     "annotations": Noun("cli.annotations:group", "Add, list and import human answers."),
     "evaluations": Noun("cli.evaluations:evaluations", "List and import evaluator scores."),
     "alignment": Noun("cli.alignment:alignment", "Report how far evaluators agree with people."),
+    "review": Noun("cli.review:review", "Serve the review page for the people of the queues."),
     "config": Noun("cli.config:config", "Show and check the settings."),
     "doctor": Noun("cli.doctor:doctor", "Check the installation, the ports and the stores."),
     "demo": Noun("cli.demo:demo", "Run the main path on real data shipped with the product."),

@@ -1,0 +1,40 @@
+"""``spandocket review``: the review page for the people who work on the queues."""
+
+from __future__ import annotations
+
+import click
+
+from cli.context import Context, pass_context
+from cli.output import say
+
+
+@click.command(epilog="Example: spandocket review --port 4380")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.")
+@pass_context
+def review(context: Context, port: int | None) -> None:
+    """Serve the review page: claim the next item, read, answer, next.
+
+    It has no login and listens on this machine alone, unless review.host says otherwise. Ends
+    with Ctrl-C or SIGTERM.
+    """
+    import socket
+
+    import uvicorn
+
+    from review_app.application import create_application
+    from review_app.calls import Calls
+
+    config = context.configuration.review
+    calls = Calls(
+        queues=context.queue_store,
+        spans=context.span_store,
+        project=context.project,
+        clock=context.now,
+    )
+    application = create_application(calls, config.hostnames)
+    chosen = config.port if port is None else port
+    with socket.create_server((config.host, chosen)) as listener:
+        address = listener.getsockname()
+        say(f"Review {context.project} at http://{address[0]}:{address[1]}/ (Ctrl-C ends it)")
+        server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
+        server.run(sockets=[listener])

@@ -1,0 +1,24 @@
+"""The settings of this room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewConfig:
+    """Settings a user may write in the ``[review]`` section."""
+
+    host: str = field(
+        default="127.0.0.1",
+        metadata={
+            "doc": "Address to serve the review page on; it has no login, so keep it private."
+        },
+    )
+    port: int = field(
+        default=4380, metadata={"doc": "Port of the review page; 0 for any free one."}
+    )
+    hostnames: tuple[str, ...] = field(
+        default=("127.0.0.1", "localhost"),
+        metadata={"doc": "Names under which browsers may reach the page; others are refused."},
+    )

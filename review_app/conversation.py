@@ -1,0 +1,122 @@
+"""What a reviewer reads: the messages of a trace or span, each once, in the order they came."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from span_store.schema import SPANS, Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from queue_store.model import Item
+    from span_store.store import SpanStore
+
+    Span = Mapping[str, Any]
+
+_FACTS = (
+    "name",
+    "service_name",
+    "agent_name",
+    "request_model",
+    "conversation_id",
+    "user_id",
+    "start_time",
+    "duration_ms",
+    "total_tokens",
+    "cost_usd",
+    "is_error",
+    "status_message",
+)
+
+
+def conversation_of(store: SpanStore, item: Item) -> dict[str, Any]:
+    """The item's facts and messages: ``facts``, ``messages``, ``spans``."""
+    spans = _spans(store, item)
+    if not spans:
+        return {"facts": {}, "messages": [], "spans": 0}
+    top = next((span for span in spans if span["parent_span_id"] is None), spans[0])
+    facts = {name: _shown(top[name]) for name in _FACTS if top[name] is not None}
+    return {"facts": facts, "messages": list(messages(spans)), "spans": len(spans)}
+
+
+def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
+    """Every message of the model calls and failed tools, a repeated history shown once.
+
+    A later call repeats the history of the earlier ones; what was shown already is left out. A
+    message that a person sent twice in a row is shown twice: histories are compared in order.
+    """
+    shown: list[str] = []
+    for span in sorted(spans, key=lambda span: (span["start_time"], span["span_id"])):
+        if span["is_model_call"]:
+            history = _parsed(span["input_messages"])
+            if not shown:
+                yield from _instructions(span)
+            known = [_identity(message) for message in history]
+            common = _common_prefix(shown, known)
+            for message in history[common:]:
+                yield _message(message, span)
+            answers = _parsed(span["output_messages"])
+            for message in answers:
+                yield _message(message, span)
+            shown = known + [_identity(message) for message in answers]
+        elif span["tool_name"] is not None and span["is_error"]:
+            text = span["status_message"] or span["error_type"] or "failed"
+            parts = [{"type": "text", "content": f"{span['tool_name']}: {text}"}]
+            yield {"role": "tool error", "parts": parts, "span_id": span["span_id"]}
+
+
+def _instructions(span: Span) -> Iterator[dict[str, Any]]:
+    parts = _parsed(span["system_instructions"])
+    if parts:
+        yield {"role": "system", "parts": parts, "span_id": span["span_id"]}
+
+
+def _message(message: Any, span: Span) -> dict[str, Any]:
+    if not isinstance(message, dict):
+        message = {"role": "unknown", "parts": [{"type": "text", "content": str(message)}]}
+    return {
+        "role": str(message.get("role") or "unknown"),
+        "parts": message.get("parts") or [],
+        "span_id": span["span_id"],
+    }
+
+
+def _identity(message: Any) -> str:
+    if isinstance(message, dict):
+        message = {"role": message.get("role"), "parts": message.get("parts")}
+    return json.dumps(message, sort_keys=True)
+
+
+def _common_prefix(first: Sequence[str], second: Sequence[str]) -> int:
+    pairs = zip(first, second, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def _parsed(text: str | None) -> list[Any]:
+    """A stored list; a value that is none, as after a broken attribute, is one text."""
+    if text is None:
+        return []
+    value = json.loads(text)
+    return value if isinstance(value, list) else [value]
+
+
+def _spans(store: SpanStore, item: Item) -> list[dict[str, Any]]:
+    frame = store.scan("spans", project=item.project)
+    match str(item.object_type):
+        case "span":
+            trace_id, _, span_id = item.object_id.partition(":")
+            wanted = (pl.col("trace_id") == trace_id) & (pl.col("span_id") == span_id)
+        case "session":
+            wanted = pl.col("conversation_id") == item.object_id
+        case _:
+            wanted = pl.col("trace_id") == item.object_id
+    times = [pl.col(name).dt.to_string("iso:strict") for name in SPANS.of_form(Form.TIME)]
+    return frame.filter(wanted).with_columns(times).collect().to_dicts()
+
+
+def _shown(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value

@@ -1,0 +1,111 @@
+"""A queue with two traces and a form, behind the real application."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from starlette.testclient import TestClient
+
+from queue_store.config import QueueConfig
+from queue_store.model import (
+    FieldDraft,
+    FieldOption,
+    FieldType,
+    ItemDraft,
+    ObjectType,
+    QueueDraft,
+)
+from queue_store.store import QueueStore
+from review_app.application import create_application
+from review_app.calls import Calls
+from span_store.schema import SPANS
+from span_store.store import SpanStore
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FIRST, SECOND = "a" * 32, "b" * 32
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+    def pass_time(self, **duration):
+        self.now += timedelta(**duration)
+
+
+def said(role, text):
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+
+def model_call(trace_id, number, history, answer):
+    return {
+        "project": "default",
+        "trace_id": trace_id,
+        "span_id": f"{number:016x}",
+        "name": "chat",
+        "start_time": number * 1_000_000_000,
+        "end_time": number * 1_000_000_000 + 5,
+        "received_at": 1,
+        "is_model_call": True,
+        "is_error": False,
+        "input_messages": json.dumps(history),
+        "output_messages": json.dumps([answer]),
+    }
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def spans(tmp_path):
+    store = SpanStore(tmp_path)
+    ask, answer, thank = said("user", "Where?"), said("assistant", "There."), said("user", "Sure?")
+    rows = [
+        model_call(FIRST, 1, [ask], answer),
+        model_call(FIRST, 2, [ask, answer, thank], said("assistant", "Yes.")),
+        model_call(SECOND, 1, [said("user", "<b>bold</b>")], said("assistant", "No.")),
+    ]
+    store.append("spans", pl.DataFrame(rows, schema=SPANS.polars))
+    return store
+
+
+@pytest.fixture
+def queues(tmp_path, clock):
+    store = QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", QueueConfig())
+    common = {"project": "default", "now": clock(), "actor": "lead"}
+    options = tuple(FieldOption(value=value) for value in ("good", "bad"))
+    verdict = FieldDraft(name="verdict", type=FieldType.CATEGORICAL, options=options, required=True)
+    store.create_field(draft=verdict, **common)
+    note = FieldDraft(name="note", type=FieldType.STRING)
+    store.create_field(draft=note, **common)
+    draft = QueueDraft(name="doubts", instructions="Read it all.", fields=("verdict", "note"))
+    store.create_queue(draft=draft, **common)
+    drafts = [
+        ItemDraft(object_type=ObjectType.TRACE, object_id=FIRST, priority=2, reason="First."),
+        ItemDraft(object_type=ObjectType.TRACE, object_id=SECOND, priority=1, reason="Second."),
+    ]
+    store.add_items(queue="doubts", drafts=drafts, **common)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def application(queues, spans, clock):
+    calls = Calls(queues=queues, spans=spans, project="default", clock=clock)
+    return create_application(calls, ["127.0.0.1", "localhost"])
+
+
+@pytest.fixture
+def client(application):
+    with TestClient(application, base_url="http://127.0.0.1") as client:
+        yield client

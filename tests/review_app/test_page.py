@@ -1,0 +1,96 @@
+"""The page in a real browser, worked with the keyboard alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+
+import pytest
+import uvicorn
+
+pytestmark = [pytest.mark.acceptance]
+
+
+@pytest.fixture
+def address(application):
+    config = uvicorn.Config(application, port=0, log_level="error", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def page():
+    browser_path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if browser_path is None and "CI" not in os.environ:
+        pytest.skip("SKIPPED LOUDLY: no Chromium on this machine; CI has one")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(15_000)
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        yield page
+        browser.close()
+    assert page.errors == []
+
+
+def test_a_reviewer_works_through_a_queue_with_the_keyboard(page, address, queues):
+    page.goto(address)
+    page.get_by_label("Your name").wait_for()
+    page.keyboard.type("ann")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+
+    page.get_by_text("First.").wait_for()
+    assert page.locator(".message").all_inner_texts()[-1].endswith("Yes.")
+    page.keyboard.press("2")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("s is a letter here")
+    page.keyboard.press("Control+Enter")
+
+    page.get_by_text("Second.").wait_for()
+    assert page.get_by_text("<b>bold</b>").is_visible()
+    assert page.locator("#fields input:checked").count() == 0
+    page.keyboard.press("s")
+    page.keyboard.type("too short")
+    page.keyboard.press("Enter")
+
+    page.get_by_text("the queue is finished").wait_for()
+    answers = {row.field: row.value for row in queues.annotations(project="default")}
+    assert answers == {"verdict": "bad", "note": "s is a letter here"}
+    progress = queues.progress(project="default", queue="doubts")
+    assert (progress.completed, progress.skipped) == (1, 1)
+
+
+def test_a_refused_answer_is_shown_and_the_form_keeps_what_was_written(page, address):
+    page.goto(f"{address}/?queue=doubts&reviewer=ann")
+    page.get_by_text("First.").wait_for()
+    page.get_by_label("note").fill("half done")
+
+    page.keyboard.press("Control+Enter")
+
+    page.get_by_role("alert").get_by_text("is required").wait_for()
+    assert page.get_by_label("note").input_value() == "half done"
+    assert page.get_by_text("First.").is_visible()
+
+
+def test_help_lists_the_keys(page, address):
+    page.goto(f"{address}/?queue=doubts&reviewer=ann")
+    page.get_by_text("First.").wait_for()
+
+    page.keyboard.press("?")
+
+    assert page.get_by_role("dialog", name="Keys").get_by_text("complete and next").is_visible()
