@@ -42,6 +42,16 @@ class Selection:
         """The part that selects all versions of a row together."""
         return Selection(project=self.project, trace_ids=self.trace_ids)
 
+    def widened(self, nanoseconds: int) -> Selection:
+        """The part in which twins of the selected spans can lie: any trace, a little more time."""
+        return Selection(
+            project=self.project,
+            received_since=_moved(self.received_since, -nanoseconds),
+            received_until=_moved(self.received_until, nanoseconds),
+            started_since=_moved(self.started_since, -nanoseconds),
+            started_until=_moved(self.started_until, nanoseconds),
+        )
+
     def bounds(self) -> dict[str, tuple[int | None, int | None]]:
         """Column -> since, until."""
         return {
@@ -78,6 +88,10 @@ class Selection:
         if self.trace_ids is not None:
             conditions.append(of_traces(self.trace_ids, schema))
         return rows.filter(*conditions) if conditions else rows
+
+
+def _moved(bound: int | None, nanoseconds: int) -> int | None:
+    return None if bound is None else bound + nanoseconds
 
 
 def of_traces(trace_ids: tuple[str, ...], schema: TableSchema) -> pl.Expr:

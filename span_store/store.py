@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from span_store.contents import needs_contents, with_contents
 from span_store.datafiles import APPENDED, delete_data_file, write_data_file
 from span_store.duplicates import resolve
 from span_store.errors import UnknownColumnError, unavailable
 from span_store.filters import compile_filter
 from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
+from span_store.model_calls import counted_once, needs_calls, uncounted
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
 from span_store.selection import Selection
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deltalake import DeltaTable
+
+_TWIN_DISTANCE_NANOSECONDS = 3_600 * 10**9
+"""How far from a reader's time bounds the twin of a model call is looked for."""
 
 
 class SpanStore:
@@ -44,6 +49,7 @@ class SpanStore:
         self._clock = clock
         self._logs: dict[str, TableLog] = {}
         self._scans: dict[str, TableScan] = {}
+        self._calls: dict[Selection, tuple[int, pl.DataFrame]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Open tables stay behind when a store travels to another process."""
@@ -53,6 +59,7 @@ class SpanStore:
             "_clock": self._clock,
             "_logs": {},
             "_scans": {},
+            "_calls": {},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -157,10 +164,39 @@ class SpanStore:
             started_since=nanoseconds(started_since),
             started_until=nanoseconds(started_until),
         )
-        frame = as_times(self._table_scan(table).rows(selection).select(schema.names), schema)
+        frame = self._table_scan(table).rows(selection).select(schema.names)
+        if table == "spans":
+            needed = set(schema.names if columns is None else columns)
+            if condition is not None:
+                needed.update(condition.meta.root_names())
+            frame = self._completed(frame, selection, needed)
+        frame = as_times(frame, schema)
         if condition is not None:
             frame = frame.filter(condition)
         return frame if columns is None else frame.select(columns)
+
+    def _completed(
+        self, spans: pl.LazyFrame, selection: Selection, needed: set[str]
+    ) -> pl.LazyFrame:
+        """Spans with content that came in logs, and each model call counted once."""
+        if needs_contents(needed) and self.open_table("contents") is not None:
+            on_key = selection.on_key()
+            spans = with_contents(spans, self._table_scan("contents").rows(on_key))
+        if needs_calls(needed):
+            spans = counted_once(spans, self._uncounted(selection))
+        return spans
+
+    def _uncounted(self, selection: Selection) -> pl.DataFrame:
+        """Model calls that another span counts; remembered for one version of the table."""
+        delta = self.open_table("spans")
+        version = -1 if delta is None else delta.version()
+        near = selection.widened(_TWIN_DISTANCE_NANOSECONDS)
+        known = self._calls.get(near)
+        if known is not None and known[0] == version:
+            return known[1]
+        losers = uncounted(self._table_scan("spans").rows(near))
+        self._calls = {near: (version, losers)}
+        return losers
 
     def scan_raw(self, table: str, *, project: str | None = None) -> pl.LazyFrame:
         """The rows as they lie on disk: duplicates present, times as integers."""
