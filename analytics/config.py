@@ -13,3 +13,81 @@ class AnalysisConfig:
         default=0.01,
         metadata={"doc": "Share of unflagged traces that is always kept for people."},
     )
+    salt: str = field(
+        default="spandocket",
+        metadata={"doc": "Salt of the shared draw; a new salt is a new random sample."},
+    )
+    quiet_seconds: float = field(
+        default=30.0,
+        metadata={
+            "doc": "A trace whose root was seen is complete after this much quiet.",
+            "unit": "duration",
+        },
+    )
+    timeout_seconds: float = field(
+        default=300.0,
+        metadata={
+            "doc": "A trace without a root is complete after this much quiet.",
+            "unit": "duration",
+        },
+    )
+    age_seconds_max: float = field(
+        default=86400.0,
+        metadata={
+            "doc": "A trace is evaluated at this age even when spans keep arriving.",
+            "unit": "duration",
+        },
+    )
+    spans_max: int = field(
+        default=10_000,
+        metadata={"doc": "A trace with this many spans is evaluated without further waiting."},
+    )
+    baseline_window_seconds: float = field(
+        default=604_800.0,
+        metadata={
+            "doc": "How far back a resource baseline looks, from the candidate.",
+            "unit": "duration",
+        },
+    )
+    baseline_samples_min: int = field(
+        default=30,
+        metadata={"doc": "Samples that a baseline needs before it makes any claim."},
+    )
+    false_alarm_budget: float = field(
+        default=0.005,
+        metadata={
+            "doc": "Largest share of ordinary traces that resource_outliers may flag.",
+        },
+    )
+    ratio_min: float = field(
+        default=2.0,
+        metadata={"doc": "A resource outlier is at least this many times its cohort's median."},
+    )
+    http_client_error_severity: float = field(
+        default=0.2,
+        metadata={"doc": "Severity of a tool result with an HTTP 4xx status; 0 ignores them."},
+    )
+    repeats_min: int = field(
+        default=3,
+        metadata={"doc": "Repetitions of a tool call or of a cycle that count as trashing."},
+    )
+    ambiguous_rate: float = field(
+        default=0.2,
+        metadata={"doc": "Share of a detector's ambiguous traces that its queue takes."},
+    )
+    matched_rate: float = field(
+        default=1.0,
+        metadata={"doc": "Share of a detector's matched traces that its queue takes."},
+    )
+    disabled_detectors: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "Ids of detectors that are not run."},
+    )
+    items_max: int = field(
+        default=0,
+        metadata={"doc": "Most items that one run adds to one queue; 0 for no limit."},
+    )
+    chunk_traces: int = field(
+        default=20_000,
+        metadata={"doc": "Traces whose content is held in memory at the same time."},
+    )

@@ -1,0 +1,361 @@
+"""Resource baselines: what is normal for traces like this one, just before this one.
+
+Every metric of every candidate is compared with the earlier traces of its cohort (operation,
+model and agent) in a trailing window that ends before the candidate; the candidate is never part
+of its own norm. A small cohort falls back to a wider one, and the answer says which one it used
+and how many samples that had. Values of zero or unknown are no samples.
+
+The norm is robust and lives on the log scale: median, and a spread that is the largest of the
+scaled median absolute deviation and the upper tail's own scale (p90, from 200 samples on p95), so
+that skewed and two-humped cohorts do not flood the queue. A value is an outlier when it exceeds
+``median * exp(z * spread)`` and ``ratio_min`` times the median. ``z`` spends the false-alarm
+budget evenly over the metrics and is inflated for small samples (factors from simulation of
+normal samples, see ``_INFLATION``).
+
+Baselines move in steps: within a cohort the window's end advances when a quarter more samples
+have come or an hour has passed, so that the cost stays linear; all of it follows from the data's
+own times, so a backfill and a run every minute reach the same verdicts on the same history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtri
+
+from analytics.traces import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from analytics.config import AnalysisConfig
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
+"""Cohort levels from narrow to wide."""
+
+COHORT_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
+
+OUTLIERS = pl.Schema(
+    {
+        "trace_id": pl.String(),
+        "metric": pl.String(),
+        "value": pl.Float64(),
+        "cohort_level": pl.String(),
+        "cohort": pl.String(),
+        "n": pl.Int64(),
+        "median": pl.Float64(),
+        "p95": pl.Float64(),
+        "p99": pl.Float64(),
+        "threshold": pl.Float64(),
+        "ratio": pl.Float64(),
+        "z": pl.Float64(),
+        "z_threshold": pl.Float64(),
+    }
+)
+"""One metric of one trace that exceeds its norm."""
+
+_NANOSECONDS_AN_HOUR = 3_600_000_000_000
+_GROWTH = 1.25
+_SAMPLES_MAX = 5_000
+_OWN_SAMPLES_MIN = 5
+_STRANGER_SAMPLES_MIN = 100
+_TAIL_SHARE_MAX = 0.03
+_TAIL_SAMPLES_MIN = 1_000
+_INFLATION = (
+    np.log([30.0, 40.0, 60.0, 100.0, 150.0]),
+    np.array([1.13, 1.083, 1.04, 1.01, 1.0]),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What the baselines say about the candidates."""
+
+    outliers: pl.DataFrame
+    """:data:`OUTLIERS`: the metrics that exceed their norm."""
+    judged: pl.DataFrame
+    """``trace_id, metrics_judged``: on how many metrics each candidate had a norm."""
+
+
+@dataclass(slots=True)
+class _Norms:
+    """Per sample, the norm of its cohort just before it; NaN where there is none."""
+
+    n: Floats
+    median: Floats
+    spread: Floats
+    p95: Floats
+    p99: Floats
+    floor: Floats
+
+    @classmethod
+    def blank(cls, size: int) -> _Norms:
+        return cls(np.zeros(size), *(np.full(size, np.nan) for _ in range(5)))
+
+
+def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
+    """Add the cohort's name at every level, and the narrow one as ``cohort``."""
+    unknown = pl.lit("-")
+    operation = pl.col("operation_name").fill_null(unknown)
+    model = pl.col("request_model").fill_null(unknown)
+    agent = pl.coalesce("agent_name", "name").fill_null(unknown)
+    return traces.with_columns(
+        cohort_operation_model_agent=pl.concat_str(operation, model, agent, separator=" | "),
+        cohort_operation_model=pl.concat_str(operation, model, separator=" | "),
+        cohort_operation=operation,
+        cohort_project=pl.lit("all"),
+        cohort=pl.concat_str(operation, model, agent, separator=" | "),
+    )
+
+
+def z_of(budget: float, metrics: int) -> float:
+    """The one-sided z that spends a budget of false alarms evenly over the metrics."""
+    return float(-ndtri(budget / max(metrics, 1)))
+
+
+def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
+    """Compare every candidate with its norm, metric by metric.
+
+    ``traces`` holds ``trace_id``, ``end_time`` (ns), :data:`COHORT_COLUMNS`, the metrics, and
+    ``is_candidate``: history that only serves as samples is not judged again.
+    """
+    ordered = traces.filter(pl.col("end_time").is_not_null()).sort("end_time", "trace_id")
+    codes = {
+        column: ordered[column].rank("dense").cast(pl.Int64).to_numpy() for column in COHORT_COLUMNS
+    }
+    times = ordered["end_time"].to_numpy()
+    candidate = ordered["is_candidate"].to_numpy()
+    judged = np.zeros(ordered.height, dtype=np.int64)
+    found = []
+    for metric in METRICS:
+        values = ordered[metric].cast(pl.Float64).fill_null(0.0).fill_nan(0.0).to_numpy()
+        known = np.flatnonzero((values > 0) & np.isfinite(values))
+        if known.size < config.baseline_samples_min or not candidate[known].any():
+            continue
+        norms, level = _norms(
+            np.log(values[known]),
+            times[known],
+            [codes[column][known] for column in COHORT_COLUMNS],
+            candidate[known],
+            config,
+        )
+        has_norm = candidate[known] & (level >= 0)
+        judged[known[has_norm]] += 1
+        found.append(
+            _exceeding(ordered[known], metric, values[known], norms, level, has_norm, config)
+        )
+    outliers = pl.concat(found) if found else pl.DataFrame(schema=OUTLIERS)
+    return Verdicts(
+        outliers=outliers.sort("trace_id", "metric"),
+        judged=ordered.select("trace_id")
+        .with_columns(metrics_judged=pl.Series(judged))
+        .filter(pl.Series(candidate)),
+    )
+
+
+def _norms(
+    values: Floats,
+    times: Integers,
+    codes: list[Integers],
+    candidate: NDArray[np.bool_],
+    config: AnalysisConfig,
+) -> tuple[_Norms, Integers]:
+    """For each sample the narrowest norm with enough samples, and its level (-1 for none)."""
+    size = values.size
+    window = int(config.baseline_window_seconds * 1_000_000_000)
+    own = _level_norms(values, times, codes[0], candidate, window, _OWN_SAMPLES_MIN)
+    level = np.where(own.n >= config.baseline_samples_min, 0, -1).astype(np.int64)
+    chosen = own
+    for wider in range(1, len(codes)):
+        needy = candidate & (level < 0)
+        if not needy.any():
+            break
+        wanted = np.isin(codes[wider], np.unique(codes[wider][needy]))
+        picked = np.flatnonzero(wanted)
+        norms = _level_norms(
+            values[picked],
+            times[picked],
+            codes[wider][picked],
+            needy[picked],
+            window,
+            config.baseline_samples_min,
+        )
+        taken = picked[(norms.n >= config.baseline_samples_min) & needy[picked]]
+        source = np.flatnonzero((norms.n >= config.baseline_samples_min) & needy[picked])
+        stranger = own.n[taken] < _OWN_SAMPLES_MIN
+        # A workload never seen before may be normal at any size: it is an outlier only when it
+        # exceeds, twice over, nearly everything the wider cohort ever did.
+        usable = ~stranger | (norms.n[source] >= _STRANGER_SAMPLES_MIN)
+        taken, source, stranger = taken[usable], source[usable], stranger[usable]
+        own_n = own.n[taken]
+        own_median = np.where(stranger, norms.median[source], own.median[taken])
+        uncertainty = np.where(stranger, 1.0, np.sqrt(1 + 1.57 / np.maximum(own_n, 1)))
+        own_spread = np.where(stranger, 0.0, np.nan_to_num(own.spread[taken]))
+        chosen.median[taken] = own_median
+        chosen.spread[taken] = uncertainty * np.maximum(norms.spread[source], own_spread)
+        chosen.n[taken] = norms.n[source]
+        chosen.p95[taken] = norms.p95[source]
+        chosen.p99[taken] = norms.p99[source]
+        chosen.floor[taken] = np.where(
+            stranger, norms.p99[source] + np.log(config.ratio_min), np.nan
+        )
+        level[taken] = wider
+    assert level.size == size
+    return chosen, level
+
+
+def _level_norms(
+    values: Floats,
+    times: Integers,
+    codes: Integers,
+    candidate: NDArray[np.bool_],
+    window: int,
+    samples_min: int,
+) -> _Norms:
+    """The norms of one level, block by block of every cohort; samples come in order of time."""
+    norms = _Norms.blank(values.size)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.flatnonzero(np.diff(codes[order])) + 1
+    for members in np.split(order, bounds):
+        if members.size <= samples_min or not candidate[members].any():
+            continue
+        own_values, own_times = values[members], times[members]
+        for first, last in _blocks(own_times, samples_min):
+            block = members[first:last]
+            if not candidate[block].any():
+                continue
+            start = int(np.searchsorted(own_times, own_times[first] - window))
+            count = first - start
+            if count < samples_min:
+                continue
+            stats = norm_of(own_values[start:first])
+            norms.n[block] = count
+            for name, value in stats.items():
+                getattr(norms, name)[block] = value
+    return norms
+
+
+def _blocks(times: Integers, samples_min: int) -> Iterator[tuple[int, int]]:
+    """Stretches of one cohort that share a window: a quarter more samples, or an hour."""
+    first = samples_min
+    while first < times.size:
+        by_growth = max(first + 1, int(first * _GROWTH))
+        by_time = int(np.searchsorted(times, times[first] + _NANOSECONDS_AN_HOUR))
+        last = min(by_growth, max(by_time, first + 1), times.size)
+        yield first, last
+        first = last
+
+
+def norm_of(sample: Floats) -> dict[str, float]:
+    """Median, spread, p95, p99 and the tail's floor of a window of logarithms.
+
+    At most 5,000 samples are read, evenly spaced in time.
+    """
+    count = sample.size
+    if count > _SAMPLES_MAX:
+        sample = sample[(np.arange(_SAMPLES_MAX) * count) // _SAMPLES_MAX]
+    median, p90, p95, p99 = np.quantile(sample, (0.5, 0.9, 0.95, 0.99))
+    spread = 1.4826 * float(np.median(np.abs(sample - median)))
+    if count >= 30:
+        spread = max(spread, float(p90 - median) / 1.2816)
+    if count >= 200:
+        spread = max(spread, float(p95 - median) / 1.6449)
+    floor = float("nan")
+    if count >= _TAIL_SAMPLES_MIN and np.mean(sample > median + 3 * spread) > _TAIL_SHARE_MAX:
+        # Not outliers but the cohort's own heavy tail: only what exceeds nearly all of it counts.
+        floor = float(np.quantile(sample, 0.9985))
+    return {
+        "median": float(median),
+        "spread": spread,
+        "p95": float(p95),
+        "p99": float(p99),
+        "floor": floor,
+    }
+
+
+def _exceeding(  # The parts of one comparison.
+    ordered: pl.DataFrame,
+    metric: str,
+    values: Floats,
+    norms: _Norms,
+    level: Integers,
+    has_norm: NDArray[np.bool_],
+    config: AnalysisConfig,
+) -> pl.DataFrame:
+    """The candidates whose value exceeds the norm, with everything a reason needs."""
+    inflation = np.interp(np.log(np.maximum(norms.n, 1)), *_INFLATION)
+    z_needed = z_of(config.false_alarm_budget, len(METRICS)) * inflation
+    limit = np.maximum(
+        norms.median + z_needed * norms.spread, norms.median + np.log(config.ratio_min)
+    )
+    limit = np.fmax(limit, norms.floor)
+    logs = np.log(values)
+    hits = np.flatnonzero(has_norm & (logs > limit))
+    # A cohort of identical values has no spread; a tenth of a per cent keeps z finite.
+    z = (logs[hits] - norms.median[hits]) / np.maximum(norms.spread[hits], 0.001)
+    rows = ordered[hits]
+    cohorts = [rows[COHORT_COLUMNS[code]][place] for place, code in enumerate(level[hits])]
+    return pl.DataFrame(
+        {
+            "trace_id": rows["trace_id"],
+            "metric": [metric] * hits.size,
+            "value": values[hits],
+            "cohort_level": [LEVELS[code] for code in level[hits]],
+            "cohort": cohorts,
+            "n": norms.n[hits].astype(np.int64),
+            "median": np.exp(norms.median[hits]),
+            "p95": np.exp(norms.p95[hits]),
+            "p99": np.exp(norms.p99[hits]),
+            "threshold": np.exp(limit[hits]),
+            "ratio": values[hits] / np.exp(norms.median[hits]),
+            "z": z,
+            "z_threshold": z_needed[hits],
+        },
+        schema=OUTLIERS,
+    )
+
+
+def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.DataFrame:
+    """The baselines as they stand at the end of the window, for every level, cohort and metric.
+
+    Cohorts below the smallest useful size (:data:`_OWN_SAMPLES_MIN` samples) are left out.
+    """
+    recent = traces.filter(pl.col("end_time").is_between(window_start, window_end))
+    parts = []
+    for level, column in zip(LEVELS, COHORT_COLUMNS, strict=True):
+        for metric in METRICS:
+            value = pl.col(metric).cast(pl.Float64)
+            known = recent.filter(value > 0).select(column, value=value)
+            parts.append(
+                known.group_by(column)
+                .agg(
+                    n=pl.len().cast(pl.Int64),
+                    median=pl.col("value").median(),
+                    p90=pl.col("value").quantile(0.9, "linear"),
+                    p95=pl.col("value").quantile(0.95, "linear"),
+                    p99=pl.col("value").quantile(0.99, "linear"),
+                    log_mad=(pl.col("value").log() - pl.col("value").log().median()).abs().median()
+                    * 1.4826,
+                )
+                .filter(pl.col("n") >= _OWN_SAMPLES_MIN)
+                .select(
+                    pl.lit(level).alias("cohort_level"),
+                    pl.col(column).alias("cohort"),
+                    pl.lit(metric).alias("metric"),
+                    "n",
+                    "median",
+                    "p90",
+                    "p95",
+                    "p99",
+                    "log_mad",
+                )
+            )
+    return pl.concat(parts).sort("cohort_level", "cohort", "metric")

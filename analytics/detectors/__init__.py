@@ -1,0 +1,1 @@
+"""Detectors: each one looks at traces and says matched, ambiguous, no_match or skipped, and why."""

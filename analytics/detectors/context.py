@@ -1,0 +1,104 @@
+"""What a detector sees: the traces of one chunk, and lazily their spans and messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.messages import explode_messages
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from analytics.config import AnalysisConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorContext:
+    """One chunk of complete traces.
+
+    Everything is bounded by the chunk: a detector may collect what it reads. Content is loaded
+    once for all detectors. Use string filters over ``spans`` first, and parse the messages of
+    the few traces that pass (:meth:`messages_of`): parsing everything is what makes a run slow.
+    """
+
+    project: str
+    as_of: datetime
+    config: AnalysisConfig
+    traces: pl.DataFrame
+    """Roll-ups: one row a trace, the columns of :func:`analytics.traces.assemble`."""
+    span_frame: pl.DataFrame
+    """The spans of these traces: :data:`SPAN_COLUMNS`, duplicates removed, by start time."""
+    baselines: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Per trace and metric: value, cohort, n, median, p95, p99 and threshold; see baselines."""
+
+    @property
+    def trace_ids(self) -> pl.Series:
+        """The ids of the traces to decide on, sorted."""
+        return self.traces["trace_id"]
+
+    @property
+    def spans(self) -> pl.LazyFrame:
+        """The canonical spans of these traces (:data:`SPAN_COLUMNS`), in order of start time."""
+        return self.span_frame.lazy()
+
+    @cached_property
+    def messages(self) -> pl.DataFrame:
+        """The messages of every model call, one row a part; see :mod:`analytics.messages`."""
+        return explode_messages(self.span_frame)
+
+    def messages_of(self, trace_ids: pl.Series) -> pl.DataFrame:
+        """The messages of some of these traces: much cheaper than :attr:`messages`."""
+        return explode_messages(self.spans_of(trace_ids))
+
+    def spans_of(self, trace_ids: pl.Series) -> pl.DataFrame:
+        """The spans of some of these traces."""
+        wanted = pl.DataFrame({"trace_id": trace_ids})
+        return self.span_frame.join(wanted, on="trace_id", how="semi", maintain_order="left")
+
+
+SPAN_COLUMNS = (
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "name",
+    "start_time",
+    "end_time",
+    "duration_ms",
+    "status_code",
+    "status_message",
+    "is_error",
+    "error_type",
+    "dialect",
+    "operation_name",
+    "request_model",
+    "response_model",
+    "conversation_id",
+    "agent_name",
+    "system_instructions",
+    "input_messages",
+    "output_messages",
+    "tool_definitions",
+    "tool_name",
+    "tool_call_id",
+    "tool_arguments",
+    "tool_result",
+    "finish_reasons",
+    "output_type",
+    "output_schema",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "total_tokens",
+    "cost_usd",
+    "time_to_first_chunk_ms",
+    "is_streaming",
+    "is_model_call",
+    "content_truncated",
+    "dropped_attributes_count",
+    "dropped_events_count",
+)
+"""The span columns that a context holds; times are ``Datetime("ns", "UTC")``."""

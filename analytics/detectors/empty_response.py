@@ -1,0 +1,209 @@
+"""Empty response: nothing, or nothing but debris, where a substantive answer was expected."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.messages import explode_messages
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+
+_ENTRY = entry_of("empty_response")
+
+_OPERATIONS_WITHOUT_ANSWER = ("embeddings", "embedding", "retrieval", "rerank", "rerankers")
+_ROLE_MARKER = re.compile(
+    r"(?:<\|?/?(?:im_start|im_end|assistant|endoftext|eot_id|s)\|?>|\s|assistant|ai|bot|model|:)+",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(
+    r"[\[<{(\"']*\s*(?:null|undefined|nan|placeholder|empty|\[?object object\]?|your answer here|"
+    r"insert .{0,30} here|response|todo|tbd)?\s*[\]>})\"']*",
+    re.IGNORECASE,
+)
+_TERSE = re.compile(r"[\"']?(?:none|n/?a|nil)[\"'.]?", re.IGNORECASE)
+
+# A text in which letters of both halves of the alphabet stand, and that is not short, is neither
+# blank, nor one repeated character, nor a placeholder: its message need not be parsed.
+_SUBSTANTIVE = (
+    r'"content":\s?"[^"]{0,80}?(?:[a-mA-M][^"]{0,80}?[n-zN-Z]|[n-zN-Z][^"]{0,80}?[a-mA-M])[^"]{40}'
+)
+
+
+class EmptyResponse:
+    """Looks at the model calls that nothing in the trace followed."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """One decision for every trace whose last word is missing or degenerate."""
+        last = last_calls(context.spans).collect()
+        suspicious = last.filter(
+            ~pl.col("output_messages").str.contains(_SUBSTANTIVE).fill_null(value=False)
+            | pl.col("output_messages").str.contains('"reasoning"', literal=True)
+        )
+        if suspicious.is_empty():
+            return decisions([])
+        parts = _parts_by_span(suspicious)
+        rows = []
+        for (trace_id,), calls in suspicious.group_by("trace_id", maintain_order=True):
+            row = _decide(str(trace_id), calls, parts)
+            if row is not None:
+                rows.append(row)
+        return decisions(rows)
+
+
+def last_calls(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """The model calls that no model call and no tool of the trace started after."""
+    acting = spans.filter(
+        pl.col("is_model_call").fill_null(value=False)
+        | (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+    ).with_columns(last_start=pl.col("start_time").max().over("trace_id"))
+    return acting.filter(
+        pl.col("is_model_call").fill_null(value=False)
+        & (
+            (pl.col("start_time") == pl.col("last_start"))
+            | (pl.col("end_time") > pl.col("last_start"))
+        )
+        & ~pl.col("operation_name").is_in(_OPERATIONS_WITHOUT_ANSWER).fill_null(value=False)
+    ).select(
+        "trace_id",
+        "span_id",
+        "start_time",
+        "is_model_call",
+        "is_error",
+        "error_type",
+        "system_instructions",
+        "input_messages",
+        "output_messages",
+        "finish_reasons",
+        "output_type",
+        "output_schema",
+        "output_tokens",
+        "reasoning_tokens",
+        "content_truncated",
+        "dropped_attributes_count",
+    )
+
+
+def _parts_by_span(calls: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    outputs = calls.with_columns(
+        system_instructions=pl.lit(None, dtype=pl.String),
+        input_messages=pl.lit(None, dtype=pl.String),
+    )
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for row in explode_messages(outputs).iter_rows(named=True):
+        parts.setdefault(row["span_id"], []).append(row)
+    return parts
+
+
+def _decide(
+    trace_id: str, calls: pl.DataFrame, parts: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any] | None:
+    """The worst of the trace's last calls."""
+    skipped_reason = None
+    for call in calls.iter_rows(named=True):
+        verdict = _verdict(call, parts.get(call["span_id"], []))
+        if verdict is None:
+            continue
+        kind, sentence, severity, confidence, text = verdict
+        if kind is Decision.SKIPPED:
+            skipped_reason = sentence
+            continue
+        evidence = {
+            "span_id": call["span_id"],
+            "message": 0,
+            "part": 0,
+            "quote": quote(text),
+            "finish_reason": (call["finish_reasons"] or [None])[0],
+            "output_tokens": call["output_tokens"],
+        }
+        return decision(
+            trace_id,
+            kind,
+            reason=sentence,
+            severity=severity,
+            confidence=confidence,
+            evidence=[evidence],
+        )
+    if skipped_reason is not None:
+        return decision(trace_id, Decision.SKIPPED, skip_reason=skipped_reason)
+    return None
+
+
+_Verdict = tuple[Decision, str, float, float, str | None]
+
+
+def _verdict(  # noqa: PLR0911  # One exit a rule.
+    call: dict[str, Any], parts: list[dict[str, Any]]
+) -> _Verdict | None:
+    """What one last call says; None when it holds an answer or needs none."""
+    reasons = call["finish_reasons"] or []
+    if (
+        call["is_error"]
+        or call["error_type"]
+        or {"content_filter", "error", "tool_call"} & set(reasons)
+    ):
+        return None
+    if any(part["part_type"].endswith(("tool_call", "tool_call_response")) for part in parts):
+        return None
+    if any(part["part_type"] in ("blob", "uri", "file", "compaction") for part in parts):
+        return None
+    if call["content_truncated"] or (call["dropped_attributes_count"] or 0) > 0:
+        return (Decision.SKIPPED, "truncated", 0.0, 0.0, None)
+    if call["output_messages"] is None and call["input_messages"] is None:
+        if call["output_tokens"] == 0:
+            sentence = "The model reports 0 output tokens; content was not captured"
+            return (Decision.MATCHED, sentence, 0.6, 0.7, None)
+        return (Decision.SKIPPED, "no_content", 0.0, 0.0, None)
+    if call["output_messages"] is None and (call["output_tokens"] or 0) > 1:
+        return (Decision.SKIPPED, "no_content", 0.0, 0.0, None)
+    texts = [part["text"] or "" for part in parts if part["part_type"] != "reasoning"]
+    if any(len(text.strip()) == 0 for text in texts) and "length" in reasons:
+        sentence = "The answer is blank: the length limit was spent before any text"
+        return (Decision.MATCHED, sentence, 0.7, 0.9, "".join(texts))
+    return degenerate("\n".join(texts), has_message=bool(parts), is_json=_asks_for_json(call))
+
+
+def _asks_for_json(call: dict[str, Any]) -> bool:
+    return call["output_type"] == "json" or call["output_schema"] is not None
+
+
+def degenerate(  # noqa: PLR0911  # One exit a rule.
+    text: str, *, has_message: bool = True, is_json: bool = False
+) -> _Verdict | None:
+    """Why this text is no answer; None when it is one."""
+    bare = "".join(text.split())
+    if not bare:
+        what = "is blank" if text else "holds no text" if has_message else "has no output message"
+        return (Decision.MATCHED, f"The last answer {what}", 0.8, 0.95, text)
+    if len(bare) >= 3 and len(set(bare)) == 1:
+        sentence = f"The last answer is the character {bare[0]!r} repeated {len(bare)} times"
+        return (Decision.MATCHED, sentence, 0.8, 0.6 if bare.isdigit() else 0.95, text)
+    if not any(character.isalnum() or ord(character) >= 0x2190 for character in bare):
+        if is_json and bare in ("{}", "[]", '""'):
+            return None
+        return (Decision.MATCHED, "The last answer holds only punctuation", 0.7, 0.85, text)
+    stripped = text.strip()
+    if _ROLE_MARKER.fullmatch(stripped):
+        return (Decision.MATCHED, "The last answer is only a role marker", 0.7, 0.85, text)
+    if is_json:
+        return None
+    if _PLACEHOLDER.fullmatch(stripped):
+        return (Decision.MATCHED, "The last answer is a lone placeholder", 0.7, 0.8, text)
+    if _TERSE.fullmatch(stripped):
+        sentence = "The last answer is a bare 'none', which may be meant"
+        return (Decision.AMBIGUOUS, sentence, 0.4, 0.4, text)
+    return None

@@ -1,0 +1,81 @@
+"""Running every detector over one chunk: failures contained, suppression applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.detectors.catalog import CATALOG
+from analytics.detectors.decision import DECISIONS, Decision, skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytics.detectors.catalog import Detector
+    from analytics.detectors.context import DetectorContext
+
+FOUND = pl.Schema({**DECISIONS, "detector": pl.String(), "detector_version": pl.String()})
+"""Decisions other than ``no_match``, with the detector that made them."""
+
+_RANK = {Decision.MATCHED: 0, Decision.AMBIGUOUS: 1, Decision.SKIPPED: 2, Decision.NO_MATCH: 3}
+
+
+def evaluate(context: DetectorContext, detectors: Sequence[Detector]) -> pl.DataFrame:
+    """Every decision of every detector that is not ``no_match``, at most one a trace."""
+    answers = [_answer(context, detector) for detector in detectors]
+    found = pl.concat([pl.DataFrame(schema=FOUND), *answers])
+    return suppress(found).sort("trace_id", "detector")
+
+
+def _answer(context: DetectorContext, detector: Detector) -> pl.DataFrame:
+    try:
+        answer = detector.decide(context).select(
+            pl.col(name).cast(kind) for name, kind in DECISIONS.items()
+        )
+    except Exception as error:  # noqa: BLE001  # One detector's failure never fails another.
+        answer = skipped(context.trace_ids, f"failed: {type(error).__name__}: {error}")
+    return (
+        answer.filter(pl.col("decision") != Decision.NO_MATCH.value)
+        .with_columns(
+            detector=pl.lit(detector.id),
+            detector_version=pl.lit(detector.version),
+            rank=pl.col("decision").replace_strict(
+                {kind.value: rank for kind, rank in _RANK.items()}, return_dtype=pl.Int8
+            ),
+        )
+        .sort("trace_id", "rank", maintain_order=True)
+        .unique(subset="trace_id", keep="first", maintain_order=True)
+        .select(list(FOUND))
+    )
+
+
+def suppress(found: pl.DataFrame) -> pl.DataFrame:
+    """Turn a match into a skip where a detector that explains it matched the same trace.
+
+    Only a match suppresses; an ambiguity does not.
+    """
+    matched = found.filter(pl.col("decision") == Decision.MATCHED.value)
+    for entry in CATALOG:
+        if not entry.suppressed_by:
+            continue
+        by_trace = (
+            matched.filter(pl.col("detector").is_in(entry.suppressed_by))
+            .group_by("trace_id")
+            .agg(suppressor=pl.col("detector").min())
+        )
+        if by_trace.is_empty():
+            continue
+        found = found.join(by_trace, on="trace_id", how="left", maintain_order="left")
+        hit = (
+            (pl.col("detector") == entry.id)
+            & pl.col("suppressor").is_not_null()
+            & pl.col("decision").is_in([Decision.MATCHED.value, Decision.AMBIGUOUS.value])
+        )
+        found = found.with_columns(
+            decision=pl.when(hit).then(pl.lit(Decision.SKIPPED.value)).otherwise("decision"),
+            skip_reason=pl.when(hit)
+            .then(pl.concat_str(pl.lit("suppressed_by:"), "suppressor"))
+            .otherwise("skip_reason"),
+        ).drop("suppressor")
+    return found

@@ -1,0 +1,159 @@
+"""Malformed tool interactions: what the model asked for could not have been a proper call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+
+from analytics.detectors.decision import quote
+from analytics.messages import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CALL = "tool_call"
+_RESPONSE = "tool_call_response"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One malformed call or response."""
+
+    detail: str
+    tool: str | None
+    evidence: dict[str, Any]
+
+
+def malformed_calls(spans: list[dict[str, Any]], parts: list[dict[str, Any]]) -> Iterator[Fault]:
+    """The faults of one trace, each told once. Truncated traces must not come here."""
+    by_span: dict[str, list[dict[str, Any]]] = {}
+    for part in parts:
+        by_span.setdefault(part["span_id"], []).append(part)
+    definitions = {span["span_id"]: span["tool_definitions"] for span in spans}
+    told: set[tuple[Any, ...]] = set()
+    for span_id, own in by_span.items():
+        outputs = [p for p in own if p["direction"] == "output" and p["part_type"] == _CALL]
+        faults = [
+            *_faulty_outputs(outputs, tools_of(definitions.get(span_id))),
+            *_unanswered([part for part in own if part["direction"] == "input"]),
+        ]
+        for fault in faults:
+            identity = (fault.detail, fault.evidence.get("tool_call_id"))
+            if identity not in told:
+                told.add(identity)
+                yield fault
+
+
+def tools_of(definitions: str | None) -> dict[str, Any]:
+    """Declared tools by name, with the schema of their parameters (None when there is none)."""
+    declared = load(definitions)
+    tools: dict[str, Any] = {}
+    for entry in declared if isinstance(declared, list) else []:
+        if not isinstance(entry, dict):
+            return {}
+        function = entry.get("function")
+        inner: dict[str, Any] = function if isinstance(function, dict) else entry
+        name = inner.get("name")
+        if not isinstance(name, str):
+            # A tool without a name is built into the provider: the set is not closed.
+            return {}
+        parameters = inner.get("parameters", inner.get("inputSchema", inner.get("input_schema")))
+        if isinstance(parameters, str):
+            parameters = load(parameters)
+        tools[name] = parameters if isinstance(parameters, dict) else None
+    return tools
+
+
+def _faulty_outputs(outputs: list[dict[str, Any]], tools: dict[str, Any]) -> Iterator[Fault]:
+    seen: dict[str, dict[str, Any]] = {}
+    for part in outputs:
+        name, call_id, arguments = part["tool_name"], part["tool_call_id"], part["tool_arguments"]
+        if name is None or not name.strip():
+            yield _fault(part, "The model called a tool without a name")
+            continue
+        if call_id is not None and not call_id.strip():
+            yield _fault(part, f"The call of {name} has a blank id")
+        elif call_id is not None and call_id in seen and seen[call_id] is not part:
+            yield _fault(part, f"Two calls in one answer share the id {call_id!r}")
+        if call_id:
+            seen[call_id] = part
+        if tools and name not in tools:
+            known = ", ".join(sorted(tools)[:8])
+            yield _fault(part, f"The model called {name!r}, which is not declared ({known})")
+            continue
+        detail = _faulty_arguments(name, arguments, tools.get(name))
+        if detail is not None:
+            yield _fault(part, detail)
+
+
+def _faulty_arguments(name: str, arguments: str | None, schema: Any) -> str | None:
+    if arguments is None or not arguments.strip():
+        value: Any = {}
+    else:
+        try:
+            value = orjson.loads(arguments)
+        except orjson.JSONDecodeError as error:
+            return f"The arguments of {name} are not JSON: {error}"
+        if isinstance(value, str):
+            try:
+                value = orjson.loads(value)
+            except orjson.JSONDecodeError as error:
+                return f"The arguments of {name} are not JSON: {error}"
+    if not isinstance(schema, dict) or not schema:
+        return None
+    try:
+        first = next(jsonschema_rs.iter_errors(schema, value), None)
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return None
+    if first is None:
+        return None
+    pointer = "/" + "/".join(str(step) for step in first.instance_path)
+    return f"The arguments of {name} do not meet its parameters at {pointer}: {first.message[:160]}"
+
+
+def _unanswered(inputs: list[dict[str, Any]]) -> Iterator[Fault]:
+    """Calls without a response, and responses without a call, inside one message list.
+
+    A list that does not begin with the system or the user was cut, and ids that match nowhere
+    were renamed by the exporter: both make orphans that are not real.
+    """
+    if not inputs or inputs[0]["role"] not in ("system", "user", "developer"):
+        return
+    calls = [part for part in inputs if part["part_type"] == _CALL and part["tool_call_id"]]
+    responses = [part for part in inputs if part["part_type"] == _RESPONSE and part["tool_call_id"]]
+    call_ids = {part["tool_call_id"] for part in calls}
+    response_ids = {part["tool_call_id"] for part in responses}
+    if not call_ids & response_ids and len(calls) == len(responses):
+        return
+    has_anonymous = any(
+        part["part_type"] in (_CALL, _RESPONSE) and not part["tool_call_id"] for part in inputs
+    )
+    if has_anonymous:
+        return
+    last = inputs[-1]["message_index"]
+    for part in calls:
+        if part["tool_call_id"] not in response_ids and part["message_index"] < last:
+            yield _fault(part, f"The call of {part['tool_name']} was never answered")
+    for part in responses:
+        if part["tool_call_id"] not in call_ids:
+            yield _fault(part, f"A tool response answers no call: id {part['tool_call_id']!r}")
+
+
+def _fault(part: dict[str, Any], detail: str) -> Fault:
+    return Fault(
+        detail=detail,
+        tool=part["tool_name"],
+        evidence={
+            "span_id": part["span_id"],
+            "message": part["message_index"],
+            "part": part["part_index"],
+            "kind": "malformed",
+            "tool": part["tool_name"],
+            "tool_call_id": part["tool_call_id"],
+            "detail": detail,
+            "quote": quote(part["tool_arguments"] or part["tool_result"]),
+        },
+    )

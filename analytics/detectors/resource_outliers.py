@@ -1,0 +1,91 @@
+"""Resource outliers: duration, time to first chunk, tokens or cost far above the cohort's norm."""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions, skipped
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+
+_ENTRY = entry_of("resource_outliers")
+
+_WORDS = {
+    "duration_ms": ("duration", "ms"),
+    "time_to_first_chunk_ms": ("time to first chunk", "ms"),
+    "total_tokens": ("tokens", ""),
+    "cost_usd": ("cost", "USD"),
+}
+
+
+class ResourceOutliers:
+    """One finding a trace, naming every metric that exceeded its norm."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """Turn the exceeding metrics of each trace into one decision."""
+        if "metrics_judged" not in context.traces.columns:
+            return skipped(context.trace_ids, "no_baseline")
+        unjudged = context.traces.filter(pl.col("metrics_judged").fill_null(0) == 0)
+        rows: list[dict[str, Any]] = []
+        roots = dict(context.traces.select("trace_id", "root_span_id").iter_rows())
+        for (trace_id,), metrics in context.baselines.group_by("trace_id", maintain_order=True):
+            rows.append(_matched(str(trace_id), metrics, roots.get(str(trace_id))))
+        return pl.concat([decisions(rows), skipped(unjudged["trace_id"], "baseline_too_small")])
+
+
+def _matched(trace_id: str, metrics: pl.DataFrame, root_span_id: str | None) -> dict[str, Any]:
+    evidence = []
+    sentences = []
+    for row in metrics.sort("ratio", descending=True).iter_rows(named=True):
+        words, unit = _WORDS[row["metric"]]
+        sentences.append(
+            f"{words} {_amount(row['value'], unit)} is {row['ratio']:.1f} times the median "
+            f"{_amount(row['median'], unit)} (limit {_amount(row['threshold'], unit)}) of "
+            f"{row['n']} earlier traces of {row['cohort_level']} {row['cohort']!r}"
+        )
+        evidence.append({"span_id": root_span_id} | {key: row[key] for key in _EVIDENCE})
+    largest = float(metrics["ratio"].max() or 1.0)  # type: ignore[arg-type]
+    excess = float((metrics["z"] - metrics["z_threshold"]).max() or 0.0)  # type: ignore[arg-type]
+    return decision(
+        trace_id,
+        Decision.MATCHED,
+        reason="; ".join(sentences),
+        severity=round(min(1.0, 0.2 + 0.8 * log(max(largest, 1.0)) / log(20.0)), 4),
+        confidence=round(1.0 - 0.5 * exp(-max(excess, 0.0)), 4),
+        span_id=root_span_id,
+        evidence=evidence,
+    )
+
+
+_EVIDENCE = (
+    "metric",
+    "value",
+    "threshold",
+    "median",
+    "p95",
+    "p99",
+    "ratio",
+    "z",
+    "n",
+    "cohort_level",
+    "cohort",
+)
+
+
+def _amount(value: float, unit: str) -> str:
+    number = f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
+    return f"{number} {unit}".strip()

@@ -1,0 +1,176 @@
+"""Tool call errors: failed calls, failed results, malformed calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.detectors.malformed_calls import malformed_calls
+from analytics.detectors.tool_calls import ToolCall, tool_calls
+from analytics.detectors.tool_failure import MARKERS, failure_of
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+
+_ENTRY = entry_of("tool_call_errors")
+_RECOVERED_SEVERITY = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Problem:
+    kind: str
+    detail: str
+    severity: float
+    confidence: float
+    evidence: dict[str, Any]
+    tool: str | None
+
+
+class ToolCallErrors:
+    """Reads tool spans and messages of the traces that a string prefilter lets through."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """One decision for every trace with a sign of failure or truncated content."""
+        wanted = candidates(context.spans).collect()["trace_id"]
+        if wanted.is_empty():
+            return decisions([])
+        spans = context.spans_of(wanted)
+        parts = context.messages_of(wanted)
+        parts_by_trace = parts.partition_by("trace_id", as_dict=True, include_key=True)
+        rows = []
+        for key, own in spans.partition_by("trace_id", as_dict=True).items():
+            own_parts = parts_by_trace.get(key)
+            part_rows = [] if own_parts is None else own_parts.to_dicts()
+            row = self._decide(str(key[0]), own.to_dicts(), part_rows)
+            if row is not None:
+                rows.append(row)
+        return decisions(rows)
+
+    def _decide(
+        self, trace_id: str, spans: list[dict[str, Any]], parts: list[dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        calls = tool_calls(spans, parts)
+        problems = [p for call in calls if (p := self._failure(call, calls)) is not None]
+        is_truncated = any(
+            span["content_truncated"] or (span["dropped_attributes_count"] or 0) > 0
+            for span in spans
+        )
+        if not is_truncated:
+            problems += [
+                _Problem(
+                    kind="malformed",
+                    detail=fault.detail,
+                    severity=0.5,
+                    confidence=0.8,
+                    tool=fault.tool,
+                    evidence=fault.evidence,
+                )
+                for fault in malformed_calls(spans, parts)
+            ]
+        if not problems:
+            if is_truncated and calls:
+                return decision(trace_id, Decision.SKIPPED, skip_reason="truncated")
+            return None
+        worst = max(problem.severity for problem in problems)
+        head = max(problems, key=lambda problem: (problem.severity, problem.confidence))
+        more = f"; {len(problems)} problems in {len(calls)} calls" if len(problems) > 1 else ""
+        return decision(
+            trace_id,
+            Decision.MATCHED,
+            reason=f"{head.detail}{more}",
+            severity=round(min(1.0, worst + 0.05 * (len(problems) - 1)), 4),
+            confidence=max(problem.confidence for problem in problems),
+            span_id=head.evidence["span_id"],
+            evidence=[problem.evidence for problem in problems],
+        )
+
+    def _failure(self, call: ToolCall, calls: list[ToolCall]) -> _Problem | None:
+        """What went wrong with this call; None when nothing did."""
+        sign = failure_of(call.result, call.name)
+        if not call.is_error and sign is None:
+            return None
+        http = self.config.http_client_error_severity
+        is_client_error = (sign is not None and sign.is_client_error) or _is_4xx(call.error_type)
+        if is_client_error and http <= 0:
+            return None
+        if call.is_error:
+            what = call.error_type or call.error_message or (sign.detail if sign else "an error")
+            severity, confidence = 0.7, 0.95
+        else:
+            assert sign is not None
+            what = sign.detail
+            severity, confidence = (0.5, 0.75) if sign.is_textual else (0.6, 0.9)
+        recovered = _recovered_by(call, calls)
+        if is_client_error:
+            severity = min(severity, http)
+        note = ""
+        if recovered is not None:
+            severity = min(severity, _RECOVERED_SEVERITY)
+            note = ", and a later call of the same tool succeeded (recovered)"
+        return _Problem(
+            kind="recovered" if recovered is not None else "failed",
+            detail=f"Tool {call.name or '(unnamed)'} failed: {what}{note}",
+            severity=severity,
+            confidence=confidence,
+            tool=call.name,
+            evidence={
+                "span_id": call.span_id,
+                "message": call.message,
+                "part": call.part,
+                "kind": "recovered" if recovered is not None else "failed",
+                "tool": call.name,
+                "tool_call_id": call.call_id,
+                "sign": "span" if call.is_error and sign is None else sign.sign if sign else None,
+                "error_type": call.error_type,
+                "quote": quote(call.result or call.error_message),
+                "recovered_by": None if recovered is None else recovered.span_id,
+            },
+        )
+
+
+def candidates(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """Ids of the traces worth parsing, found by filters over columns and strings."""
+    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+    is_bad_tool = is_tool & (
+        pl.col("is_error").fill_null(value=False)
+        | pl.col("error_type").is_not_null()
+        | pl.col("content_truncated").fill_null(value=False)
+        | (pl.col("tool_name").fill_null("") == "")
+        | pl.col("tool_result").str.contains(MARKERS).fill_null(value=False)
+    )
+    has_tools = pl.any_horizontal(
+        pl.col(name).str.contains("tool_call", literal=True).fill_null(value=False)
+        for name in ("input_messages", "output_messages")
+    )
+    return spans.filter(is_bad_tool | has_tools).select("trace_id").unique().sort("trace_id")
+
+
+def _recovered_by(failed: ToolCall, calls: list[ToolCall]) -> ToolCall | None:
+    """A later successful call of the same tool."""
+    place = next(index for index, call in enumerate(calls) if call is failed)
+    for call in calls[place + 1 :]:
+        if (
+            call.name == failed.name
+            and not call.is_error
+            and call.result is not None
+            and failure_of(call.result, call.name) is None
+        ):
+            return call
+    return None
+
+
+def _is_4xx(error_type: str | None) -> bool:
+    return error_type is not None and len(error_type) == 3 and error_type.startswith("4")

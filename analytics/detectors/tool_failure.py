@@ -1,0 +1,136 @@
+"""Whether a tool's result says, in its structure, that the call failed.
+
+Words in free text prove nothing: shells, logs and web pages are full of "error" and "failed".
+What counts is structure (an error field, a false success flag, a status) and, as the weakest
+sign, a result whose very first words are an error's name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.messages import load
+
+MARKERS = (
+    r'\\*"(?:is_error|isError|ok|success|status|status_code|statusCode|error|errors)\\*"\s*:'
+    r"|(?:^|\")\s*(?:Error\b|Traceback \(most recent|[A-Z][A-Za-z]*(?:Error|Exception)\b)"
+    r"|Fix the errors and try again"
+)
+"""A regular expression over JSON text or plain text: without a hit, no result can be a failure."""
+
+_FAILED_WORDS = {"error", "errored", "failed", "failure"}
+_ENVELOPES = ("response", "result", "output", "content", "data", "body", "outputs", "kwargs")
+_LEADING_ERROR = re.compile(
+    r"\s*(?:Error\b\s*[:\-]|Error executing\b|Error (?:invoking|calling|running) tool\b"
+    r"|Traceback \(most recent call last\)|(?:[\w.]+\.)?[A-Z][A-Za-z]*(?:Error|Exception)\b\s*[:(])"
+)
+_RETRY_PROMPT = re.compile(r"Fix the errors and try again\.?\s*$")
+_RUNS_PROGRAMS = re.compile(
+    r"bash|shell|terminal|exec|command|python|interpreter|console|subprocess", re.IGNORECASE
+)
+_DEPTH_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a result counts as failed."""
+
+    sign: str
+    """The structural sign: ``error``, ``success``, ``status``, ``is_error``, ``http``, ``text``."""
+    detail: str
+    """What the sign says, for the reason."""
+    is_client_error: bool = False
+    """An HTTP 4xx status: often expected behaviour of search-like tools."""
+    is_textual: bool = False
+    """Only the first words say so."""
+
+
+def failure_of(result: str | None, tool_name: str | None = None) -> Failure | None:
+    """The sign of failure in a tool's result; None when there is none."""
+    if result is None:
+        return None
+    text = result.lstrip()
+    if text[:1] in ("{", "[", '"'):
+        found = _in_value(load(text), tool_name, 0)
+        if found is not None:
+            return found
+    return _in_text(text, tool_name)
+
+
+def _in_text(text: str, tool_name: str | None) -> Failure | None:
+    if tool_name is not None and _RUNS_PROGRAMS.search(tool_name):
+        return None
+    if _LEADING_ERROR.match(text) or _RETRY_PROMPT.search(text):
+        return Failure(sign="text", detail=text.splitlines()[0][:120], is_textual=True)
+    return None
+
+
+def _in_value(  # noqa: PLR0911  # One exit a shape.
+    value: Any, tool_name: str | None, depth: int
+) -> Failure | None:
+    if depth > _DEPTH_MAX:
+        return None
+    if isinstance(value, str):
+        text = value.lstrip()
+        if text[:1] in ("{", "["):
+            return _in_value(load(text), tool_name, depth + 1)
+        return _in_text(text, tool_name) if depth <= 1 or tool_name is not None else None
+    if isinstance(value, list):
+        # The parts of one result, as the Model Context Protocol and Anthropic write them.
+        if value and all(isinstance(part, dict) and "text" in part for part in value):
+            return next(
+                (f for part in value if (f := _in_value(part["text"], tool_name, depth + 1))), None
+            )
+        return None
+    if not isinstance(value, dict):
+        return None
+    found = _in_fields(value)
+    if found is not None:
+        return found
+    for envelope in _ENVELOPES:
+        if envelope in value:
+            found = _in_value(value[envelope], tool_name, depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _in_fields(value: dict[str, Any]) -> Failure | None:
+    code = _http_status(value)
+    if code is not None:
+        detail = f"HTTP status {code}"
+        return Failure(sign="http", detail=detail, is_client_error=400 <= code < 500)
+    for key in ("is_error", "isError"):
+        if value.get(key) is True:
+            return Failure(sign="is_error", detail=f"{key} is true")
+    for key in ("ok", "success"):
+        if value.get(key) is False:
+            return Failure(sign="success", detail=f"{key} is false")
+    status = value.get("status")
+    if isinstance(status, str) and status.strip().lower() in _FAILED_WORDS:
+        return Failure(sign="status", detail=f"status is {status!r}")
+    for key in ("error", "errors"):
+        if _says_something(value.get(key)):
+            return Failure(sign="error", detail=f"{key}: {str(value[key])[:120]}")
+    return None
+
+
+def _http_status(value: dict[str, Any]) -> int | None:
+    for key in ("status_code", "statusCode", "http_status", "httpStatus", "status", "code"):
+        code = value.get(key)
+        if isinstance(code, str) and code.isdigit() and len(code) == 3:
+            code = int(code)
+        if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
+            is_plain = key in ("status", "code")
+            if not is_plain or any(k in value for k in ("error", "message", "headers", "body")):
+                return code
+    return None
+
+
+def _says_something(value: Any) -> bool:
+    """Whether an error field holds an error: not null, false, zero, blank or 'none'."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "none", "null", "no", "false", "0", "ok")
+    return bool(value)

@@ -1,0 +1,181 @@
+"""The queue side of the job: system queues, live rules, verdicts, and the adding of items."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from analytics.detectors.catalog import CATALOG
+from analytics.filters import matching
+from analytics.job.records import digest
+from analytics.job.report import QueueCount
+from analytics.priority import Precision
+from analytics.routing import LiveRule
+from analytics.selection import RANDOM_FLOOR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import polars as pl
+
+    from analytics.detectors.catalog import Detector
+    from analytics.routing import Draft, Routed
+    from queue_store.store import QueueStore
+
+ACTOR = "spandocket"
+"""Who adds the items of a run."""
+
+LIVE_RATE = 0.1
+"""The share a live queue takes when it says none."""
+
+VERDICT_FIELD = "flag_is_right"
+"""The boolean field whose answers on a detector's items measure the detector's precision."""
+
+
+def ensure_system_queues(
+    queues: QueueStore, detectors: Sequence[Detector], *, project: str, now: datetime
+) -> None:
+    """Create the eleven system queues, one per own detector, and the random floor."""
+    from queue_store.model import SystemQueueSpec
+    from queue_store.system_queues import SYSTEM_QUEUES
+
+    specs = list(SYSTEM_QUEUES)
+    known = {spec.name for spec in specs}
+    specs += [
+        SystemQueueSpec(
+            name=detector.id,
+            detector=detector.id,
+            description=detector.title,
+            instructions=detector.instructions,
+        )
+        for detector in detectors
+        if detector.id not in known
+    ]
+    specs.append(
+        SystemQueueSpec(
+            name=RANDOM_FLOOR,
+            detector=RANDOM_FLOOR,
+            description="A small random sample of the traces that no detector flagged.",
+            instructions=(
+                "Is anything wrong with this trace that no detector saw? This sample is what "
+                "makes recall and prevalence measurable, so please answer in the order given."
+            ),
+        )
+    )
+    queues.ensure_system_queues(project=project, specs=specs, now=now)
+
+
+def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list[LiveRule]:
+    """The live queues with the traces that their filters let through."""
+    from queue_store.model import QueueKind, QueueState
+
+    rules = []
+    for queue in queues.queues(project=project, kind=QueueKind.LIVE):
+        if queue.state in (QueueState.ARCHIVED, QueueState.DRAFT):
+            continue
+        rate = LIVE_RATE if queue.sample_rate is None else queue.sample_rate
+        rules.append(
+            LiveRule(
+                queue=queue.name,
+                rate=rate,
+                version=digest(queue.filter_sql or "", repr(rate))[:8],
+                trace_ids=matching(facts, queue.filter_sql),
+            )
+        )
+    return rules
+
+
+def precisions(queues: QueueStore, *, project: str) -> dict[str, Precision]:
+    """Verdicts on the detectors' flags, by detector: answers given in its queue."""
+    from queue_store.errors import QueueStoreError
+
+    try:
+        answers = queues.annotations(project=project, field=VERDICT_FIELD)
+    except QueueStoreError:
+        # Nobody has created the field yet: no verdicts.
+        return {}
+    ids = {entry.id for entry in CATALOG}
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for answer in answers:
+        if answer.queue in ids and isinstance(answer.value, bool):
+            counts[answer.queue][0] += int(answer.value)
+            counts[answer.queue][1] += 1
+    return {
+        detector: Precision(confirmed=confirmed, reviewed=reviewed)
+        for detector, (confirmed, reviewed) in counts.items()
+    }
+
+
+def fill(
+    queues: QueueStore,
+    routed: Routed,
+    *,
+    project: str,
+    now: datetime,
+    items_max: int,
+    dry_run: bool,
+) -> list[QueueCount]:
+    """Add the drafts, queue by queue, the highest priority first."""
+    by_queue: dict[str, list[Draft]] = defaultdict(list)
+    considered: dict[str, int] = defaultdict(int)
+    for records in routed.selections.values():
+        for record in records:
+            considered[record.queue] += 1
+    if routed.floor_considered:
+        considered[RANDOM_FLOOR] = routed.floor_considered
+    for draft in routed.drafts:
+        by_queue[draft.queue].append(draft)
+    counts = []
+    for name in sorted(considered):
+        drafts = sorted(by_queue[name], key=lambda draft: (-draft.priority, draft.trace_id))
+        taken = drafts[:items_max] if items_max > 0 else drafts
+        result = None
+        if taken and not dry_run:
+            result = queues.add_items(
+                project=project,
+                queue=name,
+                drafts=[_item(draft) for draft in taken],
+                now=now,
+                actor=ACTOR,
+            )
+        counts.append(
+            QueueCount(
+                queue=name,
+                considered=considered[name],
+                selected=len(drafts),
+                added=0 if result is None else result.added,
+                duplicates=0 if result is None else result.duplicates,
+                reentered=0 if result is None else result.reentered,
+                removed=0 if result is None else result.removed,
+                capped=len(drafts) - len(taken),
+            )
+        )
+    return counts
+
+
+def _item(draft: Draft) -> Any:
+    from queue_store.model import ItemDraft, ItemSource, ObjectType, Selection
+
+    record = draft.selection
+    return ItemDraft(
+        object_type=ObjectType.TRACE,
+        object_id=draft.trace_id,
+        priority=draft.priority,
+        priority_terms=draft.terms,
+        reason=draft.reason,
+        source=ItemSource(draft.source),
+        detector=draft.detector,
+        metadata=draft.metadata,
+        selection=Selection(
+            rule=record.rule,
+            rule_version=record.rule_version,
+            p=record.p,
+            u=record.u,
+            salt=record.salt,
+            selected=record.selected,
+        ),
+        revision=draft.revision,
+        trace_id=draft.trace_id,
+        conversation_id=draft.conversation_id,
+    )

@@ -1,0 +1,76 @@
+"""What a run did, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorCount:
+    """One detector in one run."""
+
+    detector: str
+    version: str
+    matched: int
+    """Traces that it flags now, those of earlier runs included."""
+    ambiguous: int
+    """Traces it is unsure about now, those of earlier runs included."""
+    matched_new: int
+    """Matches among the traces that this run evaluated."""
+    ambiguous_new: int
+    skipped_new: int
+    """Skips among the traces that this run evaluated."""
+    skip_reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCount:
+    """One queue in one run."""
+
+    queue: str
+    selected: int
+    """Evaluated traces that a rule of this queue kept."""
+    considered: int
+    """Evaluated traces that had a chance above zero."""
+    added: int
+    duplicates: int
+    reentered: int
+    removed: int
+    capped: int
+    """Kept, but over the cap of items per run and queue: offered again by the next run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What one run saw, decided and wrote."""
+
+    run_id: str
+    project: str
+    as_of: datetime
+    dry_run: bool
+    traces_seen: int
+    """Traces with spans received up to ``as_of``, in the range asked for."""
+    traces_evaluated: int
+    """Complete and new or changed since they were last evaluated."""
+    traces_unchanged: int
+    """Complete and already evaluated with the same spans."""
+    traces_waiting: int
+    """Not complete yet."""
+    waiting_until: datetime | None
+    """When the last of the waiting traces will be complete, if nothing more arrives."""
+    watermark: datetime
+    """Everything received up to here has been looked at."""
+    detectors: tuple[DetectorCount, ...]
+    queues: tuple[QueueCount, ...]
+    seconds: dict[str, float]
+    """Seconds by stage; empty when no clock was given."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values, for schedulers."""
+        from dataclasses import asdict
+
+        return asdict(self)

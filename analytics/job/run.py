@@ -1,0 +1,298 @@
+"""One run: intake, baselines, detectors, routing, and then the writing, in an order that is safe.
+
+Everything is decided before anything is written. Findings are written first, then the items,
+then the trace rows, which mark their traces as evaluated, and last the run's own row. Each
+step can be repeated: findings and traces have keys, items are added once an object. A run that
+died is simply run again; with the same input and ``as_of`` it decides the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.baselines import Verdicts, judge, with_cohorts
+from analytics.completion import nanoseconds
+from analytics.detectors.catalog import load
+from analytics.detectors.context import DetectorContext
+from analytics.detectors.evaluation import FOUND, evaluate
+from analytics.job import queue_filling
+from analytics.job.counts import detector_counts
+from analytics.job.intake import chunks, read_content, read_traces
+from analytics.job.records import as_json, digest, finding_rows, trace_rows
+from analytics.job.report import DetectorCount, QueueCount, RunReport
+from analytics.job.stages import Stages
+from analytics.job.writing import Writer, versions
+from analytics.routing import Routed, route, signatures
+from analytics.selection import draws
+from span_store.schema import TIME_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analytics.config import AnalysisConfig
+    from queue_store.store import QueueStore
+    from span_store.store import SpanStore
+
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """Everything a run decided, before anything is written."""
+
+    run_id: str
+    traces: pl.DataFrame
+    """Every trace the run can see."""
+    evaluated: pl.DataFrame
+    """Those it evaluated, with draw and item revision."""
+    found: pl.DataFrame
+    """Decisions other than ``no_match``."""
+    findings: pl.DataFrame
+    """Matched and ambiguous ones as rows of the table."""
+    routed: Routed
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One run over one project."""
+
+    store: SpanStore
+    queues: QueueStore
+    project: str
+    as_of: datetime
+    since: datetime | None
+    until: datetime | None
+    config: AnalysisConfig
+    progress: Callable[[str, int, int], None] | None
+    clock: Callable[[], datetime] | None
+
+    def run(self, *, dry_run: bool) -> RunReport:
+        """Do it, or, when dry, only say what it would do."""
+        stages = Stages(self.clock)
+        detectors = load(self.config)
+        self._tell("reading", 0, 1)
+        traces = self._intake()
+        stages.next("baselines")
+        verdicts = judge(traces, self.config)
+        stages.next("detectors")
+        evaluated = traces.filter("is_candidate").join(
+            verdicts.judged, on="trace_id", how="left", maintain_order="left"
+        )
+        found = self._detect(evaluated, verdicts, detectors)
+        stages.next("routing")
+        evaluated = self._with_draws(evaluated, found)
+        decided = Decided(
+            run_id=self._run_id(detectors),
+            traces=traces,
+            evaluated=evaluated,
+            found=found,
+            findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
+            routed=self._route(evaluated, found, detectors),
+        )
+        stages.next("writing")
+        report = self._write(decided, detectors, stages, dry_run=dry_run)
+        self._tell("done", 1, 1)
+        return report
+
+    def _write(
+        self, decided: Decided, detectors: list[Any], stages: Stages, *, dry_run: bool
+    ) -> RunReport:
+        """Write in the safe order; when dry, only count."""
+        writer = Writer(
+            store=self.store,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            detectors=detectors,
+        )
+        standing = detector_counts(
+            self.store, self.project, detectors, decided.found, decided.findings
+        )
+        if not dry_run:
+            queue_filling.ensure_system_queues(
+                self.queues, detectors, project=self.project, now=self.as_of
+            )
+            writer.findings(decided.findings)
+        counts = queue_filling.fill(
+            self.queues,
+            decided.routed,
+            project=self.project,
+            now=self.as_of,
+            items_max=self.config.items_max,
+            dry_run=dry_run,
+        )
+        if not dry_run:
+            writer.traces(decided.evaluated, decided.found, decided.routed)
+            writer.baselines(decided.traces, decided.run_id)
+        stages.finish()
+        report = self._report(decided, standing, counts, stages, dry_run=dry_run)
+        if not dry_run:
+            writer.run(report, stages)
+        return report
+
+    @property
+    def as_of_ns(self) -> int:
+        """The moment of the run in nanoseconds."""
+        return nanoseconds(self.as_of)
+
+    def _intake(self) -> pl.DataFrame:
+        """Every trace with its facts and cohorts; ``is_candidate`` marks those to evaluate."""
+        intake = read_traces(
+            self.store,
+            project=self.project,
+            as_of=self.as_of,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+        )
+        return with_cohorts(intake.traces).with_columns(
+            is_candidate=intake.changed & self._in_range()
+        )
+
+    def _report(
+        self,
+        decided: Decided,
+        standing: list[DetectorCount],
+        counts: list[QueueCount],
+        stages: Stages,
+        *,
+        dry_run: bool,
+    ) -> RunReport:
+        scope = decided.traces.filter(self._in_range())
+        waiting = scope.filter(pl.col("complete_reason").is_null())
+        evaluated = decided.evaluated.height
+        until_ns = waiting["complete_at"].max()
+        return RunReport(
+            run_id=decided.run_id,
+            project=self.project,
+            as_of=self.as_of,
+            dry_run=dry_run,
+            traces_seen=scope.height,
+            traces_evaluated=evaluated,
+            traces_unchanged=scope.height - evaluated - waiting.height,
+            traces_waiting=waiting.height,
+            waiting_until=_moment(until_ns) if isinstance(until_ns, int) else None,
+            watermark=_moment(self._watermark(waiting)),
+            detectors=tuple(standing),
+            queues=tuple(counts),
+            seconds=stages.seconds,
+        )
+
+    def _in_range(self) -> pl.Expr:
+        """The traces asked for: by the arrival of their last span."""
+        expression = pl.lit(value=True)
+        if self.since is not None:
+            expression &= pl.col("received_at") >= nanoseconds(self.since)
+        if self.until is not None:
+            expression &= pl.col("received_at") < nanoseconds(self.until)
+        return expression
+
+    def _detect(
+        self,
+        evaluated: pl.DataFrame,
+        verdicts: Verdicts,
+        detectors: list[Any],
+    ) -> pl.DataFrame:
+        parts = [pl.DataFrame(schema=FOUND)]
+        done = 0
+        for chunk in chunks(evaluated, self.config.chunk_traces):
+            self._tell("detecting", done, evaluated.height)
+            context = DetectorContext(
+                project=self.project,
+                as_of=self.as_of,
+                config=self.config,
+                traces=chunk,
+                span_frame=read_content(
+                    self.store, chunk, project=self.project, as_of_ns=self.as_of_ns
+                ),
+                baselines=verdicts.outliers.join(
+                    chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
+                ),
+            )
+            parts.append(evaluate(context, detectors))
+            done += chunk.height
+        self._tell("detecting", done, evaluated.height)
+        return pl.concat(parts).sort("trace_id", "detector")
+
+    def _with_draws(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+        """Add the shared draw, whether anything matched, and the revision that items carry."""
+        flagged = found.filter(pl.col("decision").is_in(["matched", "ambiguous"]))
+        return evaluated.with_columns(
+            u=draws(self.config.salt, self.project, evaluated["trace_id"]),
+            is_flagged=pl.col("trace_id").is_in(flagged["trace_id"].unique().to_list()),
+            # An immaterial change keeps the items' revision: nothing re-enters a queue for it.
+            item_revision=pl.when(pl.col("is_material"))
+            .then(pl.col("revision"))
+            .otherwise(pl.max_horizontal(pl.col("revision") - 1, 1)),
+        )
+
+    def _route(self, evaluated: pl.DataFrame, found: pl.DataFrame, detectors: list[Any]) -> Routed:
+        facts = self._facts(evaluated, found, detectors)
+        flagged = found.filter(pl.col("decision").is_in(["matched", "ambiguous"]))
+        return route(
+            evaluated,
+            flagged,
+            queue_filling.live_rules(self.queues, facts, project=self.project),
+            config=self.config,
+            precisions=queue_filling.precisions(self.queues, project=self.project),
+            similar=self._similar(),
+            weights={},
+        )
+
+    def _facts(
+        self, evaluated: pl.DataFrame, found: pl.DataFrame, detectors: list[Any]
+    ) -> pl.DataFrame:
+        """Trace facts as filters see them."""
+        rows = trace_rows(
+            evaluated,
+            found,
+            {},
+            {},
+            detectors,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+        )
+        return rows.with_columns(
+            *(
+                pl.from_epoch(pl.col(name), time_unit="ns").dt.replace_time_zone("UTC")
+                for name in TIME_COLUMNS["traces"]
+            ),
+            scored_by=pl.lit([], dtype=pl.List(pl.String)),
+        )
+
+    def _similar(self) -> dict[str, int]:
+        """How many findings of each kind earlier runs made."""
+        earlier = (
+            self.store.scan_raw("findings", project=self.project)
+            .filter(pl.col("found_at") < self.as_of_ns)
+            .select("finding_id", "detector", "reason")
+            .unique(subset="finding_id")
+            .collect()
+        )
+        counted = signatures(earlier).value_counts()
+        return dict(counted.iter_rows())
+
+    def _watermark(self, waiting: pl.DataFrame) -> int:
+        """The latest moment up to which nothing waits any more."""
+        earliest = waiting["first_received_at"].min()
+        if not isinstance(earliest, int):
+            return self.as_of_ns
+        return min(self.as_of_ns, earliest - 1)
+
+    def _run_id(self, detectors: list[Any]) -> str:
+        bounds = [str(moment) for moment in (self.as_of.astimezone(UTC), self.since, self.until)]
+        return digest(self.project, *bounds, repr(self.config), as_json(versions(detectors)))[:16]
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+
+def _moment(nanosecond: int) -> datetime:
+    return datetime.fromtimestamp(nanosecond // _SECOND, UTC).replace(
+        microsecond=nanosecond % _SECOND // 1000
+    )

@@ -1,0 +1,126 @@
+"""What a run writes to the tables, each step repeatable."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.baselines import summary
+from analytics.completion import nanoseconds
+from analytics.job.records import as_json, baseline_rows, run_row, trace_rows
+from analytics.routing import ROUTING_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.catalog import Detector
+    from analytics.job.report import RunReport
+    from analytics.job.stages import Stages
+    from analytics.routing import Routed
+    from span_store.store import SpanStore
+
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Writes the rows of one run of one project."""
+
+    store: SpanStore
+    project: str
+    as_of_ns: int
+    config: AnalysisConfig
+    detectors: Sequence[Detector]
+
+    def findings(self, findings: pl.DataFrame) -> None:
+        """Append the findings that are not there yet."""
+        known = self.store.scan_raw("findings", project=self.project).select("finding_id").collect()
+        fresh = findings.join(known, on="finding_id", how="anti", maintain_order="left")
+        if not fresh.is_empty():
+            self.store.append("findings", fresh)
+
+    def traces(self, evaluated: pl.DataFrame, found: pl.DataFrame, routed: Routed) -> None:
+        """Append the evaluated revisions: from now on these traces count as evaluated."""
+        if evaluated.is_empty():
+            return
+        priorities: dict[str, float] = {}
+        for draft in routed.drafts:
+            priorities[draft.trace_id] = max(
+                draft.priority, priorities.get(draft.trace_id, draft.priority)
+            )
+        self.store.append(
+            "traces",
+            trace_rows(
+                evaluated,
+                found,
+                routed.selections,
+                priorities,
+                self.detectors,
+                project=self.project,
+                as_of_ns=self.as_of_ns,
+                config=self.config,
+            ),
+        )
+
+    def baselines(self, traces: pl.DataFrame, run_id: str) -> None:
+        """Append the baselines as they stand at the end of the newest complete trace."""
+        known = self.store.scan_raw("baselines", project=self.project)
+        if known.filter(pl.col("run_id") == run_id).head(1).collect().height:
+            return
+        complete = traces.filter(pl.col("complete_reason").is_not_null())
+        newest = complete["end_time"].max()
+        window_end = min(self.as_of_ns, newest) if isinstance(newest, int) else self.as_of_ns
+        window_start = window_end - int(self.config.baseline_window_seconds * _SECOND)
+        rows = baseline_rows(
+            summary(complete, window_start=window_start, window_end=window_end),
+            project=self.project,
+            run_id=run_id,
+            as_of_ns=self.as_of_ns,
+            window_start=window_start,
+            window_end=window_end,
+        )
+        if not rows.is_empty():
+            self.store.append("baselines", rows)
+
+    def run(self, report: RunReport, stages: Stages) -> None:
+        """Append the run's own row, unless this very run is recorded and did nothing new."""
+        known = self.store.scan_raw("runs", project=self.project)
+        is_known = known.filter(pl.col("run_id") == report.run_id).head(1).collect().height > 0
+        if is_known and report.traces_evaluated == 0:
+            return
+        started, finished = stages.bounds(report.as_of)
+        self.store.append(
+            "runs",
+            run_row(
+                {
+                    "project": self.project,
+                    "run_id": report.run_id,
+                    "as_of": self.as_of_ns,
+                    "started_at": nanoseconds(started),
+                    "finished_at": nanoseconds(finished),
+                    "watermark": nanoseconds(report.watermark),
+                    "versions": as_json(versions(self.detectors)),
+                    "counts": as_json(_counts(report)),
+                    "durations": as_json(report.seconds),
+                }
+            ),
+        )
+
+
+def _counts(report: RunReport) -> dict[str, Any]:
+    return {
+        "traces_seen": report.traces_seen,
+        "traces_evaluated": report.traces_evaluated,
+        "traces_unchanged": report.traces_unchanged,
+        "traces_waiting": report.traces_waiting,
+        "detectors": [asdict(count) for count in report.detectors],
+        "queues": [asdict(count) for count in report.queues],
+    }
+
+
+def versions(detectors: Sequence[Detector]) -> dict[str, str]:
+    """The versions that decide what a run finds."""
+    return {"routing": ROUTING_VERSION} | {detector.id: detector.version for detector in detectors}

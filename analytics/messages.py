@@ -1,0 +1,164 @@
+"""Messages as rows: the JSON of input and output messages, one row a part.
+
+The columns of a row:
+
+``trace_id, span_id``      the model call that carried the message
+``direction``              system, input or output
+``message_index``          the message's place in its list
+``part_index``             the part's place in its message
+``role``                   system, user, assistant, tool, as sent
+``part_type``              text, tool_call, tool_call_response, reasoning, blob, uri, file, ...
+``text``                   what can be read: text, reasoning, or a tool's response as text
+``tool_name, tool_call_id, tool_arguments, tool_result``  of tool parts; JSON text
+``finish_reason``          of an output message, as sent
+``is_error``               the error marker of a tool response; null when it carries none
+``is_repeat``              an earlier call of the trace already carried this part in this role:
+                           every call repeats the conversation so far
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MESSAGES = pl.Schema(
+    {
+        "trace_id": pl.String(),
+        "span_id": pl.String(),
+        "direction": pl.String(),
+        "message_index": pl.Int64(),
+        "part_index": pl.Int64(),
+        "role": pl.String(),
+        "part_type": pl.String(),
+        "text": pl.String(),
+        "tool_name": pl.String(),
+        "tool_call_id": pl.String(),
+        "tool_arguments": pl.String(),
+        "tool_result": pl.String(),
+        "finish_reason": pl.String(),
+        "is_error": pl.Boolean(),
+        "is_repeat": pl.Boolean(),
+    }
+)
+"""One part of one message."""
+
+_TOOL_CALLS = ("tool_call", "server_tool_call")
+_TOOL_RESPONSES = ("tool_call_response", "server_tool_call_response")
+
+
+def explode_messages(spans: pl.DataFrame) -> pl.DataFrame:
+    """The messages of the model calls among these spans, in order of start time.
+
+    ``spans`` holds ``trace_id, span_id, start_time, is_model_call`` and the three JSON columns.
+    A value that does not parse gives no rows: the span's ``content_truncated`` says so.
+    Spans that carry messages but do not count as model calls (agent spans that repeat the
+    conversation) are read only in traces where no model call carries any.
+    """
+    carrying = spans.filter(
+        pl.any_horizontal(pl.col("input_messages", "output_messages").is_not_null())
+    )
+    counted = carrying.filter(pl.col("is_model_call"))
+    others = carrying.filter(~pl.col("is_model_call").fill_null(value=False)).join(
+        counted.select("trace_id").unique(), on="trace_id", how="anti"
+    )
+    ordered = pl.concat([counted, others]).sort("trace_id", "start_time", "span_id")
+    columns = ["trace_id", "span_id", "system_instructions", "input_messages", "output_messages"]
+    rows: list[tuple[Any, ...]] = []
+    trace_seen: str | None = None
+    seen: set[tuple[str | None, str, str | None]] = set()
+    for trace_id, span_id, system, inputs, outputs in ordered.select(columns).iter_rows():
+        if trace_id != trace_seen:
+            trace_seen, seen = trace_id, set()
+        fresh: list[tuple[str | None, str, str | None]] = []
+        for row in _parts(system, inputs, outputs):
+            identity = (row[3], row[4], row[5] if row[5] is not None else row[8])
+            rows.append((trace_id, span_id, *row, identity in seen))
+            fresh.append(identity)
+        seen.update(fresh)
+    return pl.DataFrame(rows, schema=MESSAGES, orient="row")
+
+
+def _parts(
+    system: str | None, inputs: str | None, outputs: str | None
+) -> Iterator[tuple[Any, ...]]:
+    instructions = load(system)
+    if isinstance(instructions, str):
+        instructions = [{"type": "text", "content": instructions}]
+    if isinstance(instructions, list):
+        yield from _message("system", 0, {"role": "system", "parts": instructions})
+    for direction, value in (("input", inputs), ("output", outputs)):
+        messages = load(value)
+        if isinstance(messages, list):
+            for index, message in enumerate(messages):
+                if isinstance(message, dict):
+                    yield from _message(direction, index, message)
+
+
+def _message(direction: str, index: int, message: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    parts = message.get("parts")
+    if parts is None:
+        parts = message.get("content")
+    if isinstance(parts, str):
+        parts = [{"type": "text", "content": parts}]
+    if not isinstance(parts, list):
+        parts = []
+    role = as_text(message.get("role"))
+    finish = as_text(message.get("finish_reason")) if direction == "output" else None
+    if not parts:
+        yield (direction, index, 0, role, "none", None, None, None, None, None, finish, None)
+    for place, part in enumerate(parts):
+        entry = part if isinstance(part, dict) else {"type": "text", "content": part}
+        kind = as_text(entry.get("type")) or "text"
+        text = name = call_id = arguments = result = None
+        is_error: bool | None = None
+        if kind in _TOOL_CALLS:
+            name, call_id = as_text(entry.get("name")), as_text(entry.get("id"))
+            arguments = as_text(entry.get("arguments", entry.get("server_tool_call")))
+        elif kind in _TOOL_RESPONSES:
+            name, call_id = as_text(entry.get("name")), as_text(entry.get("id"))
+            result = text = as_text(response_of(entry))
+            is_error = error_marker(entry)
+        else:
+            text = as_text(entry.get("content", entry.get("text")))
+        yield (
+            *(direction, index, place, role, kind, text),
+            *(name, call_id, arguments, result, finish, is_error),
+        )
+
+
+def response_of(part: dict[str, Any]) -> Any:
+    """The response of a tool part; published examples write ``result`` for ``response``."""
+    for key in ("response", "result", "server_tool_call_response", "content"):
+        if part.get(key) is not None:
+            return part[key]
+    return None
+
+
+def error_marker(part: dict[str, Any]) -> bool | None:
+    """The error marker beside a tool's response, when the sender kept one."""
+    for key in ("is_error", "isError"):
+        if isinstance(part.get(key), bool):
+            return bool(part[key])
+    return True if part.get("status") in ("error", "failed", "failure") else None
+
+
+def load(value: str | None) -> Any:
+    """Parsed JSON; None when there is none or it does not parse."""
+    if value is None:
+        return None
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON value as text: strings as they are, everything else as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()

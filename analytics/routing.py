@@ -1,0 +1,258 @@
+"""Routing: from decisions to queue items, with the probability of every choice.
+
+Every rule of every queue looks at every evaluated trace. A detector's queue takes its matches
+and a share of its ambiguous traces, a live queue a share of what its filter lets through, and the
+random floor a small share of the traces that no detector flagged. All share one draw per trace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.priority import Precision, Terms, novelty
+from analytics.selection import RANDOM_FLOOR, SelectionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from analytics.config import AnalysisConfig
+
+ROUTING_VERSION = "1"
+"""Changes whenever a rule of this module would choose otherwise."""
+
+_VARIABLE_PARTS = r"[0-9a-f]{8,}|\d+(?:[.,]\d+)*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRule:
+    """A live queue's rule: the traces its filter lets through, and the share it takes."""
+
+    queue: str
+    rate: float
+    version: str
+    """A hash of filter and rate."""
+    trace_ids: frozenset[str]
+    """The evaluated traces that the filter lets through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An item for one queue, before the queue store knows it."""
+
+    queue: str
+    trace_id: str
+    conversation_id: str | None
+    revision: int
+    priority: float
+    terms: dict[str, Any]
+    reason: str
+    source: str
+    """detector or rule."""
+    detector: str | None
+    metadata: dict[str, Any]
+    selection: SelectionRecord
+
+
+@dataclass(slots=True, kw_only=True)
+class Routed:
+    """What routing decided."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    selections: dict[str, list[SelectionRecord]] = field(default_factory=dict)
+    """By trace: every rule with a chance above zero. Rules not listed had none.
+
+    Traces that only the random floor looked at, and passed over, are left out here: there are
+    many, and :func:`floor_selections` writes their records column-wise.
+    """
+    floor_considered: int = 0
+    """Unflagged traces: those that the random floor looked at."""
+
+
+def signatures(findings: pl.DataFrame) -> pl.Series:
+    """What makes two findings alike: the detector, and its reason without numbers and ids."""
+    return findings.select(
+        pl.concat_str(
+            "detector",
+            pl.col("reason").fill_null("").str.replace_all(_VARIABLE_PARTS, "#").str.head(120),
+            separator=": ",
+        ).alias("signature")
+    )["signature"]
+
+
+def route(  # Everything a rule may look at.
+    traces: pl.DataFrame,
+    findings: pl.DataFrame,
+    live_rules: Sequence[LiveRule],
+    *,
+    config: AnalysisConfig,
+    precisions: Mapping[str, Precision],
+    similar: Mapping[str, int],
+    weights: Mapping[str, float],
+) -> Routed:
+    """Choose and draft.
+
+    ``traces`` are the evaluated ones with ``u``, ``revision``, ``is_flagged`` and the facts shown
+    on items; ``findings`` the matched and ambiguous decisions with ``detector`` and
+    ``detector_version``; ``similar`` counts earlier findings by signature; ``weights`` are
+    business weights by trace (1 where missing). The order of the answer is that of the traces'
+    ends, whatever order the frames come in.
+    """
+    routed = Routed()
+    facts = {
+        row["trace_id"]: row
+        for row in traces.filter(
+            (pl.col("u") < config.random_floor)
+            | pl.col("trace_id").is_in(findings["trace_id"].unique().to_list())
+            | pl.col("trace_id").is_in(sorted({t for rule in live_rules for t in rule.trace_ids}))
+        ).iter_rows(named=True)
+    }
+    if config.random_floor > 0:
+        routed.floor_considered = traces.height - int(traces["is_flagged"].sum())
+    _route_findings(routed, facts, findings, config, precisions, similar, weights)
+    for rule in live_rules:
+        for trace_id in sorted(rule.trace_ids & facts.keys()):
+            record = _record(
+                facts[trace_id], rule.queue, f"live:{rule.queue}", rule.version, rule.rate, config
+            )
+            reason = f"Matches the filter of live queue {rule.queue!r} (rate {rule.rate:g})"
+            _add(routed, facts[trace_id], record, _rule_terms(facts[trace_id], weights), reason)
+    for trace_id in sorted(facts):
+        row = facts[trace_id]
+        if row["is_flagged"] or config.random_floor <= 0:
+            continue
+        record = _record(
+            row, RANDOM_FLOOR, RANDOM_FLOOR, ROUTING_VERSION, config.random_floor, config
+        )
+        reason = f"Random floor: a {config.random_floor:.2%} sample of the unflagged traces"
+        _add(routed, row, record, _rule_terms(row, weights), reason)
+    return routed
+
+
+def floor_selections(config: AnalysisConfig) -> pl.Expr:
+    """The record of a trace that no rule kept, as JSON text; reads ``u`` and ``is_flagged``."""
+    if config.random_floor <= 0:
+        return pl.lit("[]")
+    head = f'[{{"queue":"{RANDOM_FLOOR}","rule":"{RANDOM_FLOOR}","rule_version":"{ROUTING_VERSION}"'
+    tail = f',"salt":{json.dumps(config.salt)},"selected":false}}]'
+    text = pl.concat_str(
+        pl.lit(f'{head},"p":{config.random_floor!r},"u":'),
+        pl.col("u").cast(pl.String),
+        pl.lit(tail),
+    )
+    return pl.when(pl.col("is_flagged")).then(pl.lit("[]")).otherwise(text)
+
+
+def _route_findings(  # The parts of one choice.
+    routed: Routed,
+    facts: Mapping[str, dict[str, Any]],
+    findings: pl.DataFrame,
+    config: AnalysisConfig,
+    precisions: Mapping[str, Precision],
+    similar: Mapping[str, int],
+    weights: Mapping[str, float],
+) -> None:
+    queued = Counter(dict(similar))
+    with_order = findings.with_columns(signatures(findings)).join(
+        traces_order(facts), on="trace_id", how="inner"
+    )
+    for row in with_order.sort("end_time", "trace_id", "detector").iter_rows(named=True):
+        fact = facts[row["trace_id"]]
+        is_match = row["decision"] == "matched"
+        rate = config.matched_rate if is_match else config.ambiguous_rate
+        record = _record(
+            fact,
+            row["detector"],
+            f"detector:{row['detector']}",
+            row["detector_version"],
+            rate,
+            config,
+        )
+        precision = precisions.get(row["detector"], Precision())
+        count = queued[row["signature"]]
+        queued[row["signature"]] += 1
+        terms = Terms(
+            severity=row["severity"] or 0.0,
+            confidence=row["confidence"] or 0.0,
+            precision=precision.mean,
+            precision_reviewed=precision.reviewed,
+            novelty=novelty(count),
+            similar_queued=count,
+            business_weight=weights.get(row["trace_id"], 1.0),
+            u=fact["u"],
+        )
+        _add(routed, fact, record, terms, row["reason"] or row["decision"], row["detector"])
+
+
+def traces_order(facts: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
+    """The order in which findings count as earlier ones: by the end of their traces."""
+    return pl.DataFrame(
+        {"trace_id": list(facts), "end_time": [row["end_time"] for row in facts.values()]},
+        schema={"trace_id": pl.String(), "end_time": pl.Int64()},
+    )
+
+
+def _record(  # One argument a column of the record.
+    fact: dict[str, Any], queue: str, rule: str, version: str, p: float, config: AnalysisConfig
+) -> SelectionRecord:
+    return SelectionRecord(
+        queue=queue, rule=rule, rule_version=version, p=p, u=fact["u"], salt=config.salt
+    )
+
+
+def _rule_terms(fact: dict[str, Any], weights: Mapping[str, float]) -> Terms:
+    """Rules know no severity: their items stand in random order, by weight."""
+    return Terms(
+        severity=1.0,
+        confidence=1.0,
+        precision=1.0,
+        precision_reviewed=0,
+        novelty=1.0,
+        similar_queued=0,
+        business_weight=weights.get(fact["trace_id"], 1.0),
+        u=fact["u"],
+    )
+
+
+def _add(  # The parts of one draft.
+    routed: Routed,
+    fact: dict[str, Any],
+    record: SelectionRecord,
+    terms: Terms,
+    reason: str,
+    detector: str | None = None,
+) -> None:
+    routed.selections.setdefault(fact["trace_id"], []).append(record)
+    if not record.selected:
+        return
+    routed.drafts.append(
+        Draft(
+            queue=record.queue,
+            trace_id=fact["trace_id"],
+            conversation_id=fact["conversation_id"],
+            revision=fact["item_revision"],
+            priority=terms.priority,
+            terms=terms.as_json(),
+            reason=reason,
+            source="rule" if detector is None else "detector",
+            detector=detector,
+            metadata={key: fact[key] for key in METADATA if fact.get(key) is not None},
+            selection=record,
+        )
+    )
+
+
+METADATA = (
+    "name",
+    "agent_name",
+    "request_model",
+    "duration_ms",
+    "total_tokens",
+    "cost_usd",
+    "span_count",
+)
+"""The trace facts that an item shows."""

@@ -1,0 +1,82 @@
+"""Who is kept: one shared draw per trace, and a record of every decision that used it.
+
+One salted hash ``u`` per project and trace is shared by every rule of every queue, so a decision
+can be replayed, and the probability that *any* rule kept a trace is the largest of their ``p``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SCALE = 2.0**-64
+_LARGEST = 1.0 - 2.0**-53
+
+RANDOM_FLOOR = "random_floor"
+"""The system queue that holds the random floor: a small share of the unflagged traces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionRecord:
+    """What one rule decided about one trace, with what is needed to decide it again."""
+
+    queue: str
+    """The queue that the rule feeds."""
+    rule: str
+    """detector:ID, live:QUEUE or random_floor."""
+    rule_version: str
+    """The version of the detector, or a hash of the filter and rate of a live queue."""
+    p: float
+    """The probability that this rule keeps this trace, given what was known."""
+    u: float
+    """The trace's shared draw."""
+    salt: str
+    """The salt of the draw."""
+
+    @property
+    def selected(self) -> bool:
+        """Whether the rule kept the trace."""
+        return self.u < self.p
+
+    def as_json(self) -> dict[str, object]:
+        """The record as it is stored on the trace and on the item."""
+        return {
+            "queue": self.queue,
+            "rule": self.rule,
+            "rule_version": self.rule_version,
+            "p": self.p,
+            "u": self.u,
+            "salt": self.salt,
+            "selected": self.selected,
+        }
+
+
+def draw(salt: str, project: str, trace_id: str) -> float:
+    """The shared draw of a trace: uniform in [0, 1), the same wherever it is computed.
+
+    The first eight bytes of BLAKE2b over ``salt NUL project NUL trace_id``, as a fraction.
+    """
+    digest = blake2b(f"{salt}\0{project}\0{trace_id}".encode(), digest_size=8).digest()
+    return min(int.from_bytes(digest, "big") * _SCALE, _LARGEST)
+
+
+def draws(salt: str, project: str, trace_ids: pl.Series) -> pl.Series:
+    """The shared draws of many traces."""
+    prefix = blake2b(f"{salt}\0{project}\0".encode(), digest_size=8)
+    values = []
+    for trace_id in trace_ids.to_list():
+        state = prefix.copy()
+        state.update(trace_id.encode())
+        values.append(min(int.from_bytes(state.digest(), "big") * _SCALE, _LARGEST))
+    return pl.Series("u", values, dtype=pl.Float64)
+
+
+def inclusion_probability(probabilities: Iterable[float]) -> float:
+    """The probability that any of several rules keeps a trace, when all share one draw."""
+    return max(probabilities, default=0.0)

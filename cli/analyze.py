@@ -1,0 +1,110 @@
+"""``analyze``: find what deserves a person and fill the queues."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.context import Context, pass_context
+from cli.moments import MOMENT
+from cli.output import default_format, format_option, say, to_json, write_rows
+
+if TYPE_CHECKING:
+    from analytics.job.report import RunReport
+
+_DETECTOR_COLUMNS = ("detector", "version", "matched", "new", "ambiguous", "skipped")
+_QUEUE_COLUMNS = ("queue", "considered", "selected", "added", "duplicates", "reentered", "removed")
+
+
+@click.command(epilog="Example: spandocket analyze --since 2026-11-01 --dry-run")
+@click.option("--since", type=MOMENT, help="Only traces that received anything from this time on.")
+@click.option("--until", type=MOMENT, help="Only traces that received nothing from this time on.")
+@click.option(
+    "--as-of",
+    "as_of",
+    type=MOMENT,
+    help="The time the run stands for; may lie in the future.  [default: now]",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be found and queued; write nothing.")
+@format_option
+@pass_context
+def analyze(
+    context: Context,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+    dry_run: bool,
+    output_format: str | None,
+) -> None:
+    """Find what deserves a person and fill the queues; print counts by detector and queue.
+
+    Running it again changes nothing: traces are evaluated when they are new or have changed.
+    A trace counts once its root was seen and it has been quiet for 30 s, by arrival or by its own
+    clock; the others wait, and the command says until when.
+    """
+    from analytics.job import run
+    from cli.progress import progress_bar
+
+    with progress_bar() as progress:
+        report = run(
+            context.span_store,
+            context.queue_store,
+            project=context.project,
+            as_of=as_of or context.now(),
+            since=since,
+            until=until,
+            dry_run=dry_run,
+            config=context.configuration.analysis,
+            progress=progress,
+            clock=context.now,
+        )
+    _print(report, output_format)
+
+
+def _print(report: RunReport, output_format: str | None) -> None:
+    detectors = [
+        {
+            "detector": count.detector,
+            "version": count.version,
+            "matched": count.matched,
+            "new": count.matched_new,
+            "ambiguous": count.ambiguous,
+            "skipped": count.skipped_new,
+        }
+        for count in report.detectors
+    ]
+    match output_format or default_format():
+        case "json" | "jsonl":
+            click.echo(to_json(report.as_json()))
+        case "csv":
+            write_rows(detectors, "csv", _DETECTOR_COLUMNS)
+        case _:
+            write_rows(detectors, "table", _DETECTOR_COLUMNS)
+            click.echo()
+            rows: list[dict[str, Any]] = [
+                {name: getattr(count, name) for name in _QUEUE_COLUMNS} for count in report.queues
+            ]
+            write_rows(rows, "table", _QUEUE_COLUMNS)
+    sys.stdout.flush()
+    say(_sentence(report))
+
+
+def _sentence(report: RunReport) -> str:
+    """One line a person reads at the end."""
+    counts = (
+        f"{report.traces_evaluated} traces evaluated, {report.traces_unchanged} unchanged,"
+        f" {report.traces_waiting} waiting"
+    )
+    words = [counts]
+    if report.dry_run:
+        words.insert(0, "Dry run, nothing written:")
+    if report.waiting_until is not None:
+        until = report.waiting_until.astimezone(UTC)
+        words.append(
+            f"(complete by {until:%Y-%m-%dT%H:%M:%SZ} if nothing more arrives;"
+            " run again then, or pass --as-of)"
+        )
+    return " ".join(words)

@@ -1,0 +1,82 @@
+"""``findings``: what the detectors found."""
+
+from __future__ import annotations
+
+import click
+
+from cli.context import Context, pass_context
+from cli.output import format_option, write_rows
+
+_COLUMNS = (
+    "trace_id",
+    "detector",
+    "detector_version",
+    "decision",
+    "severity",
+    "confidence",
+    "reason",
+)
+
+
+@click.group(epilog="Example: spandocket findings list --detector tool_call_errors")
+def findings() -> None:
+    """What the detectors found."""
+
+
+@findings.command("list", epilog="Example: spandocket findings list --detector empty_response")
+@click.option("--detector", help="Only findings of this detector.")
+@click.option("--trace-id", help="Only findings on this trace.")
+@click.option(
+    "--all-revisions", is_flag=True, help="Findings on earlier revisions of a trace as well."
+)
+@format_option
+@pass_context
+def list_findings(
+    context: Context,
+    detector: str | None,
+    trace_id: str | None,
+    all_revisions: bool,
+    output_format: str | None,
+) -> None:
+    """Print detector, version, decision, severity, confidence, reason and evidence."""
+    import polars as pl
+
+    from cli.frames import canonical_rows
+    from span_store.schema import FINDINGS
+
+    frame = context.span_store.scan("findings", project=context.project)
+    if detector is not None:
+        _check_detector(context, detector)
+        frame = frame.filter(pl.col("detector") == detector)
+    if trace_id is not None:
+        frame = frame.filter(pl.col("trace_id") == trace_id.lower())
+    if not all_revisions:
+        newest = (
+            context.span_store.scan("traces", project=context.project)
+            .group_by("trace_id")
+            .agg(newest=pl.col("revision").max())
+        )
+        frame = (
+            frame.join(newest, on="trace_id", how="left")
+            .filter(pl.col("newest").is_null() | (pl.col("revision") == pl.col("newest")))
+            .drop("newest")
+        )
+    ordered = frame.sort("found_at", "trace_id", "detector").collect()
+    write_rows(canonical_rows(ordered, FINDINGS), output_format, _COLUMNS)
+
+
+def _check_detector(context: Context, detector: str) -> None:
+    """Refuse a detector that exists nowhere, naming the nearest."""
+    from difflib import get_close_matches
+
+    from analytics.detectors.catalog import CATALOG
+
+    known = {entry.id for entry in CATALOG}
+    if detector in known:
+        return
+    stored = context.span_store.scan("findings", project=context.project, columns=["detector"])
+    known |= set(stored.unique().collect()["detector"].to_list())
+    if detector not in known:
+        near = get_close_matches(detector, sorted(known), n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else ", ".join(sorted(known))
+        raise click.UsageError(f"unknown detector {detector!r}; {hint}")
