@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 REQUIRED = ("object_type", "object_id", "reviewer", "field", "value")
-OPTIONAL = ("queue", "time", "inclusion_probability", "cluster")
+OPTIONAL = ("queue", "time", "inclusion_probability", "cluster", "adjudicated")
 KNOWN = REQUIRED + OPTIONAL
 
 Rows = list[tuple[int, dict[str, Any]]]

@@ -36,9 +36,8 @@ def import_files(context: Context, paths: tuple[Path, ...], output_format: str |
     import time
     from dataclasses import asdict
 
-    from otlp_receiver.rows import to_rows
-
     from otlp_receiver.importer import Importer
+    from otlp_receiver.rows import to_rows
 
     importer = Importer(
         store=context.span_store, decode=to_rows, project=context.project, clock=time.time_ns

@@ -87,6 +87,7 @@ class _Reader:
         value = checked(field, row.value)
         queue = self._queue(row.queue) if row.queue else None
         moment = read_time(row.time)
+        adjudicated = _flag(row.adjudicated)
         slot = slot_of(
             project=self.writing.project,
             object_type=row.object_type,
@@ -95,6 +96,7 @@ class _Reader:
             revision=None,
             reviewer=row.reviewer,
             field=field.name,
+            adjudicated=adjudicated,
         )
         stamp = None if moment is None else to_microseconds(moment)
         return {
@@ -110,6 +112,7 @@ class _Reader:
             "value": value,
             "state": AnnotationState.SUBMITTED.value,
             "blind": True,
+            "adjudicated": adjudicated,
             "inclusion_probability": _probability(row.inclusion_probability),
             "cluster": row.cluster or None,
             "source": "import",
@@ -161,6 +164,17 @@ def read_time(value: Any) -> datetime | None:
     if moment.tzinfo is None:
         raise ValueError(f"time: {value!r} has no zone; end it with Z")
     return moment.astimezone(UTC)
+
+
+def _flag(value: Any) -> bool:
+    """Yes or no as files write it; nothing means no."""
+    match value if isinstance(value, bool) else str(value or "").strip().lower():
+        case True | "true" | "yes" | "1":
+            return True
+        case False | "" | "false" | "no" | "0":
+            return False
+        case _:
+            raise ValueError(f"adjudicated: {value!r} is not true or false")
 
 
 def _probability(value: Any) -> float | None:

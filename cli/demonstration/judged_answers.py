@@ -140,6 +140,7 @@ def answers_of_people(rows: Sequence[Row]) -> Iterator[AnswerRecord]:
                 reviewer=reviewer,
                 field=FIELD,
                 value=_SOURCE_LABELS[label],
+                adjudicated=reviewer == ADJUDICATOR,
             )
 
 

@@ -52,3 +52,5 @@ class AnswerRecord:
     reviewer: str
     field: str
     value: str
+    adjudicated: bool
+    """Whether the answer settles what the others disagreed on."""

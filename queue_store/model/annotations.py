@@ -118,6 +118,8 @@ class ImportRow:
     time: datetime | None = None
     inclusion_probability: float | None = None
     cluster: str | None = None
+    adjudicated: Any = None
+    """Whether the answer settles what reviewers disagreed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
