@@ -1,0 +1,49 @@
+"""The few numbers beside the n-grams: rule counts, where the first rule stands, the length.
+
+They carry what n-grams of one vocabulary cannot: leaving out one model's answers, the refusal head
+without them loses most of its recall.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from analytics.text.phrases import Rule
+
+EARLY_CHARACTERS = 200
+"""A rule within so many characters of the beginning counts as early."""
+
+_WEIGHT = 0.2
+# Counts and log-lengths are several times larger than n-gram values (about 1/60 each); scaled down,
+# they guide the head without drowning the text.
+_LENGTH_WEIGHT = 0.05
+
+
+def count_of_numbers(rules: Sequence[Rule]) -> int:
+    """How many numbers a head with these rules reads."""
+    return 2 * len(rules) + 1 if rules else 0
+
+
+def numbers_of(normal: pl.Series, rules: Sequence[Rule]) -> NDArray[np.float64]:
+    """One row a normalised text: log counts, early flags, log length; empty without rules."""
+    if not rules:
+        return np.zeros((len(normal), 0))
+    text = pl.col("text")
+    counts = [(text.str.count_matches(rule.pattern).cast(float) + 1).log() for rule in rules]
+    early = [
+        text.str.head(EARLY_CHARACTERS).str.contains(rule.pattern).cast(float) for rule in rules
+    ]
+    columns = [
+        *(column.mul(_WEIGHT).alias(f"n{place}") for place, column in enumerate(counts + early)),
+        ((text.str.len_chars().cast(float) + 1).log() * _LENGTH_WEIGHT).alias("length"),
+    ]
+    frame = pl.DataFrame({"text": normal}).select(columns)
+    return frame.to_numpy().astype(np.float64)
