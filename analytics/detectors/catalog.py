@@ -143,7 +143,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "closer to its goal? Retries after transient errors and refinement that visibly "
             "converges do not count."
         ),
-        target=None,
+        target="analytics.detectors.trashing:Trashing",
     ),
     CatalogEntry(
         id="tool_call_errors",
@@ -173,7 +173,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "Was structured output declared, and is the answer cut off, unreadable as JSON, or "
             "against the schema?"
         ),
-        target=None,
+        target="analytics.detectors.output_schema_validation:OutputSchemaValidation",
     ),
     CatalogEntry(
         id="empty_response",

@@ -10,8 +10,6 @@ import polars as pl
 from analytics.completion import with_completion
 from analytics.detectors.context import SPAN_COLUMNS
 from analytics.traces import LIGHT_COLUMNS, assemble
-from span_store.duplicates import without_duplicates
-from span_store.schema import SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
     from span_store.store import SpanStore
-
-_KEY = ["trace_id", "span_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +43,8 @@ def read_traces(
     store: SpanStore, *, project: str, as_of: datetime, as_of_ns: int, config: AnalysisConfig
 ) -> Intake:
     """Assemble every trace from the light columns of the spans received up to ``as_of``."""
-    light = (
-        store.scan_raw("spans", project=project)
-        .filter(pl.col("received_at") <= as_of_ns)
-        .select(LIGHT_COLUMNS)
-        .collect(engine="streaming")
-    )
-    traces = assemble(light_without_duplicates(light))
+    light = read_light(store, project=project, as_of_ns=as_of_ns)
+    traces = assemble(light)
     traces = with_completion(traces, as_of=as_of, config=config)
     contents = (
         store.scan_raw("contents", project=project)
@@ -116,13 +107,16 @@ def last_evaluations(store: SpanStore, *, project: str) -> pl.DataFrame:
     )
 
 
-def light_without_duplicates(spans: pl.DataFrame) -> pl.DataFrame:
-    """One row a span: of differing duplicates the one that ended last."""
-    if not spans.select(_KEY).is_duplicated().any():
-        return spans
-    return spans.sort(
-        ["end_time", "received_at"], descending=[True, False], nulls_last=True, maintain_order=True
-    ).unique(subset=_KEY, keep="first", maintain_order=True)
+def read_light(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
+    """The light columns of the spans received up to a moment, times as integers."""
+    newest = store.scan_raw("spans", project=project).select(pl.col("received_at").max()).collect()
+    latest = newest["received_at"].item()
+    # Bounds on time make the table look for versions beyond them; most runs need none.
+    until = None if latest is None or latest <= as_of_ns else as_of_ns + 1
+    frame = store.scan("spans", project=project, columns=LIGHT_COLUMNS, received_until=until)
+    return frame.with_columns(
+        pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
+    ).collect(engine="streaming")
 
 
 def chunks(evaluated: pl.DataFrame, chunk_traces: int) -> Iterator[pl.DataFrame]:
@@ -139,26 +133,15 @@ def read_content(
 
     Statistics of the files let the scan skip what arrived before or after the chunk.
     """
-    first = chunk["first_received_at"].min()
-    last = chunk["received_at"].max()
-    assert isinstance(first, int)
-    assert isinstance(last, int)
-    wanted = (
-        store.scan_raw("spans", project=project)
-        .filter(pl.col("received_at").is_between(first, min(last, as_of_ns)))
-        .join(chunk.lazy().select("trace_id"), on="trace_id", how="semi")
+    spans = store.scan(
+        "spans",
+        project=project,
+        columns=["received_at", *SPAN_COLUMNS],
+        trace_ids=chunk["trace_id"].to_list(),
     )
-    needed = ["project", "received_at", "attributes", *SPAN_COLUMNS]
-    frame = wanted.select(list(dict.fromkeys(needed))).collect(engine="streaming")
-    if frame.select(_KEY).is_duplicated().any():
-        frame = without_duplicates(frame.lazy(), SPANS).collect()
-    spans = as_times_present(frame)
-    return spans.select(SPAN_COLUMNS).sort("trace_id", "start_time", "span_id")
-
-
-def as_times_present(frame: pl.DataFrame) -> pl.DataFrame:
-    """Turn the integer times of the columns at hand into ``Datetime("ns", "UTC")``."""
-    return frame.with_columns(
-        pl.from_epoch(pl.col(name), time_unit="ns").dt.replace_time_zone("UTC")
-        for name in ("start_time", "end_time")
+    return (
+        spans.filter(pl.col("received_at").dt.epoch("ns") <= as_of_ns)
+        .select(SPAN_COLUMNS)
+        .collect(engine="streaming")
+        .sort("trace_id", "start_time", "span_id")
     )

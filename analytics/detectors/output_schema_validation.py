@@ -1,0 +1,241 @@
+"""Output schema validation: structured output was declared, and the answer is not that.
+
+A model call declares structured output by ``output_schema``, or by ``output_type = json``, which
+asks for well-formed JSON only. Prose that merely looks like JSON is never touched.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.messages import explode_messages, load
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+
+_ENTRY = entry_of("output_schema_validation")
+
+_FENCE = re.compile(r"^\s*```[a-zA-Z0-9_-]*\s*\n(?P<body>.*?)\n?\s*```\s*$", re.DOTALL)
+_REFUSAL = re.compile(
+    r"\s*(?:I['\u2019]?m (?:really |very |so )?(?:sorry|unable)|I am (?:sorry|unable)|Sorry\b"
+    r"|I can(?:['\u2019]t|not)\b"
+    r"|I (?:won['\u2019]t|will not)\b|As an AI\b)",
+    re.IGNORECASE,
+)
+_SEVERITIES = {"truncated": 0.7, "parse_error": 0.7, "schema_violation": 0.6, "code_fence": 0.2}
+_CONFIDENCES = {
+    "truncated": 0.95,
+    "parse_error": 0.9,
+    "schema_violation": 0.95,
+    "code_fence": 0.9,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """What is wrong with one structured answer."""
+
+    kind: str
+    """truncated, parse_error, schema_violation or code_fence."""
+    detail: str
+    pointer: str | None = None
+    """JSON pointer to the offending value."""
+
+
+class OutputSchemaValidation:
+    """Checks every model call that declared structured output."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+        self._validators: dict[str, Any] = {}
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """One decision for every trace with a declaration; the worst defect leads."""
+        declared = context.spans.filter(
+            pl.col("is_model_call").fill_null(value=False)
+            & (pl.col("output_schema").is_not_null() | (pl.col("output_type") == "json"))
+        ).collect()
+        if declared.is_empty():
+            return decisions([])
+        outputs = declared.with_columns(
+            pl.lit(None, dtype=pl.String).alias(name)
+            for name in ("system_instructions", "input_messages")
+        )
+        parts: dict[str, list[dict[str, Any]]] = {}
+        for part in explode_messages(outputs).iter_rows(named=True):
+            parts.setdefault(part["span_id"], []).append(part)
+        rows = []
+        for (trace_id,), calls in declared.group_by("trace_id", maintain_order=True):
+            row = self._decide(str(trace_id), calls, parts)
+            if row is not None:
+                rows.append(row)
+        return decisions(rows)
+
+    def _decide(
+        self, trace_id: str, calls: pl.DataFrame, parts: dict[str, list[dict[str, Any]]]
+    ) -> dict[str, Any] | None:
+        skip_reason: str | None = None
+        found: list[tuple[Defect, dict[str, Any]]] = []
+        for call in calls.iter_rows(named=True):
+            own = parts.get(call["span_id"], [])
+            reason = _reason_to_skip(call, own)
+            if reason is not None:
+                skip_reason = skip_reason or reason
+                continue
+            for message in _answers(own):
+                defect = self.check(message["text"], call)
+                if defect is not None:
+                    found.append((defect, _evidence(defect, call, message)))
+        if not found:
+            if skip_reason is None:
+                return None
+            return decision(trace_id, Decision.SKIPPED, skip_reason=skip_reason)
+        worst = max(found, key=lambda pair: _SEVERITIES[pair[0].kind])[0]
+        more = f"; {len(found)} answers are affected" if len(found) > 1 else ""
+        return decision(
+            trace_id,
+            Decision.MATCHED,
+            reason=f"Structured output: {worst.detail}{more}",
+            severity=_SEVERITIES[worst.kind],
+            confidence=_CONFIDENCES[worst.kind],
+            span_id=next(evidence for defect, evidence in found if defect is worst)["span_id"],
+            evidence=[evidence for _, evidence in found],
+        )
+
+    def check(self, text: str, call: dict[str, Any]) -> Defect | None:
+        """What is wrong with one answer; None when it is as declared."""
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            return self._unreadable(text, call, str(error))
+        return self._violation(value, call["output_schema"])
+
+    def _unreadable(self, text: str, call: dict[str, Any], why: str) -> Defect | None:
+        if "length" in (call["finish_reasons"] or []):
+            return Defect(
+                kind="truncated",
+                detail=f"cut off at the length limit after {len(text)} characters",
+            )
+        if _REFUSAL.match(text):
+            return None
+        fenced = _FENCE.match(text)
+        inner = load(fenced["body"]) if fenced is not None else None
+        if inner is not None:
+            return self._violation(inner, call["output_schema"]) or Defect(
+                kind="code_fence", detail="valid JSON inside a code fence"
+            )
+        return Defect(kind="parse_error", detail=f"the answer is not JSON: {why}")
+
+    def _violation(self, value: Any, schema: str | None) -> Defect | None:
+        validator = self._validator(schema)
+        if validator is None:
+            return None
+        error = next(validator.iter_errors(value), None)
+        if error is None:
+            return None
+        pointer = "".join(f"/{step}" for step in error.instance_path)
+        return Defect(
+            kind="schema_violation",
+            detail=f"at {pointer or 'the top'}: {error.message[:200]}",
+            pointer=pointer,
+        )
+
+    def _validator(self, schema: str | None) -> Any:
+        """A compiled validator; None when the declaration asks for well-formed JSON only."""
+        if schema is None:
+            return None
+        if schema not in self._validators:
+            document = schema_of(load(schema))
+            try:
+                self._validators[schema] = (
+                    None if document is None else jsonschema_rs.validator_for(document)
+                )
+            except (ValueError, jsonschema_rs.ReferencingError):
+                self._validators[schema] = None
+        return self._validators[schema]
+
+
+def schema_of(declared: Any) -> dict[str, Any] | None:
+    """The JSON Schema inside a declaration, out of the vendors' wrappings."""
+    for _ in range(4):
+        if not isinstance(declared, dict):
+            return None
+        if isinstance(declared.get("schema"), dict) and "properties" not in declared:
+            declared = declared["schema"]
+        elif isinstance(declared.get("json_schema"), dict):
+            declared = declared["json_schema"]
+        elif isinstance(declared.get("format"), dict) and "properties" not in declared:
+            declared = declared["format"]
+        else:
+            break
+    if declared.get("type") in ("json_object", "json_schema", "text"):
+        return None
+    return declared or None
+
+
+def _reason_to_skip(call: dict[str, Any], parts: list[dict[str, Any]]) -> str | None:
+    reasons = set(call["finish_reasons"] or [])
+    if call["is_error"] or call["error_type"]:
+        return "error"
+    if "content_filter" in reasons:
+        return "content_filter"
+    if any(part["part_type"] == "refusal" for part in parts):
+        return "refusal"
+    if call["content_truncated"] or (call["dropped_attributes_count"] or 0) > 0:
+        return "truncated"
+    return None if parts else "no_content"
+
+
+def _answers(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The texts to check, one a message; a forced tool's arguments where there is no text."""
+    by_message: dict[int, list[dict[str, Any]]] = {}
+    for part in parts:
+        by_message.setdefault(part["message_index"], []).append(part)
+    answers = []
+    for index, own in sorted(by_message.items()):
+        texts = [part["text"] for part in own if part["part_type"] == "text" and part["text"]]
+        calls = [part for part in own if part["part_type"] == "tool_call"]
+        text = "".join(texts)
+        if text.strip() and not calls:
+            answers.append({"text": text, "message": index, "part": own[0]["part_index"]})
+        elif len(calls) == 1 and not text.strip() and _delivers(calls[0]["tool_name"]):
+            answers.append(
+                {
+                    "text": calls[0]["tool_arguments"] or "",
+                    "message": index,
+                    "part": calls[0]["part_index"],
+                }
+            )
+    return answers
+
+
+def _delivers(tool_name: str | None) -> bool:
+    """Whether this is the tool by which frameworks have a model deliver its structured answer."""
+    return tool_name is not None and tool_name.startswith(("final_result", "structured_output"))
+
+
+def _evidence(defect: Defect, call: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "span_id": call["span_id"],
+        "message": message["message"],
+        "part": message["part"],
+        "kind": defect.kind,
+        "pointer": defect.pointer,
+        "detail": defect.detail,
+        "finish_reason": (call["finish_reasons"] or [None])[0],
+        "quote": quote(message["text"]),
+    }

@@ -1,0 +1,297 @@
+"""Trashing: the agent cycles between tools without making progress.
+
+Progress is new information: a result that the trace has not seen before. What repeats because it
+was told to (parallel calls of one answer), because it waits (polling whose result changes in the
+end) or because something failed for a moment (retries that succeed) is not trashing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.detectors.tool_calls import ToolCall, tool_calls
+from analytics.detectors.tool_failure import failure_of
+from analytics.messages import load
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+
+_ENTRY = entry_of("trashing")
+_CYCLE_LENGTH_MAX = 4
+_MANY_CALLS = 10
+_FAILED_REPEATS_MIN = 5
+_NEW_BETWEEN_MAX = 2.0
+_NOVEL_SHARE_MAX = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One round of a tool: a call, and what makes it the same as another."""
+
+    call: ToolCall
+    signature: str
+    """Tool and arguments."""
+    result: str | None
+    """The result, as far as it can be compared; None when it is not known."""
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """Steps that went round without progress."""
+
+    kind: str
+    """repeat, cycle or stall."""
+    steps: tuple[Step, ...]
+    sentence: str
+    confidence: float
+
+
+class Trashing:
+    """Looks at the traces with enough tool calls to go in circles."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """One decision for every trace that goes in circles."""
+        wanted = candidates(context.spans, self.config.repeats_min).collect()["trace_id"]
+        if wanted.is_empty():
+            return decisions([])
+        spans = context.spans_of(wanted)
+        parts_by_trace = context.messages_of(wanted).partition_by("trace_id", as_dict=True)
+        rows = []
+        for key, own in spans.partition_by("trace_id", as_dict=True).items():
+            parts = parts_by_trace.get(key)
+            part_rows = [] if parts is None else parts.to_dicts()
+            steps = steps_of(tool_calls(own.to_dicts(), part_rows))
+            loop = find_loop(
+                steps, self.config.repeats_min, has_answer=_ends_with_answer(part_rows)
+            )
+            if loop is not None:
+                answered = _ends_with_answer(part_rows)
+                rows.append(_matched(str(key[0]), loop, len(steps), has_answer=answered))
+        return decisions(rows)
+
+
+def candidates(spans: pl.LazyFrame, repeats_min: int) -> pl.LazyFrame:
+    """Ids of the traces with enough tool calls, counted in spans or in strings."""
+    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+    told = pl.sum_horizontal(
+        pl.col(name).str.count_matches('"tool_call"', literal=True).fill_null(0)
+        for name in ("input_messages", "output_messages")
+    )
+    counted = spans.group_by("trace_id").agg(tools=is_tool.sum(), told=told.sum())
+    return (
+        counted.filter((pl.col("tools") >= repeats_min) | (pl.col("told") >= repeats_min))
+        .select("trace_id")
+        .sort("trace_id")
+    )
+
+
+def steps_of(calls: list[ToolCall]) -> list[Step]:
+    """The calls in order, parallel twins of one answer counted once."""
+    steps: list[Step] = []
+    for call in calls:
+        signature = f"{call.name}({canonical(call.arguments)})"
+        twin = next((step for step in reversed(steps) if step.signature == signature), None)
+        if twin is not None and _is_parallel(twin.call, call):
+            continue
+        steps.append(
+            Step(
+                call=call,
+                signature=signature,
+                result=None if call.result is None else canonical(call.result),
+                failed=call.is_error or failure_of(call.result, call.name) is not None,
+            )
+        )
+    return steps
+
+
+def canonical(text: str | None) -> str:
+    """JSON with sorted keys; other text with its blanks collapsed."""
+    if text is None:
+        return ""
+    value = load(text) if text.lstrip()[:1] in ("{", "[", '"') else None
+    if value is None:
+        return " ".join(text.split())
+    if isinstance(value, str):
+        return canonical(value) if value != text else value
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _is_parallel(first: ToolCall, second: ToolCall) -> bool:
+    """Whether the second call did not wait for the first one's result."""
+    if first.model_span_id is not None and second.model_span_id is not None:
+        return first.model_span_id == second.model_span_id
+    if first.end_time is None or second.time is None or not second.is_from_span:
+        return False
+    return bool(second.time < first.end_time)
+
+
+def find_loop(steps: list[Step], repeats_min: int, *, has_answer: bool) -> Loop | None:
+    """The clearest loop among the steps; None when the agent makes progress."""
+    return (
+        _cycle(steps, repeats_min)
+        or _repeat(steps, repeats_min)
+        or (None if has_answer else _stall(steps))
+    )
+
+
+def _repeat(steps: list[Step], repeats_min: int) -> Loop | None:
+    """The same call with the same result, again and again, and never another result."""
+    by_signature: dict[str, list[int]] = {}
+    for place, step in enumerate(steps):
+        by_signature.setdefault(step.signature, []).append(place)
+    best: Loop | None = None
+    for places in by_signature.values():
+        last = steps[places[-1]]
+        same = [place for place in places if steps[place].result == last.result]
+        tail = _tail(places, same)
+        needed = max(repeats_min, _FAILED_REPEATS_MIN) if last.failed else repeats_min
+        if len(tail) < needed:
+            continue
+        between = _novel_between(steps, tail) / (len(tail) - 1)
+        confidence = 0.9 if between == 0 else 0.7 if between <= _NEW_BETWEEN_MAX else 0.4
+        if last.result is None:
+            confidence = min(confidence, 0.6)
+        result = "an unknown result" if last.result is None else "the same result"
+        loop = Loop(
+            kind="repeat",
+            steps=tuple(steps[place] for place in tail),
+            sentence=(
+                f"{last.call.name} was called {len(tail)} times with the same arguments"
+                f" and {result}"
+            ),
+            confidence=confidence,
+        )
+        if best is None or (loop.confidence, len(loop.steps)) > (
+            best.confidence,
+            len(best.steps),
+        ):
+            best = loop
+    return best
+
+
+def _tail(places: list[int], same: list[int]) -> list[int]:
+    """The last stretch of occurrences without another result in between."""
+    wanted = set(same)
+    tail: list[int] = []
+    for place in reversed(places):
+        if place not in wanted:
+            break
+        tail.append(place)
+    return tail[::-1]
+
+
+def _novel_between(steps: list[Step], tail: list[int]) -> int:
+    """How many steps between the repetitions brought something not seen before them."""
+    seen = {(step.signature, step.result) for step in steps[: tail[0] + 1]}
+    novel = 0
+    for step in steps[tail[0] + 1 : tail[-1]]:
+        identity = (step.signature, step.result)
+        if identity not in seen:
+            novel += 1
+            seen.add(identity)
+    return novel
+
+
+def _cycle(steps: list[Step], repeats_min: int) -> Loop | None:
+    """A sequence of two to four calls, round and round, with the results it had before."""
+    for length in range(2, _CYCLE_LENGTH_MAX + 1):
+        for start in range(len(steps) - length * repeats_min + 1):
+            period = steps[start : start + length]
+            if len({step.signature for step in period}) < 2:
+                continue
+            end = start + length
+            while end < len(steps) and _same(steps[end], steps[end - length]):
+                end += 1
+            rounds = (end - start) // length
+            if rounds < repeats_min:
+                continue
+            names = " -> ".join(str(step.call.name) for step in period)
+            return Loop(
+                kind="cycle",
+                steps=tuple(steps[start : start + rounds * length]),
+                sentence=f"The cycle {names} ran {rounds} times without a new result",
+                confidence=0.9,
+            )
+    return None
+
+
+def _same(left: Step, right: Step) -> bool:
+    return left.signature == right.signature and left.result == right.result
+
+
+def _stall(steps: list[Step]) -> Loop | None:
+    """Many calls, hardly anything new in the later half, and no answer in the end."""
+    if len(steps) < _MANY_CALLS:
+        return None
+    half = len(steps) // 2
+    seen = {step.result for step in steps[:half]}
+    novel = 0
+    for step in steps[half:]:
+        if step.result is not None and step.result not in seen and not step.failed:
+            novel += 1
+        seen.add(step.result)
+    late = len(steps) - half
+    known = [step for step in steps[half:] if step.result is not None]
+    if novel > _NOVEL_SHARE_MAX * late or len(known) < late / 2:
+        return None
+    return Loop(
+        kind="stall",
+        steps=tuple(steps[half:]),
+        sentence=(
+            f"{len(steps)} tool calls, only {novel} of the last {late} brought anything new, "
+            "and there is no final answer"
+        ),
+        confidence=0.7,
+    )
+
+
+def _ends_with_answer(parts: list[dict[str, Any]]) -> bool:
+    """Whether the last output of the trace holds text."""
+    outputs = [part for part in parts if part["direction"] == "output"]
+    if not outputs:
+        return False
+    last = [part for part in outputs if part["span_id"] == outputs[-1]["span_id"]]
+    return any(part["part_type"] == "text" and (part["text"] or "").strip() for part in last)
+
+
+def _matched(trace_id: str, loop: Loop, calls: int, *, has_answer: bool) -> dict[str, Any]:
+    share = len(loop.steps) / max(calls, 1)
+    severity = 0.4 + 0.3 * share + (0.0 if has_answer else 0.2)
+    ending = "" if has_answer else "; there is no final answer"
+    is_clear = loop.confidence >= 0.5
+    return decision(
+        trace_id,
+        Decision.MATCHED if is_clear else Decision.AMBIGUOUS,
+        reason=f"{loop.sentence} ({calls} calls in all){ending}",
+        severity=round(min(severity, 1.0), 4),
+        confidence=loop.confidence,
+        evidence=[
+            {
+                "span_id": step.call.span_id,
+                "message": step.call.message,
+                "part": step.call.part,
+                "kind": loop.kind,
+                "tool": step.call.name,
+                "tool_call_id": step.call.call_id,
+                "arguments": quote(step.call.arguments),
+                "quote": quote(step.call.result),
+            }
+            for step in loop.steps
+        ],
+    )
