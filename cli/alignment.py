@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cli.context import Context, pass_context
-from cli.output import FORMATS, default_format, write_object, write_rows
+from cli.output import FORMATS, default_format, say, write_object, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,16 @@ def source_options(command: _Command) -> _Command:
     return command
 
 
-@alignment.command(epilog="Example: spandocket alignment report --pairs pairs.csv --positive fail")
+@alignment.command(
+    epilog="Example: spandocket alignment report --pairs pairs.csv --positive 1 --html out.html"
+)
 @source_options
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write one self-contained page.",
+)
 @click.option(
     "--format",
     "output_format",
@@ -68,23 +76,34 @@ def source_options(command: _Command) -> _Command:
     help="How to print the report.  [default: table on a terminal, jsonl otherwise]",
 )
 @pass_context
-def report(context: Context, /, output_format: str | None, **source: Any) -> None:
+def report(
+    context: Context, /, html_file: Path | None, output_format: str | None, **source: Any
+) -> None:
     """Compare an evaluator with people: matrix, rates, coefficients, pass rate, ceiling.
 
     With --pairs FILE the data come from a file with the columns human and evaluator, and optionally
     item, rater, inclusion_probability, weight, cluster, stratum and others; rows without a human
     value are the unlabelled population.
     """
-    result = _make_report(context, source)
+    document = _make_report(context, source).to_json()
+    if html_file is not None:
+        from analytics.alignment.page.document import html_page
+
+        html_file.write_text(html_page(document), encoding="utf-8")
+        say(f"wrote {html_file}")
     match output_format or default_format():
         case "table":
             from cli.alignment_text import print_report
 
-            print_report(result.to_json())
+            print_report(document)
+        case "markdown":
+            from analytics.alignment.markdown import markdown
+
+            click.echo(markdown(document), nl=False)
         case "csv":
-            write_rows(_figure_rows(result.to_json()), "csv", _FIGURE_COLUMNS)
+            write_rows(_figure_rows(document), "csv", _FIGURE_COLUMNS)
         case other:
-            write_object(result.to_json(), other)
+            write_object(document, other)
 
 
 def _make_report(context: Context, source: dict[str, Any]) -> Report:

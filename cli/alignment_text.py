@@ -10,39 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-WIDTH_MAX = 100
+from analytics.alignment.meanings import MEANINGS
 
-MEANINGS: dict[str, str] = {
-    "accuracy": "same verdict",
-    "balanced_accuracy": "mean recall of the classes",
-    "tpr": "bad cases caught",
-    "tnr": "good cases let through",
-    "ppv": "flags that were right",
-    "npv": "passes that were right",
-    "f1": "catch rate and precision in one",
-    "mcc": "correlation of verdicts",
-    "cohen_kappa": "beyond chance",
-    "weighted_kappa": "beyond chance, far misses cost more",
-    "weighted_kappa_linear": "the same, linear cost",
-    "gwet_ac1": "beyond chance; rises with skew",
-    "gwet_ac2": "AC1 with quadratic weights",
-    "pabak": "agreement, rescaled",
-    "krippendorff_alpha": "reliability, rater exchangeable",
-    "within_one": "at most one step apart",
-    "pearson": "linear correlation",
-    "spearman": "rank correlation",
-    "kendall_tau_b": "pairs in the same order",
-    "ccc": "concordance: also level and spread",
-    "bias": "evaluator minus people",
-    "mae": "mean distance",
-    "rmse": "root mean squared distance",
-    "naive": "evaluator's own rate, uncorrected",
-    "human_weighted": "labels alone",
-    "ppi": "labels helped by scores (PPI++)",
-    "stratified": "PPI++ by stratum",
-    "rogan_gladen": "corrected by TPR and TNR",
-}
-"""One line on what a figure means."""
+WIDTH_MAX = 100
 
 
 def console() -> Console:
@@ -130,7 +100,9 @@ def _agreement(out: Console, document: dict[str, Any]) -> None:
                 continue
         elif weighted["value"] is None:
             reasons.setdefault(weighted["null_reason"], []).append(f"{name} (weighted)")
-        table.add_row(name, interval(raw), interval(weighted), str(raw["n"]), Text(MEANINGS[name]))
+        table.add_row(
+            name, interval(raw), interval(weighted), str(raw["n"]), Text(MEANINGS[name].sentence)
+        )
     out.print(table)
     for reason, names in reasons.items():
         if not reason.startswith("does not apply"):
@@ -145,7 +117,7 @@ def _pass_rate(out: Console, rates: dict[str, Any]) -> None:
     for name in ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen"):
         figure = rates[name]
         chosen = " *" if name == rates["default"] else ""
-        text = MEANINGS[name] if figure["value"] is not None else figure["null_reason"]
+        text = MEANINGS[name].sentence if figure["value"] is not None else figure["null_reason"]
         style = "bold" if chosen else "dim" if name == "naive" else ""
         table.add_row(
             Text(name + chosen, style=style), interval(figure), str(figure["n"]),

@@ -1,0 +1,95 @@
+"""The report as Markdown, short enough for a pull request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analytics.alignment.meanings import MEANINGS, headline
+
+_ESTIMATORS = ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen")
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """Scope, headline figures, matrix, pass rate and every coefficient that has a value."""
+    scope = document["scope"]
+    name = scope["evaluator"] or scope.get("file") or "evaluator"
+    version = f" version {scope['evaluator_version']}" if scope["evaluator_version"] else ""
+    parts = [f"## Alignment of {_cell(name)}{_cell(version)} against {_cell(_against(scope))}"]
+    parts.append(
+        f"{scope['score_type']} scores, {scope['labelled']} labels, {scope['population']} items; "
+        + _cell("; ".join(scope["mapping"]))
+    )
+    zero = document["sampling"]["zero_probability"]["sentence"]
+    told = [*scope["warnings"], *document["sampling"]["warnings"], *([zero] if zero else [])]
+    parts += [f"> **Note:** {_cell(sentence)}" for sentence in told]
+    parts.append(_headline(document))
+    parts.append(_matrix(document["confusion"]))
+    parts.append(_rates(document["pass_rate"]))
+    parts.append(_agreement(document))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _against(scope: dict[str, Any]) -> str:
+    return scope["field"] or "people"
+
+
+def _cell(value: Any) -> str:
+    """Text that cannot break a table or start markup."""
+    out = str(value)
+    for sign in "\\`*_{}[]<>|#":
+        out = out.replace(sign, f"\\{sign}")
+    return out.replace("\n", " ")
+
+
+def _figure(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return f"none: {_cell(entry['null_reason'])}"
+    if entry["ci_low"] is None:
+        return f"{entry['value']:.3f}"
+    return f"{entry['value']:.3f} [{entry['ci_low']:.3f}, {entry['ci_high']:.3f}]"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _headline(document: dict[str, Any]) -> str:
+    rows = [
+        [MEANINGS[name].title, _figure(document["weighted"][name]), _figure(document["raw"][name])]
+        for name in headline(document["scope"]["score_type"])
+    ]
+    return _table(["figure", "weighted", "raw"], rows)
+
+
+def _matrix(entry: dict[str, Any]) -> str:
+    if entry["null_reason"]:
+        return ""
+    labels = [_cell(label) for label in entry["labels"]]
+    rows = [
+        [f"**{label}**", *(str(count) for count in counts)]
+        for label, counts in zip(labels, entry["counts"], strict=True)
+    ]
+    return _table(["people \\ evaluator", *labels], rows)
+
+
+def _rates(entry: dict[str, Any]) -> str:
+    title = "Pass rate" if entry["named_pass"] else "Rate"
+    rows = [
+        [MEANINGS[name].title + (" (default)" if name == entry["default"] else ""),
+         _figure(entry[name])]
+        for name in _ESTIMATORS
+    ]  # fmt: skip
+    return f"### {title}: share of {_cell(entry['of'])}\n\n" + _table(["estimate", "value"], rows)
+
+
+def _agreement(document: dict[str, Any]) -> str:
+    rows = [
+        [MEANINGS[name].title, _figure(raw), _figure(document["weighted"][name]), str(raw["n"])]
+        for name, raw in document["raw"].items()
+        if raw["value"] is not None
+    ]
+    if not rows:
+        return ""
+    listing = _table(["figure", "raw", "weighted", "n"], rows)
+    return f"<details><summary>Every figure</summary>\n\n{listing}\n\n</details>"

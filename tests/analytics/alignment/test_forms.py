@@ -1,0 +1,127 @@
+"""The forms of a report: terminal, JSON, CSV, Markdown and the page."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+from alignment_builders import enqueue_bias
+
+from analytics.alignment.page.document import html_page
+from analytics.alignment.report import ReportOptions, report
+
+SECTIONS = {"scope", "confusion", "raw", "weighted", "pass_rate", "ceiling", "sampling",
+            "versions", "thresholds"}  # fmt: skip
+FIGURE = ["value", "ci_low", "ci_high", "method", "n", "n_eff", "weighted", "null_reason", "seed"]
+
+
+@pytest.fixture
+def pairs_file(tmp_path):
+    path = tmp_path / "pairs.csv"
+    enqueue_bias(population=True).write_csv(path)
+    return path
+
+
+class Page(HTMLParser):
+    """Tags that must close, do; nothing is fetched."""
+
+    VOID = frozenset({"meta", "br", "link", "img", "input", "hr"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.outside, self.ids = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href") and not value.startswith("#"):
+                self.outside.append((tag, value))
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_json_has_every_section_and_figures_of_one_form(command, pairs_file):
+    document = command("alignment", "report", "--pairs", pairs_file, "--format", "json").json
+
+    assert set(document) >= SECTIONS
+    for section in ("raw", "weighted"):
+        for figure in document[section].values():
+            assert list(figure) == FIGURE
+            assert (figure["value"] is None) == (figure["null_reason"] is not None)
+
+
+def test_table_fits_a_hundred_columns(command, pairs_file):
+    said = command("alignment", "report", "--pairs", pairs_file, "--format", "table")
+
+    assert said.code == 0
+    assert "0.558 [0.447, 0.663]" in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
+
+
+def test_csv_has_a_row_for_every_figure(command, pairs_file, tmp_path):
+    said = command("alignment", "report", "--pairs", pairs_file, "--format", "csv")
+    (tmp_path / "out.csv").write_text(said.out)
+    rows = pl.read_csv(tmp_path / "out.csv")
+
+    assert rows.filter(section="weighted", name="tpr")["value"][0] == pytest.approx(0.557692)
+    assert set(rows["section"]) == {"raw", "weighted", "pass_rate"}
+
+
+def test_markdown_names_the_figures(command, pairs_file):
+    said = command("alignment", "report", "--pairs", pairs_file, "--format", "markdown")
+
+    assert "| Catch rate (TPR) | 0.558 [0.447, 0.663] | 0.800 [0.746, 0.845] |" in said.out
+
+
+def test_page_is_well_formed_and_fetches_nothing(command, pairs_file, tmp_path):
+    out = tmp_path / "page.html"
+    said = command("alignment", "report", "--pairs", pairs_file, "--html", out)
+    text = out.read_text()
+    page = Page(text)
+
+    assert said.code == 0
+    assert page.open == []
+    assert page.outside == []
+    assert len(page.ids) == len(set(page.ids))
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert text.count("<svg") >= 2
+
+
+def test_page_lists_the_cases_of_each_cell():
+    frame = pl.DataFrame({"item": ["a<b", "c"], "human": [1, 0], "evaluator": [0, 0]})
+
+    text = html_page(report(frame, ReportOptions()).to_json())
+
+    assert "people 1, evaluator 0: 1" in text
+    assert "<code>a&lt;b</code>" in text
+
+
+def test_same_data_same_bytes():
+    first, second = (report(enqueue_bias(), ReportOptions()).to_json() for _ in range(2))
+
+    assert first == second
+    assert html_page(first) == html_page(second)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_every_kind_of_file_gives_the_same_report(command, tmp_path, ending):
+    frame = enqueue_bias()
+    write = {"csv": frame.write_csv, "jsonl": frame.write_ndjson, "parquet": frame.write_parquet}
+    path = tmp_path / f"pairs.{ending}"
+    write[ending](path)
+
+    document = command("alignment", "report", "--pairs", path).json
+
+    assert document["weighted"]["mcc"]["value"] == pytest.approx(0.486057, abs=1e-6)
+    assert document["scope"]["labels"] == ["0", "1"]
