@@ -9,6 +9,7 @@ import polars as pl
 
 from span_store.duplicates import Doubles, find_doubles, repeated, without_doubles
 from span_store.errors import unavailable
+from span_store.files import read_files
 from span_store.layout import ROW_KEY, physical_schema
 
 if TYPE_CHECKING:
@@ -80,16 +81,4 @@ class TableScan:
         return find_doubles(related, suspects, self._schema)
 
     def _read(self, files: pl.DataFrame) -> pl.LazyFrame:
-        """These files as one lazy frame; columns that an older file lacks are null."""
-        schema = physical_schema(self._schema)
-        if files.is_empty():
-            return pl.LazyFrame(schema=schema)
-        return pl.scan_parquet(
-            files["path"].to_list(),
-            schema=schema,
-            missing_columns="insert",
-            extra_columns="ignore",
-            storage_options=self._storage_options,
-            glob=False,
-            cache=False,
-        )
+        return read_files(files, self._schema, self._storage_options)
