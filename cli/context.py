@@ -41,7 +41,8 @@ class Context:
         """The columnar tables."""
         from span_store.store import SpanStore
 
-        return SpanStore(self.configuration.store.url or self.data_path)
+        settings = self.configuration.store
+        return SpanStore(settings.url or self.data_path, settings.storage_options or None)
 
     @property
     def queue_url(self) -> str:

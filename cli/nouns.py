@@ -30,6 +30,7 @@ NOUNS: dict[str, Noun] = {
     "evaluations": Noun("cli.evaluations:evaluations", "List and import evaluator scores."),
     "alignment": Noun("cli.alignment:alignment", "Report how far evaluators agree with people."),
     "review": Noun("cli.review:review", "Serve the review page for the people of the queues."),
+    "store": Noun("cli.store:store", "Compact the tables, apply retention, show their size."),
     "config": Noun("cli.config:config", "Show and check the settings."),
     "doctor": Noun("cli.doctor:doctor", "Check the installation, the ports and the stores."),
     "demo": Noun("cli.demo:demo", "Run the main path on real data shipped with the product."),

@@ -130,6 +130,19 @@ class Items(StoreBase):
             )
             return [item_from_row(row) for row in rows]
 
+    def objects_in_queues(self) -> list[tuple[str, str, str | None]]:
+        """Object type, object id and trace id of what any project's items refer to.
+
+        Removed items refer to nothing any more. Retention keeps these objects.
+        """
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                select(ITEMS.c.object_type, ITEMS.c.object_id, ITEMS.c.trace_id)
+                .where(ITEMS.c.state != ItemState.REMOVED)
+                .distinct()
+            )
+            return [(row.object_type, row.object_id, row.trace_id) for row in rows]
+
 
 def list_statement(
     queue_id: int,

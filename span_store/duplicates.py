@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from span_store.layout import ROW_KEY, rank_columns
+from span_store.layout import CONTENT, CONTENT_SIZE, ROW_KEY, rank_columns
 
 if TYPE_CHECKING:
     from span_store.schema import TableSchema
@@ -77,6 +77,29 @@ def without_doubles(rows: pl.LazyFrame, doubles: Doubles, schema: TableSchema) -
     unclear = doubles.unclear.to_frame().lazy()
     resolved = resolve(rows.join(unclear, on=ROW_KEY, how="semi"), schema)
     return pl.concat([kept.join(unclear, on=ROW_KEY, how="anti"), resolved])
+
+
+def without_duplicates(frame: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
+    """One version a key of canonical rows, which a caller has already gathered.
+
+    Content that the frame does not hold counts as none; where the rank of a table is not among
+    its columns, the row that comes last in the frame wins.
+    """
+    present = set(frame.collect_schema().names())
+    if schema.name != "spans":
+        return frame.unique(subset=list(schema.key), keep="last", maintain_order=True)
+    sizes = [pl.col(name).str.len_bytes().fill_null(0) for name in CONTENT if name in present]
+    ranked = frame.with_columns(
+        pl.sum_horizontal(sizes).alias(CONTENT_SIZE) if sizes else pl.lit(0).alias(CONTENT_SIZE)
+    )
+    ordered = ranked.sort(
+        ["end_time", CONTENT_SIZE, "received_at"],
+        descending=[True, True, False],
+        nulls_last=True,
+        maintain_order=True,
+    )
+    unique = ordered.unique(subset=list(schema.key), keep="first", maintain_order=True)
+    return unique.drop(CONTENT_SIZE)
 
 
 def resolve(rows: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:

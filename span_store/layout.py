@@ -29,7 +29,7 @@ ROW_KEY = "row_key"
 APPEND_VERSION = "append_version"
 CONTENT_SIZE = "content_size"
 
-_CONTENT = ("attributes", "input_messages", "output_messages")
+CONTENT = ("attributes", "input_messages", "output_messages")
 _HEX_DIGITS = 16
 """Hex digits that make 64 bits; of longer ids the last ones, which are random in every format."""
 
@@ -47,7 +47,7 @@ def physical_rows(frame: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
     rows = frame.select(schema.names).cast(dict(schema.polars))  # type: ignore[arg-type]
     extra = [row_keys(rows, schema)]
     if schema.name == "spans":
-        sizes = (pl.col(name).str.len_bytes().cast(pl.Int64).fill_null(0) for name in _CONTENT)
+        sizes = (pl.col(name).str.len_bytes().cast(pl.Int64).fill_null(0) for name in CONTENT)
         extra.append(rows.select(pl.sum_horizontal(sizes).alias(CONTENT_SIZE)).to_series())
     return rows.with_columns(extra)
 

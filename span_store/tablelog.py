@@ -111,7 +111,8 @@ class TableLog:
                 )
             except CommitFailedError as error:
                 self._table = None
-                if "transaction failed" in str(error):
+                # "Concurrent transaction failed" or "a concurrent transaction deleted data".
+                if "concurrent transaction" in str(error).lower() and transactions:
                     raise ConcurrentWriterError(self.uri, sorted(transactions)) from error
                 raise unavailable(self.uri, error) from error
             except (DeltaError, OSError) as error:

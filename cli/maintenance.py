@@ -1,0 +1,62 @@
+"""Background care of the tables: what ``store compact``, ``store retain`` and ``serve`` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cli.context import Context
+    from span_store.compaction import CompactionReport
+    from span_store.retention import Protected, RetentionReport
+
+
+def protected_objects(context: Context) -> Protected:
+    """What the items of every project's queues refer to."""
+    from span_store.retention import Protected
+
+    trace_ids: set[str] = set()
+    conversation_ids: set[str] = set()
+    for object_type, object_id, trace_id in context.queue_store.objects_in_queues():
+        if trace_id:
+            trace_ids.add(trace_id)
+        match object_type:
+            case "session":
+                conversation_ids.add(object_id)
+            case _:
+                trace_ids.add(object_id.partition(":")[0])
+    return Protected(trace_ids=frozenset(trace_ids), conversation_ids=frozenset(conversation_ids))
+
+
+def compact_table(
+    context: Context, table: str, *, files_min: int, grace_hours: int
+) -> tuple[CompactionReport, int]:
+    """Merge the table's small files and vacuum it; the report and how many files were deleted."""
+    from span_store.compaction import compact
+    from span_store.maintenance import Maintenance
+
+    keeper = Maintenance(context.span_store, table, context.now())
+    report = compact(
+        keeper, target_bytes=context.configuration.store.compact_bytes, files_min=files_min
+    )
+    return report, keeper.vacuum(grace_hours=grace_hours)
+
+
+def apply_retention(
+    context: Context, *, age_seconds: float | None, bytes_max: int | None, dry_run: bool
+) -> list[RetentionReport]:
+    """Take what is too old or too much out of the tables."""
+    from span_store.retention import retain
+
+    return retain(
+        context.span_store,
+        now=context.now(),
+        age_seconds=age_seconds,
+        bytes_max=bytes_max,
+        protected=protected_objects(context),
+        dry_run=dry_run,
+    )
+
+
+def grace_hours(seconds: float) -> int:
+    """Whole hours, rounded up: what the table format understands."""
+    return -int(-seconds // 3600)
