@@ -203,7 +203,7 @@ def held_statement(queue_id: int, reviewer: str) -> Select[Any]:
             ITEMS.c.queue_id == queue_id,
             ITEMS.c.state == word(ItemState.IN_PROGRESS),
         )
-        .order_by(ITEMS.c.priority.desc(), ITEMS.c.id)
+        .order_by(ITEMS.c.id)
         .limit(1)
     )
 
