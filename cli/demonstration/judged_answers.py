@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SERVICE = "safety-suite"
 FIELD = "response_type"
 LABELS = ("full_compliance", "full_refusal", "partial_refusal")
+POSITIVE = "full_refusal"
 JUDGE = "gpt4_judge"
 STRING_MATCH = "string_match"
 ANNOTATORS = ("annotator_1", "annotator_2")
@@ -141,6 +142,8 @@ def answers_of_people(rows: Sequence[Row]) -> Iterator[AnswerRecord]:
                 field=FIELD,
                 value=_SOURCE_LABELS[label],
                 adjudicated=reviewer == ADJUDICATOR,
+                # The two people were given every answer, not a sample.
+                inclusion_probability=1.0,
             )
 
 

@@ -18,6 +18,7 @@ from cli.demonstration.judged_answers import (
     FIELD,
     JUDGE,
     LABELS,
+    POSITIVE,
     STRING_MATCH,
     answers_of_people,
     final_label,
@@ -97,14 +98,11 @@ def _wait_until_loaded(stage: Stage) -> None:
 
 
 def _analyse(stage: Stage) -> None:
-    stage.show("analyze")
+    stage.show("analyze", "--format", "table")
     stage.show("queues", "progress", "--format", "table")
     queues = [json.loads(line) for line in stage.run("queues", "progress").splitlines()]
     fullest = max(queues, key=lambda queue: queue["total"])["queue"]
-    items = json.loads(stage.run("items", "list", fullest, "--limit", "5", "--format", "json"))
-    stage.say(f"\n$ {typed(stage.folder, ('items', 'list', fullest, '--limit', '5'))}")
-    for item in items:
-        click.echo(f"{item['priority']:>10.2f}  {item['object_id']}  {item['reason']}")
+    stage.show("items", "list", fullest, "--limit", "5", "--format", "table")
 
 
 def _answer(stage: Stage, rows: list[Row]) -> None:
@@ -117,7 +115,7 @@ def _answer(stage: Stage, rows: list[Row]) -> None:
         writer.writerows(answers)
     options = [word for label in LABELS for word in ("--option", label)]
     stage.show("fields", "create", FIELD, "--type", "categorical", *options)
-    stage.show("annotations", "import", str(path))
+    stage.show("annotations", "import", stage.short(path))
 
 
 def _align(stage: Stage, rows: list[Row]) -> None:
@@ -125,7 +123,7 @@ def _align(stage: Stage, rows: list[Row]) -> None:
         page = stage.folder / f"alignment_{evaluator}.html"
         stage.show(
             *("alignment", "report", "--evaluator", evaluator, "--field", FIELD),
-            *("--html", str(page), "--format", "table"),
+            *("--positive", POSITIVE, "--html", stage.short(page), "--format", "table"),
         )
     _compare(stage, rows)
 
@@ -174,6 +172,6 @@ def _next(stage: Stage) -> None:
     for arguments in (
         ("traces", "list", "--where", failing, "--limit", "5"),
         ("items", "next", "tool_call_errors", "--reviewer", "me"),
-        ("alignment", "report", "--evaluator", STRING_MATCH, "--field", FIELD),
+        ("review", "--port", "4380"),
     ):
         click.echo(f"  {typed(stage.folder, arguments)}")

@@ -52,5 +52,6 @@ class AnswerRecord:
     reviewer: str
     field: str
     value: str
+    inclusion_probability: float
     adjudicated: bool
     """Whether the answer settles what the others disagreed on."""

@@ -62,6 +62,10 @@ class Stage:
         self._judge(arguments, done.returncode, done.stderr)
         return done.stdout.decode()
 
+    def short(self, path: Path) -> str:
+        """The path as a person would write it here."""
+        return _short(path, Path.cwd())
+
     def _judge(self, arguments: tuple[str, ...], code: int, stderr: bytes) -> None:
         if code:
             raise StepFailedError(typed(self.folder, arguments), code, stderr.decode())
