@@ -23,7 +23,7 @@ _FIGURE_COLUMNS = (
 )  # fmt: skip
 
 
-@click.group()
+@click.group(epilog="Example: spandocket alignment report --evaluator judge --field verdict")
 def alignment() -> None:
     """Report how far evaluators agree with people."""
 

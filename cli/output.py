@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "jsonl", "csv")
 _PIPED_TABLE_COLUMNS = 160
+_TIME_ENDINGS = ("time", "_at", "_until")
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -113,6 +114,17 @@ def _jsonable(value: Any) -> Any:
     raise TypeError(f"cannot write {type(value).__name__} as JSON")
 
 
+def _as_cell(name: str, value: Any) -> str:
+    """A value for eyes: times to the second, lists without brackets."""
+    match value:
+        case datetime() | str() if name.endswith(_TIME_ENDINGS):
+            return as_text(value, unknown="-")[:19].replace("T", " ")
+        case [*entries] if all(isinstance(entry, str) for entry in entries):
+            return ", ".join(entries)
+        case _:
+            return as_text(value, unknown="-")
+
+
 def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -121,9 +133,10 @@ def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> N
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         # An id that is broken over two lines cannot be copied.
-        table.add_column(name, no_wrap=name == "id" or name.endswith("_id"), overflow="fold")
+        whole = name == "id" or name.endswith(("_id", *_TIME_ENDINGS))
+        table.add_column(name, no_wrap=whole, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(as_text(row.get(name), unknown="-")) for name in columns))
+        table.add_row(*(Text(_as_cell(name, row.get(name))) for name in columns))
     if not table.row_count:
         say("Nothing to list.")
         return

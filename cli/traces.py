@@ -78,7 +78,13 @@ def traces() -> None:
 
 @traces.command(name="list", epilog='Example: spandocket traces list --where "error_count > 0"')
 @click.option("--where", help="SQL condition over the columns of the traces table.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Most traces to list.",
+)
 @format_option
 @pass_context
 def list_traces(context: Context, where: str | None, limit: int, output_format: str | None) -> None:
