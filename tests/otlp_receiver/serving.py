@@ -1,0 +1,114 @@
+"""A receiver as a person starts it: a process of its own, with its loader."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+EXPORT = "/opentelemetry.proto.collector.{}.v1.{}Service/Export"
+TRACES = EXPORT.format("trace", "Trace")
+LOGS = EXPORT.format("logs", "Logs")
+METRICS = EXPORT.format("metrics", "Metrics")
+
+
+class Served:
+    """``spandocket serve`` on free ports."""
+
+    def __init__(
+        self, data_dir: Path, *options: str, config: str = "", command: Sequence[str] = ("serve",)
+    ) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir = data_dir
+        self.ready = data_dir / "ready.json"
+        self.ready.unlink(missing_ok=True)
+        self.log = data_dir / "serve.log"
+        settings = data_dir / "settings.toml"
+        settings.write_text(config, encoding="utf-8")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SPANDOCKET_", "OTEL_"))}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "cli", "--data-dir", str(data_dir)),
+                    *("--config", str(settings), *command, "--ready-file", str(self.ready)),
+                    *("--grpc-port", "0", *options),
+                ],
+                env=clean | {"PYTHONPATH": str(REPOSITORY)},
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait(self, patience_seconds: float = 60) -> Served:
+        """Return once requests are accepted."""
+        deadline = time.monotonic() + patience_seconds
+        while not self.ready.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"serve did not start: {self.log.read_text()}")
+            time.sleep(0.01)
+        addresses = json.loads(self.ready.read_text())
+        self.grpc, self.http = addresses["grpc"], addresses["http"]
+        return self
+
+    def channel(self) -> grpc.Channel:
+        """A connection of its own."""
+        return grpc.insecure_channel(
+            self.grpc,
+            options=[
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.initial_reconnect_backoff_ms", 100),
+            ],
+        )
+
+    def export(self, body: bytes, method: str = TRACES, **options: object) -> bytes:
+        """Send one request and wait for its answer."""
+        with self.channel() as channel:
+            call = channel.unary_unary(method)
+            return bytes(call(body, timeout=30, wait_for_ready=True, **options))
+
+    def loader(self) -> psutil.Process | None:
+        """The loader process, once it runs."""
+        try:
+            children = psutil.Process(self.process.pid).children()
+        except psutil.NoSuchProcess:
+            return None
+        return next((child for child in children if _is_loader(child)), None)
+
+    def kill(self, *, with_loader: bool = False) -> None:
+        """``kill -9``, of the receiver or of everything."""
+        loader = self.loader() if with_loader else None
+        self.process.kill()
+        if loader is not None:
+            loader.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(90)
+
+    def __enter__(self) -> Served:
+        return self.wait()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill(with_loader=True)
+
+
+def _is_loader(process: psutil.Process) -> bool:
+    try:
+        return any("loader_process" in word for word in process.cmdline())
+    except psutil.Error:
+        return False

@@ -1,0 +1,96 @@
+"""``kill -9`` at random moments under load: nothing acknowledged is lost, nothing is doubled.
+
+Each request is sent once. If it was acknowledged its spans must lie in the table exactly once; if
+not, they may lie there once. Does not prove what a loss of power does to the disk's own caches.
+SPANDOCKET_CRASH_KILLS sets how many kills a run makes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from span_store.store import SpanStore
+from tests.otlp_receiver.requests import span_ids, trace_request
+from tests.otlp_receiver.serving import TRACES, Served
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KILLS = int(os.environ.get("SPANDOCKET_CRASH_KILLS", "8"))
+SENDERS = 4
+SPANS = 20
+
+
+class Sender(threading.Thread):
+    """Sends requests with ids of its own until told to stop; remembers which were acknowledged."""
+
+    def __init__(self, number: int, address: list[str], stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.number = number
+        self.address = address
+        self.stop = stop
+        self.acknowledged: set[tuple[str, str]] = set()
+        self.refused = 0
+
+    def run(self) -> None:
+        seed = self.number * 10**9
+        while not self.stop.is_set():
+            with grpc.insecure_channel(
+                self.address[0], options=[("grpc.use_local_subchannel_pool", 1)]
+            ) as channel:
+                call = channel.unary_unary(TRACES)
+                while not self.stop.is_set():
+                    seed += 1
+                    request = trace_request(SPANS, seed=seed, content="x" * 300)
+                    try:
+                        call(request.SerializeToString(), timeout=10)
+                    except grpc.RpcError:
+                        self.refused += 1
+                        time.sleep(0.02)
+                        break
+                    self.acknowledged.update(span_ids(request))
+
+
+@pytest.mark.acceptance
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 10 * KILLS)
+def test_killed_at_random_moments_it_keeps_every_acknowledged_span_exactly_once(
+    tmp_path: Path,
+) -> None:
+    rand = random.Random(20261122)
+    config = "[receiver]\nsegment_bytes = '256KiB'\nload_interval_seconds = '50ms'\n"
+    stop = threading.Event()
+    served = Served(tmp_path / "data", config=config).wait()
+    address = [served.grpc]
+    senders = [Sender(number, address, stop) for number in range(SENDERS)]
+    for sender in senders:
+        sender.start()
+    for _ in range(KILLS):
+        time.sleep(rand.uniform(0.0, 1.5))
+        victim = rand.choice(["receiver", "everything", "loader"])
+        loader = served.loader()
+        if victim == "loader" and loader is not None:
+            loader.kill()
+            continue
+        served.kill(with_loader=victim == "everything")
+        served = Served(tmp_path / "data", config=config).wait()
+        address[0] = served.grpc
+    stop.set()
+    for sender in senders:
+        sender.join()
+    code = served.stop()
+
+    acknowledged = set().union(*(sender.acknowledged for sender in senders))
+    rows = SpanStore(tmp_path / "data").scan_raw("spans").select("trace_id", "span_id").collect()
+    found = set(rows.rows())
+    assert code == 0, served.log.read_text()
+    assert len(acknowledged) > KILLS * SPANS
+    assert acknowledged <= found, f"{len(acknowledged - found)} acknowledged spans are lost"
+    assert rows.height == len(found), f"{rows.height - len(found)} spans are doubled"
