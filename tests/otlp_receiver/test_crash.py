@@ -23,6 +23,13 @@ from tests.otlp_receiver.serving import TRACES, Served
 if TYPE_CHECKING:
     from pathlib import Path
 
+CONFIG = """
+[receiver]
+segment_bytes = "256KiB"
+load_bytes = "1MiB"
+load_interval_seconds = "20ms"
+drain_seconds = "5m"
+"""
 KILLS = int(os.environ.get("SPANDOCKET_CRASH_KILLS", "8"))
 SENDERS = 4
 SPANS = 20
@@ -56,6 +63,7 @@ class Sender(threading.Thread):
                         time.sleep(0.02)
                         break
                     self.acknowledged.update(span_ids(request))
+                    time.sleep(0.01)
 
 
 @pytest.mark.acceptance
@@ -65,22 +73,22 @@ def test_killed_at_random_moments_it_keeps_every_acknowledged_span_exactly_once(
     tmp_path: Path,
 ) -> None:
     rand = random.Random(20261122)
-    config = "[receiver]\nsegment_bytes = '256KiB'\nload_interval_seconds = '50ms'\n"
     stop = threading.Event()
-    served = Served(tmp_path / "data", config=config).wait()
+    served = Served(tmp_path / "data", config=CONFIG).wait()
     address = [served.grpc]
     senders = [Sender(number, address, stop) for number in range(SENDERS)]
     for sender in senders:
         sender.start()
     for _ in range(KILLS):
-        time.sleep(rand.uniform(0.0, 1.5))
+        # Soon after the start, while it repairs; or later, while the loader commits.
+        time.sleep(rand.uniform(*rand.choice([(0.0, 0.5), (1.0, 4.0)])))
         victim = rand.choice(["receiver", "everything", "loader"])
         loader = served.loader()
         if victim == "loader" and loader is not None:
             loader.kill()
             continue
         served.kill(with_loader=victim == "everything")
-        served = Served(tmp_path / "data", config=config).wait()
+        served = Served(tmp_path / "data", config=CONFIG).wait()
         address[0] = served.grpc
     stop.set()
     for sender in senders:
@@ -91,6 +99,7 @@ def test_killed_at_random_moments_it_keeps_every_acknowledged_span_exactly_once(
     rows = SpanStore(tmp_path / "data").scan_raw("spans").select("trace_id", "span_id").collect()
     found = set(rows.rows())
     assert code == 0, served.log.read_text()
+    assert "everything acknowledged is in the tables" in served.log.read_text()
     assert len(acknowledged) > KILLS * SPANS
     assert acknowledged <= found, f"{len(acknowledged - found)} acknowledged spans are lost"
     assert rows.height == len(found), f"{rows.height - len(found)} spans are doubled"
