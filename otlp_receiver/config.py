@@ -3,60 +3,102 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+
+def _setting(default: Any, doc: str, unit: str | None = None) -> Any:
+    metadata = {"doc": doc} if unit is None else {"doc": doc, "unit": unit}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverConfig:
     """Settings a user may write in the ``[receiver]`` section."""
 
-    host: str = field(default="127.0.0.1", metadata={"doc": "Address to listen on."})
-    grpc_port: int = field(
-        default=4317, metadata={"doc": "Port for OTLP over gRPC; 0 for any free one."}
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    grpc_port: int = _setting(4317, "Port for OTLP over gRPC; 0 for any free one.")
+    http_port: int = _setting(
+        4318, "Port for OTLP over HTTP, health and metrics; 0 for any free one, -1 for none."
     )
-    request_bytes_max: int = field(
-        default=64 * 2**20,
-        metadata={
-            "doc": "Largest request, before and after decompression; larger ones are refused.",
-            "unit": "bytes",
-        },
+    allow_anonymous: bool = _setting(
+        default=False, doc="Whether to listen beyond this machine although there are no tokens."
     )
-    concurrent_streams_max: int = field(
-        default=256,
-        metadata={"doc": "Calls answered at the same time on one connection."},
+    accept_metrics: bool = _setting(
+        default=True,
+        doc="Whether OTLP metrics are answered with success and only counted, or refused.",
     )
-    spool_bytes_hard: int = field(
-        default=8 * 2**30,
-        metadata={
-            "doc": "Spool size above which requests are refused, to be sent again later.",
-            "unit": "bytes",
-        },
+    cors_origins: tuple[str, ...] = _setting(
+        (), "Origins whose pages may send over HTTP, such as https://app.example; * for any."
     )
-    segment_bytes: int = field(
-        default=128 * 2**20,
-        metadata={"doc": "Size at which a new spool file is begun.", "unit": "bytes"},
+    tls_certificate: str = _setting("", "PEM file of the server's certificate chain; empty: no TLS.")
+    tls_key: str = _setting("", "PEM file of the certificate's key.")
+    tls_client_ca: str = _setting(
+        "", "PEM file of the authorities whose client certificates are required; empty: none."
     )
-    load_bytes: int = field(
-        default=32 * 2**20,
-        metadata={"doc": "Bytes of requests that are loaded in one go.", "unit": "bytes"},
+    request_bytes_max: int = _setting(
+        64 * 2**20,
+        "Largest request, before and after decompression; larger ones are refused.",
+        "bytes",
     )
-    load_interval_seconds: float = field(
-        default=1.0,
-        metadata={
-            "doc": "Longest wait before what was acknowledged is loaded into the tables.",
-            "unit": "duration",
-        },
+    compression_ratio_max: int = _setting(
+        500, "How many times larger than sent a request over 1 MiB may be once decompressed."
     )
-    drain_seconds: float = field(
-        default=30.0,
-        metadata={
-            "doc": "Longest stop: calls in flight end, and the spool is loaded into the tables.",
-            "unit": "duration",
-        },
+    slots_max: int = _setting(
+        2_000_000, "Messages (spans, attributes, values) in one request; more are refused."
     )
-    retry_delay_seconds: float = field(
-        default=1.0,
-        metadata={
-            "doc": "Delay that a client is told when it is refused for the moment.",
-            "unit": "duration",
-        },
+    request_seconds: float = _setting(
+        30.0, "Longest time that a request over HTTP may take to arrive.", "duration"
     )
+    concurrent_streams_max: int = _setting(256, "Calls answered at the same time per connection.")
+    connections_max: int = _setting(1024, "Connections over HTTP at the same time.")
+    waiting_bytes_max: int = _setting(
+        512 * 2**20,
+        "Bytes of requests in memory that wait for the disk; more are refused for the moment.",
+        "bytes",
+    )
+    connection_age_seconds: float = _setting(
+        1800.0,
+        "Age at which a gRPC connection is ended gracefully, so that load balancers can spread.",
+        "duration",
+    )
+    keepalive_seconds: float = _setting(
+        60.0, "Silence after which a gRPC connection is probed.", "duration"
+    )
+    spool_bytes_soft: int = _setting(
+        4 * 2**30, "Spool size above which answers are delayed more and more.", "bytes"
+    )
+    spool_bytes_hard: int = _setting(
+        8 * 2**30, "Spool size above which requests are refused, to be sent again later.", "bytes"
+    )
+    spool_age_soft_seconds: float = _setting(
+        3600.0, "Age of the oldest waiting request above which answers are delayed.", "duration"
+    )
+    spool_age_hard_seconds: float = _setting(
+        86400.0, "Age of the oldest waiting request above which requests are refused.", "duration"
+    )
+    segment_bytes: int = _setting(
+        128 * 2**20, "Size at which a new spool file is begun.", "bytes"
+    )
+    load_bytes: int = _setting(32 * 2**20, "Bytes of requests that are loaded in one go.", "bytes")
+    load_interval_seconds: float = _setting(
+        1.0, "Longest wait before what was acknowledged is loaded into the tables.", "duration"
+    )
+    drain_seconds: float = _setting(
+        30.0,
+        "Longest stop: calls in flight end, and the spool is loaded into the tables.",
+        "duration",
+    )
+    retry_delay_seconds: float = _setting(
+        1.0, "Delay that a client is told when it is refused for the moment.", "duration"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        if self.spool_bytes_soft > self.spool_bytes_hard:
+            raise ValueError("spool_bytes_soft is above spool_bytes_hard")
+        if self.spool_age_soft_seconds > self.spool_age_hard_seconds:
+            raise ValueError("spool_age_soft_seconds is above spool_age_hard_seconds")

@@ -8,6 +8,7 @@ ReceiverError
 ├── UnknownTokenError      no token has this id
 ├── UnknownQuarantineError no quarantined request has this id
 ├── InvalidTokenFileError  the token file cannot be read
+├── UnusableCertificateError  the TLS files cannot be used
 └── UnreadableFileError    a file handed to the importer is not OTLP
 
 What is answered to a client is a :class:`otlp_receiver.status.Refusal`; it is not in this tree,
@@ -90,6 +91,14 @@ class InvalidTokenFileError(ReceiverError):
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         super().__init__(f"cannot read the tokens in {path}: {reason}")
+
+
+class UnusableCertificateError(ReceiverError):
+    """The TLS files cannot be used."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(f"cannot use the certificate {path} and its key: {reason}")
 
 
 class UnreadableFileError(ReceiverError):

@@ -6,16 +6,10 @@ import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from otlp_receiver.answers import response, retry_info, status_message
 from otlp_receiver.errors import AddressInUseError
 from otlp_receiver.status import Reason, Refusal
 
@@ -23,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from otlp_receiver.config import ReceiverConfig
-    from otlp_receiver.inspection import Inspected
     from otlp_receiver.intake import Intake
 
 logger = logging.getLogger(__name__)
@@ -34,38 +27,6 @@ SERVICES = {
     "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
 }
 _UNLIMITED = -1
-
-
-def response(signal: str, inspected: Inspected) -> Any:
-    """The answer to a stored request; ``partial_success`` is set only if spans were rejected."""
-    match signal:
-        case "traces":
-            answer = ExportTraceServiceResponse()
-            if inspected.rejected:
-                answer.partial_success.rejected_spans = len(inspected.rejected)
-                answer.partial_success.error_message = inspected.message()
-            return answer
-        case "logs":
-            return ExportLogsServiceResponse()
-        case _:
-            return ExportMetricsServiceResponse()
-
-
-def status_message(refusal: Refusal, retry_delay_seconds: float) -> status_pb2.Status:
-    """The refusal as ``google.rpc.Status``, with RetryInfo when it may be sent again."""
-    answer = refusal.answer
-    status = status_pb2.Status(code=code_pb2.Code.Value(answer.grpc_code), message=str(refusal))
-    if answer.is_retryable:
-        packed = AnyMessage()
-        packed.Pack(_retry_info(retry_delay_seconds))
-        status.details.append(packed)
-    return status
-
-
-def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
-    info = error_details_pb2.RetryInfo()
-    info.retry_delay.FromNanoseconds(int(seconds * 1e9))
-    return info
 
 
 class GrpcServer:
@@ -138,7 +99,7 @@ class GrpcServer:
             ("grpc-status-details-bin", status.SerializeToString())
         ]
         if refusal.answer.is_retryable:
-            trailers.append(("google.rpc.retryinfo-bin", _retry_info(delay).SerializeToString()))
+            trailers.append(("google.rpc.retryinfo-bin", retry_info(delay).SerializeToString()))
         await context.abort(
             grpc.StatusCode[refusal.answer.grpc_code], str(refusal), tuple(trailers)
         )

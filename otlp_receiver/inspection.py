@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otlp_receiver.slots import SLOTS_MAX, check_slots
 from otlp_receiver.status import Reason, Refusal
 
 if TYPE_CHECKING:
@@ -55,8 +56,12 @@ def rejection_message(reasons: Mapping[str, int]) -> str:
     return f"rejected spans: {', '.join(groups)}" if groups else ""
 
 
-def inspect_traces(body: bytes) -> Inspected:
-    """Check a trace request; raises :class:`Refusal` when it does not parse."""
+def inspect_traces(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
+    """Check a trace request; raises :class:`Refusal` when it does not parse.
+
+    ``slots_max`` bounds the messages in it, because each takes memory whatever its size.
+    """
+    check_slots(body, slots_max)
     request = ExportTraceServiceRequest()
     _parse(request, body)
     accepted = 0
@@ -82,8 +87,9 @@ def inspect_traces(body: bytes) -> Inspected:
     )
 
 
-def inspect_logs(body: bytes) -> Inspected:
+def inspect_logs(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """Check a log request; log records need no ids, so none is ever rejected."""
+    check_slots(body, slots_max)
     request = ExportLogsServiceRequest()
     _parse(request, body)
     accepted = sum(
@@ -94,8 +100,9 @@ def inspect_logs(body: bytes) -> Inspected:
     return Inspected(body=body, accepted=accepted)
 
 
-def inspect_metrics(body: bytes) -> Inspected:
+def inspect_metrics(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """Check a metrics request, which is counted and not stored."""
+    check_slots(body, slots_max)
     request = ExportMetricsServiceRequest()
     _parse(request, body)
     accepted = sum(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -13,71 +14,135 @@ from otlp_receiver.status import Reason, Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from otlp_receiver.config import ReceiverConfig
+    from otlp_receiver.metrics import Metrics
     from otlp_receiver.record import Signal
+    from otlp_receiver.rejections import RejectionLog
     from otlp_receiver.spool_writer import SpoolWriter
+    from otlp_receiver.spool_level import SpoolLevel
 
 logger = logging.getLogger(__name__)
 
-_INSPECT = {"traces": inspect_traces, "logs": inspect_logs, "metrics": inspect_metrics}
+_UNITS = {"traces": "spans_total", "logs": "log_records_total", "metrics": "metrics_total"}
 
 
 class Intake:
-    """Accepts requests of both transports; nothing is answered before it is durable."""
+    """Accepts requests of both transports; nothing is answered before it is durable.
 
-    def __init__(self, *, spool_bytes_hard: int, spool_bytes: Callable[[], int]) -> None:
-        self._spool_bytes_hard = spool_bytes_hard
-        self._spool_bytes = spool_bytes
+    ``clock`` gives nanoseconds since 1970 UTC. Lives on one event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: ReceiverConfig,
+        level: SpoolLevel,
+        metrics: Metrics,
+        rejections: RejectionLog,
+        clock: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._level = level
+        self._metrics = metrics
+        self._rejections = rejections
+        self._clock = clock
         self._writer: SpoolWriter | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
         self._in_flight = 0
+        self._waiting_bytes = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._is_writable = True
         self.is_stopping = False
 
-    def attach(self, writer: SpoolWriter, loop: asyncio.AbstractEventLoop) -> None:
-        """Say where accepted requests are written and where their calls wait."""
+    def attach(self, writer: SpoolWriter) -> None:
+        """Say where accepted requests are written."""
         self._writer = writer
-        self._loop = loop
 
     def settle(self, calls: Sequence[Callable[[], None]]) -> None:
         """Wake the calls of one group; runs on the writer's thread."""
-        assert self._loop is not None
         self._loop.call_soon_threadsafe(_call_each, calls)
 
-    async def accept(self, signal: str, body: bytes, project: str) -> Inspected:
+    async def accept(
+        self, signal: str, body: bytes, project: str, *, transport: str, began: float
+    ) -> Inspected:
         """Store a request; returns once it is durable.
 
+        ``began`` is when the whole request had arrived, by ``time.perf_counter``.
         Raises :class:`Refusal` when it is not stored.
         """
-        if self.is_stopping:
-            raise Refusal(Reason.STOPPING, "send again in a moment")
-        inspected = _INSPECT[signal](body)
-        if inspected.accepted and signal != "metrics":
-            if self._spool_bytes() > self._spool_bytes_hard:
-                raise Refusal(Reason.SPOOL_FULL, "the loader is behind")
-            self._in_flight += 1
-            self._idle.clear()
-            try:
-                await self._store("traces" if signal == "traces" else "logs", inspected, project)
-            finally:
-                self._in_flight -= 1
-                if not self._in_flight:
-                    self._idle.set()
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            inspected = await self._accept(signal, body, project)
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+        self._metrics.add("requests_total", 1, transport, signal)
+        self._metrics.add(_UNITS[signal], inspected.accepted, transport)
+        self._metrics.add("request_bytes_total", len(body), transport)
+        self._metrics.observe("request_seconds", time.perf_counter() - began, transport)
         if inspected.rejected:
-            reasons = Counter(span.reason for span in inspected.rejected)
-            logger.warning(inspected.message(), extra={"project": project, "reasons": reasons})
+            self._remember(inspected, project)
         return inspected
+
+    def refused(self, transport: str, refusal: Refusal) -> None:
+        """Count a refusal."""
+        self._metrics.add("refused_requests_total", 1, transport, refusal.reason.name.lower())
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether a request would be stored now, and why not."""
+        if self.is_stopping:
+            return False, "stopping"
+        if not self._is_writable:
+            return False, "the spool cannot be written"
+        if self._level.is_full():
+            return False, "the spool is full"
+        return True, "ready"
 
     async def settled(self) -> None:
         """Wait until no call is in flight."""
         await self._idle.wait()
 
+    async def _accept(self, signal: str, body: bytes, project: str) -> Inspected:
+        if self.is_stopping:
+            raise Refusal(Reason.STOPPING, "send again in a moment")
+        match signal:
+            case "traces":
+                inspected = inspect_traces(body, slots_max=self._config.slots_max)
+            case "logs":
+                inspected = inspect_logs(body, slots_max=self._config.slots_max)
+            case _:
+                if not self._config.accept_metrics:
+                    raise Refusal(Reason.UNKNOWN_PATH, "metrics are not received here")
+                return inspect_metrics(body, slots_max=self._config.slots_max)
+        if inspected.accepted:
+            await self._make_room(len(inspected.body))
+            self._waiting_bytes += len(inspected.body)
+            try:
+                await self._store("traces" if signal == "traces" else "logs", inspected, project)
+            finally:
+                self._waiting_bytes -= len(inspected.body)
+        self._metrics.set("waiting_bytes", self._waiting_bytes)
+        return inspected
+
+    async def _make_room(self, size: int) -> None:
+        """Slow the caller down, or refuse, when too much waits."""
+        if self._level.is_full():
+            raise Refusal(Reason.SPOOL_FULL, "the loader is behind")
+        delay = self._level.delay_seconds()
+        if delay:
+            await asyncio.sleep(delay)
+        if self._waiting_bytes + size > max(self._config.waiting_bytes_max, size):
+            raise Refusal(Reason.OVERLOADED, "the disk is behind")
+
     async def _store(self, signal: Signal, inspected: Inspected, project: str) -> None:
         assert self._writer is not None
-        assert self._loop is not None
         durable: asyncio.Future[None] = self._loop.create_future()
 
         def done(error: OSError | None) -> None:
+            self._is_writable = error is None
             if durable.done():
                 return
             if error is None:
@@ -86,8 +151,17 @@ class Intake:
                 reason = error.strerror or str(error)
                 durable.set_exception(Refusal(Reason.NOT_DURABLE, reason))
 
-        self._writer.append(project, signal, inspected.body, done)
+        self._writer.append(project, signal, inspected.body, done, items=inspected.accepted)
         await durable
+
+    def _remember(self, inspected: Inspected, project: str) -> None:
+        reasons = Counter(span.reason for span in inspected.rejected)
+        for reason, count in reasons.items():
+            self._metrics.add("rejected_spans_total", count, reason)
+        self._rejections.add(project, inspected.rejected, self._clock())
+        logger.warning(
+            "%s", inspected.message(), extra={"project": project, "reasons": dict(reasons)}
+        )
 
 
 def _call_each(calls: Sequence[Callable[[], None]]) -> None:

@@ -94,7 +94,8 @@ class Loader:
             table: self._store.last_transaction(table, self._application(table)) or 0
             for table in LOADED_TABLES
         }
-        self._reader = SpoolReader(self._folder, after=min(self._held.values()))
+        self._floor = min(self._held.values())
+        self._reader = SpoolReader(self._folder, after=self._floor)
         self._pending: list[SpoolRecord] = []
 
     def step(self, *, records_max: int | None = None) -> LoadReport | None:
@@ -128,6 +129,10 @@ class Loader:
             quarantined=len(rows.failed),
             decoded_slowly=rows.decoded_slowly,
         )
+
+    def standing(self) -> LoadReport:
+        """Where the tables stand, as the report of a step that did nothing."""
+        return LoadReport(last_number=self._floor, records=0, body_bytes=0, received_at=0)
 
     def _next_batch(self, records_max: int | None) -> list[SpoolRecord]:
         """Records that lie on one side of every table's number."""

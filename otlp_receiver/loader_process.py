@@ -73,13 +73,15 @@ def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
 
     while True:
         try:
-            return Loader(
+            loader = Loader(
                 spool=Path(settings["spool"]),
                 quarantine=Path(settings["quarantine"]),
                 store=SpanStore(settings["store"]),
                 decode=to_rows,
                 load_bytes=settings["load_bytes"],
             )
+            _say(asdict(loader.standing()))
+            return loader
         except (SpanStoreError, OSError) as error:
             _say({"error": str(error)})
             orders.changed.wait(1.0)

@@ -56,6 +56,10 @@ class Quarantine:
         }
         make_durable(self.folder / f"{item_id}.json", json.dumps(facts, indent=1).encode())
 
+    def count(self) -> int:
+        """How many requests are in quarantine."""
+        return sum(1 for _ in self.folder.glob("*.json")) if self.folder.is_dir() else 0
+
     def items(self) -> list[QuarantineItem]:
         """Everything in quarantine, oldest first."""
         if not self.folder.is_dir():

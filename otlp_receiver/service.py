@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
 import signal
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from otlp_receiver.access import Access, check_binding
+from otlp_receiver.backlog import Backlog
 from otlp_receiver.grpc_server import GrpcServer
+from otlp_receiver.http_app import HttpApp
+from otlp_receiver.http_server import HttpServer
 from otlp_receiver.intake import Intake
-from otlp_receiver.segment import segments
-from otlp_receiver.spool_folder import FolderLock, open_folder, repair, spool_identity
+from otlp_receiver.loader_keeper import LoaderKeeper
+from otlp_receiver.metrics import Metrics
+from otlp_receiver.progress import Progress
+from otlp_receiver.rejections import RejectionLog
+from otlp_receiver.spool_folder import FolderLock, open_folder, repair
+from otlp_receiver.spool_level import SpoolLevel
 from otlp_receiver.spool_writer import SpoolWriter
+from otlp_receiver.tls import Certificates
+from otlp_receiver.tokens import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LOADER_RESTART_SECONDS = 1.0
+Addresses = dict[str, str | None]
 
 
 class Service:
@@ -42,7 +51,7 @@ class Service:
         project: str,
         config: ReceiverConfig,
         clock: Callable[[], int],
-        started: Callable[[dict[str, str | None]], None],
+        started: Callable[[Addresses], None],
     ) -> None:
         self._data_dir = data_dir
         self._spool = data_dir / "spool"
@@ -51,9 +60,6 @@ class Service:
         self._config = config
         self._clock = clock
         self._started = started
-        self._stop = asyncio.Event()
-        self._spool_bytes = 0
-        self._loader: asyncio.subprocess.Process | None = None
         self.is_drained = False
 
     async def run(self) -> None:
@@ -61,16 +67,20 @@ class Service:
 
         Raises :class:`otlp_receiver.errors.ReceiverError` when it cannot start.
         """
+        tokens = TokenFile(self._data_dir / "tokens.json")
+        check_binding(self._config, tokens)
+        certificates = Certificates(self._config) if self._config.tls_certificate else None
         open_folder(self._spool)
         lock = FolderLock(self._spool)
         lock.acquire()
         try:
-            await self._serve(lock)
+            await self._serve(lock, Access(tokens, self._project), certificates)
         finally:
             lock.release()
 
-    async def _serve(self, lock: FolderLock) -> None:
-        spool_identity(self._spool)
+    async def _serve(
+        self, lock: FolderLock, access: Access, certificates: Certificates | None
+    ) -> None:
         repaired = repair(self._spool, self._data_dir / "quarantine")
         if repaired.records or repaired.cut_bytes or repaired.damaged:
             logger.warning(
@@ -79,9 +89,18 @@ class Service:
                 repaired.cut_bytes,
                 len(repaired.damaged),
             )
-        loop = asyncio.get_running_loop()
+        metrics = Metrics()
+        level = SpoolLevel(self._spool, self._config)
+        backlog = Backlog()
+        for number, received_at in repaired.waiting:
+            backlog.add(number, received_at)
+        progress = Progress(self._data_dir, metrics, level, backlog, self._clock)
         intake = Intake(
-            spool_bytes_hard=self._config.spool_bytes_hard, spool_bytes=lambda: self._spool_bytes
+            config=self._config,
+            level=level,
+            metrics=metrics,
+            rejections=RejectionLog(self._data_dir),
+            clock=self._clock,
         )
         writer = SpoolWriter(
             self._spool,
@@ -89,90 +108,51 @@ class Service:
             segment_bytes=self._config.segment_bytes,
             clock=self._clock,
             settle=intake.settle,
+            backlog=backlog,
         )
-        intake.attach(writer, loop)
-        server = GrpcServer(self._config, intake, lambda _token: self._project)
-        address = await server.start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        tasks = [
-            asyncio.create_task(self._keep_loader(lock.descriptor)),
-            asyncio.create_task(self._watch_spool()),
-        ]
-        self._started({"grpc": address, "http": None})
-        await self._stop.wait()
+        intake.attach(writer)
+        keeper = LoaderKeeper(
+            self._loader_settings(), lock.descriptor, metrics, progress.loaded
+        )
+        stop = _stop_signal()
+        servers: list[GrpcServer | HttpServer] = [GrpcServer(self._config, intake, access, certificates)]
+        addresses: Addresses = {"grpc": await servers[0].start(), "http": None}
+        if self._config.http_port >= 0:
+            app = HttpApp(self._config, intake, access, metrics.exposition)
+            context = None if certificates is None else certificates.http_context()
+            servers.append(HttpServer(self._config, app, context))
+            addresses["http"] = await servers[1].start()
+        keeper.start()
+        watching = asyncio.create_task(progress.watch(writer, addresses))
+        self._started(addresses)
+        await stop.wait()
         deadline = time.monotonic() + self._config.drain_seconds
-        await server.stop(self._config.drain_seconds / 3)
+        await asyncio.gather(
+            *(server.stop(self._config.drain_seconds / 3) for server in servers)
+        )
         intake.is_stopping = True
         await intake.settled()
         writer.close()
-        await self._drain_loader(deadline)
-        for task in tasks:
-            task.cancel()
+        self.is_drained = await keeper.drain(deadline - time.monotonic())
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        progress.write(None)
 
-    async def _keep_loader(self, lock_descriptor: int) -> None:
-        """Run the loader process; start it again when it dies."""
-        settings = {
+    def _loader_settings(self) -> dict[str, object]:
+        return {
             "spool": str(self._spool),
             "quarantine": str(self._data_dir / "quarantine"),
             "store": self._store_place,
             "load_bytes": self._config.load_bytes,
             "load_interval_seconds": self._config.load_interval_seconds,
         }
-        while not self._stop.is_set():
-            self._loader = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "otlp_receiver.loader_process",
-                json.dumps(settings),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                pass_fds=(lock_descriptor,),
-                # A Ctrl-C at the terminal is for the receiver, which then drains the loader.
-                start_new_session=True,
-            )
-            await self._follow(self._loader)
-            code = await self._loader.wait()
-            if not self._stop.is_set():
-                logger.error("The loader ended with code %d; starting it again.", code)
-                await asyncio.sleep(_LOADER_RESTART_SECONDS)
-
-    async def _follow(self, loader: asyncio.subprocess.Process) -> None:
-        """Read the loader's reports."""
-        assert loader.stdout is not None
-        while line := await loader.stdout.readline():
-            report: dict[str, Any] = json.loads(line)
-            if "error" in report:
-                logger.error("The loader cannot write, and tries again: %s", report["error"])
-
-    async def _drain_loader(self, deadline: float) -> None:
-        """Let the loader empty the spool, as far as the time goes."""
-        loader = self._loader
-        if loader is None or loader.stdin is None:
-            return
-        if loader.returncode is None:
-            loader.stdin.write(b"drain\n")
-            loader.stdin.close()
-        try:
-            await asyncio.wait_for(loader.wait(), max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
-            loader.kill()
-            await loader.wait()
-        self.is_drained = loader.returncode == 0
-
-    async def _watch_spool(self) -> None:
-        """Measure the spool."""
-        while True:
-            self._spool_bytes = spool_bytes(self._spool)
-            await asyncio.sleep(0.25)
 
 
-def spool_bytes(folder: Path) -> int:
-    """Bytes of all segments."""
-    total = 0
-    for _, path in segments(folder):
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:
-            continue
-    return total
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -37,6 +37,8 @@ class Repair:
 
     next_number: int
     records: int
+    waiting: tuple[tuple[int, int], ...]
+    """Number and time of receipt of every record; some may be in the tables already."""
     cut_bytes: int
     """Torn bytes at the end of a file: a write that was never acknowledged."""
     damaged: tuple[Path, ...]
@@ -153,7 +155,8 @@ def repair(folder: Path, quarantine: Path) -> Repair:
 
     Records behind a damaged stretch stay readable: readers skip to the next marker.
     """
-    highest, records, cut_bytes = 0, 0, 0
+    highest, cut_bytes = 0, 0
+    waiting: list[tuple[int, int]] = []
     damaged: list[Path] = []
     for first_number, path in segments(folder):
         highest = max(highest, first_number - 1)
@@ -161,7 +164,7 @@ def repair(folder: Path, quarantine: Path) -> Repair:
         for offset, found in walk(buffer):
             if not isinstance(found, Damage):
                 highest = max(highest, found.number)
-                records += 1
+                waiting.append((found.number, found.received_at))
             elif found.end == len(buffer) and missing_bytes(buffer, offset) > 0:
                 os.truncate(path, offset)
                 cut_bytes += found.end - offset
@@ -171,7 +174,8 @@ def repair(folder: Path, quarantine: Path) -> Repair:
                     os.truncate(path, offset)
     return Repair(
         next_number=highest + NUMBER_GAP,
-        records=records,
+        records=len(waiting),
+        waiting=tuple(waiting),
         cut_bytes=cut_bytes,
         damaged=tuple(damaged),
     )

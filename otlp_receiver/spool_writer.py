@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from otlp_receiver.backlog import Backlog
 from otlp_receiver.record import Signal, SpoolRecord
 from otlp_receiver.segment import encode, segment_name
 from otlp_receiver.spool_folder import sync_folder
@@ -27,6 +28,7 @@ class _Waiting:
     project: str
     signal: Signal
     body: bytes
+    items: int
     done: Callable[[OSError | None], None]
 
 
@@ -46,11 +48,13 @@ class SpoolWriter:
         segment_bytes: int,
         clock: Callable[[], int],
         settle: Callable[[Sequence[Callable[[], None]]], None] | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._clock = clock
         self._settle = settle or _call_each
+        self._backlog = backlog or Backlog()
         self._next_number = next_number
         self._descriptor: int | None = None
         self._offset = 0
@@ -62,10 +66,19 @@ class SpoolWriter:
         self._thread.start()
 
     def append(
-        self, project: str, signal: Signal, body: bytes, done: Callable[[OSError | None], None]
+        self,
+        project: str,
+        signal: Signal,
+        body: bytes,
+        done: Callable[[OSError | None], None],
+        *,
+        items: int = 0,
     ) -> None:
-        """Hand a request over; ``done`` is called once it is durable or has failed."""
-        self._waiting.put(_Waiting(project, signal, body, done))
+        """Hand a request over; ``done`` is called once it is durable or has failed.
+
+        ``items`` counts its spans or log records.
+        """
+        self._waiting.put(_Waiting(project, signal, body, items, done))
 
     def close(self) -> None:
         """Write what waits, begin an empty segment, so that readers can finish all others."""
@@ -130,6 +143,12 @@ class SpoolWriter:
         self._offset += size
         self.written_bytes += size
         self.groups += 1
+        self._backlog.add(
+            self._next_number - 1,
+            received_at,
+            requests=len(group),
+            items=sum(entry.items for entry in group),
+        )
 
     def _open_segment(self) -> None:
         path = self._folder / segment_name(self._next_number)

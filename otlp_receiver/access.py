@@ -1,0 +1,78 @@
+"""Who may write, and into which project."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from typing import TYPE_CHECKING
+
+from otlp_receiver.errors import InsecureBindError, InvalidTokenFileError
+from otlp_receiver.status import Reason, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otlp_receiver.config import ReceiverConfig
+    from otlp_receiver.tokens import TokenFile
+
+logger = logging.getLogger(__name__)
+
+
+class Access:
+    """Turns the headers of a request into a project."""
+
+    def __init__(self, tokens: TokenFile, default_project: str) -> None:
+        self._tokens = tokens
+        self._default_project = default_project
+
+    def project_of(self, headers: Mapping[str, str | bytes]) -> str:
+        """The project of the caller's token, or the default when there are no tokens.
+
+        Header names are lower case. Raises :class:`Refusal`.
+        """
+        try:
+            if not self._tokens.has_any():
+                return self._default_project
+            text = _token_of(headers)
+            if not text:
+                raise Refusal(
+                    Reason.UNAUTHENTICATED, "send 'authorization: Bearer TOKEN' or 'x-api-key'"
+                )
+            project = self._tokens.project_of(text)
+        except InvalidTokenFileError as error:
+            logger.exception("The token file cannot be read.")
+            raise Refusal(Reason.OVERLOADED, "the tokens cannot be checked") from error
+        if project is None:
+            raise Refusal(Reason.UNAUTHENTICATED, "this token is unknown or revoked")
+        return project
+
+
+def check_binding(config: ReceiverConfig, tokens: TokenFile) -> None:
+    """Refuse to open an unprotected receiver to the network.
+
+    Raises :class:`InsecureBindError`.
+    """
+    is_protected = tokens.has_any() or config.allow_anonymous or bool(config.tls_client_ca)
+    if not is_protected and not _is_loopback(config.host):
+        raise InsecureBindError(config.host)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _token_of(headers: Mapping[str, str | bytes]) -> str:
+    key = _text(headers.get("x-api-key", ""))
+    if key:
+        return key
+    scheme, _, rest = _text(headers.get("authorization", "")).partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value

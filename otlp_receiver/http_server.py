@@ -1,0 +1,138 @@
+"""The HTTP endpoint: uvicorn with deadlines and limits on headers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from otlp_receiver.errors import AddressInUseError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from otlp_receiver.config import ReceiverConfig
+    from otlp_receiver.http_app import HttpApp
+
+_KEEP_ALIVE_SECONDS = 75
+_HEADER_BYTES_MAX = 64 * 2**10
+_BACKLOG = 1024
+
+
+def _protocol(request_seconds: float) -> type[HttpToolsProtocol]:
+    """The protocol with a deadline for the head of every request; the app times the body."""
+
+    class DeadlineProtocol(HttpToolsProtocol):
+        deadline: asyncio.TimerHandle | None = None
+        head_bytes = 0
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._arm()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._disarm()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.head_bytes = 0
+            self._arm()
+
+        def on_url(self, url: bytes) -> None:
+            self._count(len(url))
+            super().on_url(url)
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            self._count(len(name) + len(value))
+            super().on_header(name, value)
+
+        def on_headers_complete(self) -> None:
+            self._disarm()
+            super().on_headers_complete()
+
+        def _count(self, size: int) -> None:
+            self.head_bytes += size
+            if self.head_bytes > _HEADER_BYTES_MAX:
+                self.transport.abort()
+
+        def _arm(self) -> None:
+            self._disarm()
+            self.deadline = self.loop.call_later(request_seconds, self.transport.abort)
+
+        def _disarm(self) -> None:
+            if self.deadline is not None:
+                self.deadline.cancel()
+                self.deadline = None
+
+    return DeadlineProtocol
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the receiver."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """Serves the application on one port."""
+
+    def __init__(
+        self, config: ReceiverConfig, app: HttpApp, context: ssl.SSLContext | None
+    ) -> None:
+        self._config = config
+        settings = uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            http=_protocol(config.request_seconds),
+            loop="none",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            ssl_context_factory=None if context is None else (lambda _config, _default: context),
+        )
+        self._server = _Server(settings)
+        connections = self._server.server_state.connections
+        app.is_crowded = lambda: len(connections) > config.connections_max
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Bind and accept; returns ``HOST:PORT``."""
+        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._config.host.strip("[]"), self._config.http_port))
+        except OSError as error:
+            listener.close()
+            address = f"{self._config.host}:{self._config.http_port}"
+            raise AddressInUseError(address, error.strerror or str(error)) from error
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.01)
+        if self._task.done():
+            self._task.result()
+        return f"{self._config.host}:{listener.getsockname()[1]}"
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Accept nothing new, let requests in flight end."""
+        if self._task is None:
+            return
+        self._server.should_exit = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._task), grace_seconds)
+        if not self._task.done():
+            self._server.force_exit = True
+            await self._task

@@ -1,0 +1,56 @@
+"""Limits on what a request may cost before it is understood."""
+
+from __future__ import annotations
+
+import zlib
+
+from otlp_receiver.status import Reason, Refusal
+
+_GZIP_WINDOW = 31
+_ZLIB_WINDOW = 15
+_RAW_WINDOW = -15
+_SMALL_BYTES = 2**20
+"""Up to this size the ratio does not matter: repetitive requests compress well."""
+
+
+def decompress(body: bytes, encoding: str, *, bytes_max: int, ratio_max: int) -> bytes:
+    """Undo a content encoding, never holding more than the limits allow.
+
+    Raises :class:`Refusal` for an unknown encoding, broken data, or too much of it.
+    """
+    match encoding:
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            window = _GZIP_WINDOW
+        case "deflate":
+            # The standard means zlib; some clients send the bare stream.
+            window = _ZLIB_WINDOW if _has_zlib_header(body) else _RAW_WINDOW
+        case _:
+            raise Refusal(Reason.UNSUPPORTED, f"content encoding {encoding!r}; use gzip or deflate")
+    bytes_max = min(bytes_max, max(_SMALL_BYTES, len(body) * ratio_max))
+    try:
+        return _inflate(body, window, bytes_max)
+    except zlib.error as error:
+        raise Refusal(Reason.BAD_DATA, f"broken {encoding}: {error}") from error
+
+
+def _inflate(body: bytes, window: int, bytes_max: int) -> bytes:
+    """All members of the stream; gzip may hold several."""
+    parts: list[bytes] = []
+    left = bytes_max
+    while body:
+        stream = zlib.decompressobj(window)
+        part = stream.decompress(body, left + 1)
+        left -= len(part)
+        if left < 0:
+            raise Refusal(Reason.TOO_LARGE, f"more than {bytes_max} bytes once decompressed")
+        if not stream.eof:
+            raise Refusal(Reason.BAD_DATA, "the compressed body is cut short")
+        parts.append(part)
+        body = stream.unused_data if window == _GZIP_WINDOW else b""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    return len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0

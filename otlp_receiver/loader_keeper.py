@@ -1,0 +1,101 @@
+"""Runs the loader process: starts it, follows its reports, starts it again, drains it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otlp_receiver.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_RESTART_SECONDS = 1.0
+_LINE_BYTES_MAX = 2**20
+
+
+class LoaderKeeper:
+    """One loader process at a time.
+
+    ``lock_descriptor`` is handed down, so that the data directory stays locked while the loader
+    lives. ``reported`` is called with every report.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        lock_descriptor: int,
+        metrics: Metrics,
+        reported: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._settings = settings
+        self._lock_descriptor = lock_descriptor
+        self._metrics = metrics
+        self._reported = reported
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_draining = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to keep a loader running."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def drain(self, seconds: float) -> bool:
+        """Let the loader empty the spool; True when it did within the time."""
+        self._is_draining = True
+        assert self._task is not None
+        self._order_drain()
+        try:
+            await asyncio.wait_for(self._task, max(0.0, seconds))
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                if self._process is not None:
+                    self._process.kill()
+            return False
+        return self._process is not None and self._process.returncode == 0
+
+    async def _keep(self) -> None:
+        while True:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "otlp_receiver.loader_process",
+                json.dumps(self._settings),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=_LINE_BYTES_MAX,
+                pass_fds=(self._lock_descriptor,),
+                # A Ctrl-C at the terminal is for the receiver, which then drains the loader.
+                start_new_session=True,
+            )
+            if self._is_draining:
+                self._order_drain()
+            await self._follow(self._process)
+            code = await self._process.wait()
+            if code == 0 and self._is_draining:
+                return
+            self._metrics.add("loader_restarts_total")
+            logger.error("The loader ended with code %d; starting it again.", code)
+            await asyncio.sleep(0 if self._is_draining else _RESTART_SECONDS)
+
+    def _order_drain(self) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None and process.returncode is None:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
+                process.stdin.write(b"drain\n")
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            report: dict[str, Any] = json.loads(line)
+            if "error" in report:
+                self._metrics.add("loader_errors_total")
+                logger.error("The loader cannot write, and tries again: %s", report["error"])
+            else:
+                self._reported(report)

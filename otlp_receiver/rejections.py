@@ -1,0 +1,59 @@
+"""A small log of spans that were rejected for good, so that one can ask where a span went."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from otlp_receiver.inspection import RejectedSpan
+
+logger = logging.getLogger(__name__)
+
+_FILE_BYTES_MAX = 2**20
+_SPANS_A_REQUEST_MAX = 100
+
+
+class RejectionLog:
+    """Lines of JSON in ``rejections.jsonl``; when full it becomes ``rejections.1.jsonl``."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "rejections.jsonl"
+        self._older = data_dir / "rejections.1.jsonl"
+
+    def add(self, project: str, rejected: Sequence[RejectedSpan], now: int) -> None:
+        """Remember rejected spans; a log that cannot be written holds up nothing."""
+        lines = [
+            json.dumps(
+                {
+                    "time": now,
+                    "project": project,
+                    "trace_id": span.trace_id,
+                    "span_id": span.span_id,
+                    "reason": span.reason,
+                }
+            )
+            for span in rejected[:_SPANS_A_REQUEST_MAX]
+        ]
+        try:
+            if self._path.exists() and self._path.stat().st_size > _FILE_BYTES_MAX:
+                self._path.replace(self._older)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+        except OSError as error:
+            logger.warning("Cannot write the log of rejected spans: %s", error)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every remembered span, oldest first."""
+        for path in (self._older, self._path):
+            if not path.exists():
+                continue
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    continue

@@ -1,0 +1,90 @@
+"""TLS for both servers, with certificates that may change while the receiver runs.
+
+The files are looked at again at every handshake, so a renewed certificate needs no restart. Files
+that cannot be read or do not fit together leave the old ones in use.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from otlp_receiver.errors import UnusableCertificateError
+
+if TYPE_CHECKING:
+    from otlp_receiver.config import ReceiverConfig
+
+logger = logging.getLogger(__name__)
+
+
+class Certificates:
+    """The certificate, its key, and the authorities of clients, as they lie on disk."""
+
+    def __init__(self, config: ReceiverConfig) -> None:
+        self._certificate = Path(config.tls_certificate)
+        self._key = Path(config.tls_key)
+        self._client_ca = Path(config.tls_client_ca) if config.tls_client_ca else None
+        try:
+            self._stamp = self._stamps()
+            self._context = self._load_context()
+            self._grpc = self._load_grpc()
+        except (OSError, ssl.SSLError) as error:
+            raise UnusableCertificateError(str(self._certificate), str(error)) from error
+
+    def http_context(self) -> ssl.SSLContext:
+        """A context for the HTTP server; each handshake uses the newest files."""
+        outer = self._load_context()
+
+        def newest(handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            self._refresh()
+            handshake.context = self._context
+
+        outer.sni_callback = newest  # type: ignore[assignment]
+        return outer
+
+    def grpc_credentials(self) -> grpc.ServerCredentials:
+        """Credentials for the gRPC server; each handshake uses the newest files."""
+
+        def newest() -> Any:
+            self._refresh()
+            return self._grpc
+
+        return grpc.dynamic_ssl_server_credentials(
+            self._grpc, newest, require_client_authentication=self._client_ca is not None
+        )
+
+    def _refresh(self) -> None:
+        try:
+            stamp = self._stamps()
+            if stamp == self._stamp:
+                return
+            context = self._load_context()
+            self._grpc = self._load_grpc()
+            self._context, self._stamp = context, stamp
+            logger.info("Read the renewed certificate %s.", self._certificate)
+        except (OSError, ssl.SSLError) as error:
+            logger.warning("Keeping the old certificate, the new one is unusable: %s", error)
+
+    def _stamps(self) -> tuple[tuple[int, int], ...]:
+        files = [self._certificate, self._key]
+        if self._client_ca is not None:
+            files.append(self._client_ca)
+        return tuple((path.stat().st_mtime_ns, path.stat().st_ino) for path in files)
+
+    def _load_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self._certificate, self._key)
+        if self._client_ca is not None:
+            context.load_verify_locations(self._client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _load_grpc(self) -> Any:
+        pair = (self._key.read_bytes(), self._certificate.read_bytes())
+        authorities = None if self._client_ca is None else self._client_ca.read_bytes()
+        return grpc.ssl_server_certificate_configuration([pair], root_certificates=authorities)
