@@ -47,7 +47,7 @@ def spans_request(count: int, seed: int = 0) -> bytes:
     attribute.value.string_value = "bench"
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "opentelemetry.util.genai.handler"
-    words = "where is my order please and thank you very much for it now ".split()
+    words = "where is my order please and thank you very much for it now".split()  # noqa: SIM905
     for position in range(count):
         span = scope_spans.spans.add(
             trace_id=rand.randbytes(16),

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -120,7 +121,7 @@ def say(name: str, rate: float, unit: str, ceiling: Load) -> None:
 class Empty:
     """A grpcio server whose handler does nothing."""
 
-    def __enter__(self) -> Empty:
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.empty_handler"], stdout=subprocess.PIPE, text=True
         )
@@ -136,14 +137,14 @@ class Empty:
 class Receiver:
     """``spandocket serve`` on a data directory of its own."""
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory(prefix="spandocket-bench-")
         self.data_dir = Path(self.folder.name) / "data"
         ready = Path(self.folder.name) / "ready.json"
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cli", "--data-dir", str(self.data_dir), "serve"),
-                *("--grpc-port", "0", "--ready-file", str(ready)),
+                *("--grpc-port", "0", "--http-port", "0", "--ready-file", str(ready)),
             ],
             stderr=(Path(self.folder.name) / "log").open("w"),
         )
@@ -180,7 +181,7 @@ class Watch:
         self.receiver = receiver
         self.samples: list[tuple[float, float]] = []
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         import threading
 
         self.ended = threading.Event()

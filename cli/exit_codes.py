@@ -36,6 +36,10 @@ _BASES: dict[str, int] = {
     "queue_store.errors.AlreadyExistsError": USAGE,
     "queue_store.errors.InvalidValueError": USAGE,
     "queue_store.errors.FieldImmutableError": USAGE,
+    "otlp_receiver.errors.UnknownTokenError": USAGE,
+    "otlp_receiver.errors.UnknownQuarantineError": USAGE,
+    "otlp_receiver.errors.InsecureBindError": USAGE,
+    "otlp_receiver.errors.UnusableCertificateError": USAGE,
     "builtins.OSError": FAILED,
 }
 

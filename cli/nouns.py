@@ -18,6 +18,11 @@ class Noun(NamedTuple):
 NOUNS: dict[str, Noun] = {
     "serve": Noun("cli.serve:serve", "Receive OTLP spans and logs, and load them into the tables."),
     "import": Noun("cli.import_files:import_files", "Load OTLP files the way the receiver would."),
+    "receiver": Noun("cli.receiver:receiver", "Show how the receiver is doing."),
+    "tokens": Noun("cli.tokens:tokens", "Create, list and revoke the tokens that senders need."),
+    "quarantine": Noun(
+        "cli.quarantine:quarantine", "List, show, retry and drop requests that cannot be loaded."
+    ),
     "spans": Noun("cli.spans:spans", "List, show and count canonical spans."),
     "traces": Noun("cli.traces:traces", "List and show traces, and say where one is."),
     "analyze": Noun("cli.analyze:analyze", "Find what deserves a person and fill the queues."),

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: spandocket serve --grpc-port 0 --ready-file ready.json")
 @click.option("--grpc-port", type=click.IntRange(0, 65535), help="Port for OTLP over gRPC.")
 @click.option(
+    "--http-port", type=click.IntRange(-1, 65535), help="Port for OTLP over HTTP; -1 for none."
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the addresses to once requests are accepted.",
 )
 @pass_context
-def serve(context: Context, grpc_port: int | None, ready_file: Path | None) -> None:
+def serve(
+    context: Context, grpc_port: int | None, http_port: int | None, ready_file: Path | None
+) -> None:
     """Receive OTLP spans and logs, and load them into the tables.
 
     Port 0 takes any free one. SIGTERM and Ctrl-C stop in order: calls in flight end, what was
@@ -38,12 +43,17 @@ def serve(context: Context, grpc_port: int | None, ready_file: Path | None) -> N
     from otlp_receiver.spool_folder import make_durable
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = context.configuration.receiver
     if grpc_port is not None:
         config = replace(config, grpc_port=grpc_port)
+    if http_port is not None:
+        config = replace(config, http_port=http_port)
 
     def started(addresses: dict[str, str | None]) -> None:
-        say(f"Accepting OTLP over gRPC on {addresses['grpc']}, data in {context.data_path}.")
+        over_http = f" and over HTTP on {addresses['http']}" if addresses["http"] else ""
+        say(f"Accepting OTLP over gRPC on {addresses['grpc']}{over_http}.")
+        say(f"Writing to {context.data_path}.")
         if ready_file is not None:
             make_durable(ready_file, json.dumps(addresses).encode())
 

@@ -30,7 +30,9 @@ class ReceiverConfig:
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins whose pages may send over HTTP, such as https://app.example; * for any."
     )
-    tls_certificate: str = _setting("", "PEM file of the server's certificate chain; empty: no TLS.")
+    tls_certificate: str = _setting(
+        "", "PEM file of the server's certificate chain; empty: no TLS."
+    )
     tls_key: str = _setting("", "PEM file of the certificate's key.")
     tls_client_ca: str = _setting(
         "", "PEM file of the authorities whose client certificates are required; empty: none."
@@ -76,9 +78,7 @@ class ReceiverConfig:
     spool_age_hard_seconds: float = _setting(
         86400.0, "Age of the oldest waiting request above which requests are refused.", "duration"
     )
-    segment_bytes: int = _setting(
-        128 * 2**20, "Size at which a new spool file is begun.", "bytes"
-    )
+    segment_bytes: int = _setting(128 * 2**20, "Size at which a new spool file is begun.", "bytes")
     load_bytes: int = _setting(32 * 2**20, "Bytes of requests that are loaded in one go.", "bytes")
     load_interval_seconds: float = _setting(
         1.0, "Longest wait before what was acknowledged is loaded into the tables.", "duration"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
@@ -16,8 +17,10 @@ from otlp_receiver.status import Reason, Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from otlp_receiver.access import Access
     from otlp_receiver.config import ReceiverConfig
     from otlp_receiver.intake import Intake
+    from otlp_receiver.tls import Certificates
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +30,26 @@ SERVICES = {
     "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
 }
 _UNLIMITED = -1
+_METADATA_BYTES_MAX = 64 * 2**10
+_AGE_GRACE_MILLISECONDS = 60_000
+_KEEPALIVE_ANSWER_MILLISECONDS = 20_000
+_PING_MILLISECONDS_MIN = 5_000
 
 
 class GrpcServer:
     """The gRPC endpoint: trace, logs, metrics and health services."""
 
     def __init__(
-        self, config: ReceiverConfig, intake: Intake, project_of: Callable[[str | None], str]
+        self,
+        config: ReceiverConfig,
+        intake: Intake,
+        access: Access,
+        certificates: Certificates | None,
     ) -> None:
         self._config = config
         self._intake = intake
-        self._project_of = project_of
+        self._access = access
+        self._certificates = certificates
         self._health = HealthServicer()
         self._server = grpc.aio.server(options=self._options())
         for service, signal in SERVICES.items():
@@ -51,7 +63,11 @@ class GrpcServer:
         """Bind and accept; returns ``HOST:PORT``."""
         address = f"{self._config.host}:{self._config.grpc_port}"
         try:
-            port = self._server.add_insecure_port(address)
+            if self._certificates is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                credentials = self._certificates.grpc_credentials()
+                port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             raise AddressInUseError(address, "the port is taken") from error
         await self._server.start()
@@ -73,12 +89,24 @@ class GrpcServer:
             ("grpc.max_send_message_length", _UNLIMITED),
             ("grpc.max_concurrent_streams", self._config.concurrent_streams_max),
             ("grpc.so_reuseport", 0),
+            ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
+            ("grpc.max_connection_age_ms", int(self._config.connection_age_seconds * 1000)),
+            ("grpc.max_connection_age_grace_ms", _AGE_GRACE_MILLISECONDS),
+            ("grpc.keepalive_time_ms", int(self._config.keepalive_seconds * 1000)),
+            ("grpc.keepalive_timeout_ms", _KEEPALIVE_ANSWER_MILLISECONDS),
+            ("grpc.keepalive_permit_without_calls", 1),
+            # Clients may ping this often without being sent away for it.
+            ("grpc.http2.min_ping_interval_without_data_ms", _PING_MILLISECONDS_MIN),
         ]
 
     def _export(self, signal: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def export(body: bytes, context: Any) -> bytes:
+            began = time.perf_counter()
             try:
-                inspected = await self._intake.accept(signal, body, self._project_of(None))
+                project = self._access.project_of(_headers(context))
+                inspected = await self._intake.accept(
+                    signal, body, project, transport="grpc", began=began
+                )
             except Refusal as refusal:
                 await self._refuse(context, refusal)
             except Exception as error:
@@ -92,7 +120,8 @@ class GrpcServer:
         return export
 
     async def _refuse(self, context: Any, refusal: Refusal) -> NoReturn:
-        """End the call; RetryInfo goes where Go reads it and where Python reads it."""
+        """Count and end the call; RetryInfo goes where Go reads it and where Python reads it."""
+        self._intake.refused("grpc", refusal)
         delay = self._config.retry_delay_seconds
         status = status_message(refusal, delay)
         trailers: list[tuple[str, bytes]] = [
@@ -104,3 +133,8 @@ class GrpcServer:
             grpc.StatusCode[refusal.answer.grpc_code], str(refusal), tuple(trailers)
         )
         raise AssertionError("abort raises")
+
+
+def _headers(context: Any) -> dict[str, str | bytes]:
+    """The call's metadata; keys are lower case by the protocol."""
+    return dict(context.invocation_metadata() or ())

@@ -38,7 +38,7 @@ class _Disconnected(Exception):  # noqa: N818
 
 
 class HttpApp:
-    """Answers ``POST /v1/{traces,logs,metrics}`` and ``GET /healthz``, ``/readyz``, ``/metrics``."""
+    """Answers ``POST /v1/{traces,logs,metrics}``; ``GET /healthz``, ``/readyz``, ``/metrics``."""
 
     def __init__(
         self,
@@ -55,7 +55,9 @@ class HttpApp:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """One request."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         content_type = _media_type(headers)
         cors = self._cors(headers)
         try:
@@ -63,13 +65,11 @@ class HttpApp:
         except _Disconnected:
             return
         except Refusal as refusal:
-            self._intake.refused("http", refusal)
             status, body, extra = self._refusal(refusal, content_type)
         except Exception as error:
             logger.exception("A request failed.")
-            refusal = Refusal(Reason.DEFECT, type(error).__name__)
-            self._intake.refused("http", refusal)
-            status, body, extra = self._refusal(refusal, content_type)
+            defect = Refusal(Reason.DEFECT, type(error).__name__)
+            status, body, extra = self._refusal(defect, content_type)
         listed = [(name.encode(), value.encode()) for name, value in {**extra, **cors}.items()]
         listed.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": listed})
@@ -159,7 +159,8 @@ class HttpApp:
         return Refusal(Reason.TOO_LARGE, f"more than {self._config.request_bytes_max} bytes")
 
     def _refusal(self, refusal: Refusal, content_type: str) -> tuple[int, bytes, dict[str, str]]:
-        """The refusal as ``google.rpc.Status`` in the request's own content type."""
+        """Count it, and answer ``google.rpc.Status`` in the request's own content type."""
+        self._intake.refused("http", refusal)
         message = status_message(refusal, self._config.retry_delay_seconds)
         form = JSON if content_type == JSON else PROTOBUF
         body = message_to_json(message) if form == JSON else bytes(message.SerializeToString())

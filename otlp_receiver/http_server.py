@@ -89,7 +89,7 @@ class HttpServer:
     ) -> None:
         self._config = config
         settings = uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             http=_protocol(config.request_seconds),
             loop="none",
             lifespan="off",
@@ -120,10 +120,9 @@ class HttpServer:
             address = f"{self._config.host}:{self._config.http_port}"
             raise AddressInUseError(address, error.strerror or str(error)) from error
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
-        while not self._server.started and not self._task.done():
+        # uvicorn has no event for this; it takes a moment at most.
+        while not self._server.started:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        if self._task.done():
-            self._task.result()
         return f"{self._config.host}:{listener.getsockname()[1]}"
 
     async def stop(self, grace_seconds: float) -> None:

@@ -12,6 +12,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from otlp_receiver.decoding import LOADED_TABLES
 from otlp_receiver.errors import UnreadableFileError
 from otlp_receiver.file_formats import (
     FileRequest,
@@ -20,7 +21,6 @@ from otlp_receiver.file_formats import (
     requests_of,
 )
 from otlp_receiver.inspection import inspect_logs, inspect_metrics, inspect_traces
-from otlp_receiver.loader import LOADED_TABLES
 from otlp_receiver.record import SpoolRecord
 from otlp_receiver.status import Refusal
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from otlp_receiver.loader import Decode
+    from otlp_receiver.decoding import Decode
     from span_store.store import SpanStore
 
 _BATCH_BYTES = 32 * 2**20

@@ -61,7 +61,7 @@ def inspect_traces(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
 
     ``slots_max`` bounds the messages in it, because each takes memory whatever its size.
     """
-    check_slots(body, slots_max)
+    check_slots(body, ExportTraceServiceRequest.DESCRIPTOR, slots_max)
     request = ExportTraceServiceRequest()
     _parse(request, body)
     accepted = 0
@@ -89,7 +89,7 @@ def inspect_traces(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
 
 def inspect_logs(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """Check a log request; log records need no ids, so none is ever rejected."""
-    check_slots(body, slots_max)
+    check_slots(body, ExportLogsServiceRequest.DESCRIPTOR, slots_max)
     request = ExportLogsServiceRequest()
     _parse(request, body)
     accepted = sum(
@@ -102,7 +102,7 @@ def inspect_logs(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
 
 def inspect_metrics(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """Check a metrics request, which is counted and not stored."""
-    check_slots(body, slots_max)
+    check_slots(body, ExportMetricsServiceRequest.DESCRIPTOR, slots_max)
     request = ExportMetricsServiceRequest()
     _parse(request, body)
     accepted = sum(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from otlp_receiver.metrics import Metrics
     from otlp_receiver.record import Signal
     from otlp_receiver.rejections import RejectionLog
-    from otlp_receiver.spool_writer import SpoolWriter
     from otlp_receiver.spool_level import SpoolLevel
+    from otlp_receiver.spool_writer import SpoolWriter
 
 logger = logging.getLogger(__name__)
 

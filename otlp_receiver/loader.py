@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from otlp_receiver.decoding import LOADED_TABLES
 from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.spool_folder import delete_finished, spool_identity
 from otlp_receiver.spool_reader import SpoolReader
@@ -17,42 +18,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from otlp_receiver.decoding import Decode
     from otlp_receiver.record import SpoolRecord
     from span_store.store import SpanStore
-
-LOADED_TABLES = ("contents", "evaluations", "spans")
-"""In the order of the commits: a span is never seen before the content that belongs to it."""
-
-
-class LoadedRows(Protocol):
-    """What decoding gives; see :mod:`otlp_receiver.rows`."""
-
-    @property
-    def spans(self) -> pl.DataFrame:
-        """Rows of the table ``spans``."""
-
-    @property
-    def contents(self) -> pl.DataFrame:
-        """Rows of the table ``contents``."""
-
-    @property
-    def evaluations(self) -> pl.DataFrame:
-        """Rows of the table ``evaluations``."""
-
-    @property
-    def failed(self) -> list[tuple[int, str]]:
-        """Record numbers that nothing can decode, with the reason."""
-
-    @property
-    def decoded_slowly(self) -> int:
-        """Records that only the official package could decode."""
-
-
-class Decode(Protocol):
-    """Turns records into rows; see :func:`otlp_receiver.rows.to_rows`."""
-
-    def __call__(self, records: Sequence[SpoolRecord]) -> LoadedRows:
-        """Decode a batch of records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,13 +80,14 @@ def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
                 decode=to_rows,
                 load_bytes=settings["load_bytes"],
             )
-            _say(asdict(loader.standing()))
-            return loader
         except (SpanStoreError, OSError) as error:
             _say({"error": str(error)})
             orders.changed.wait(1.0)
             if orders.is_draining:
                 time.sleep(0.5)
+        else:
+            _say(asdict(loader.standing()))
+            return loader
 
 
 def _say(report: dict[str, Any]) -> None:

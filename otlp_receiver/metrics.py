@@ -136,9 +136,7 @@ class Metrics:
                         yield f"{name}{_labels(metric.labels, labels)} {_plain(value)}"
 
 
-def _histogram_lines(
-    metric: Metric, labels: tuple[str, ...], counts: list[float]
-) -> Iterator[str]:
+def _histogram_lines(metric: Metric, labels: tuple[str, ...], counts: list[float]) -> Iterator[str]:
     name = PREFIX + metric.name
     running = 0.0
     for bound, count in zip((*SECONDS, "+Inf"), counts[:-1], strict=True):

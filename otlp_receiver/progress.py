@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from otlp_receiver.quarantine import Quarantine
+from otlp_receiver.stats import STATS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STATS_FILE = "receiver-stats.json"
 _MEASURE_SECONDS = 0.25
 _WRITE_EVERY = 4
 

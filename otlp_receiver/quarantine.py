@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from otlp_receiver.decoding import LOADED_TABLES
 from otlp_receiver.errors import UnknownQuarantineError
 from otlp_receiver.record import Signal, SpoolRecord
 from otlp_receiver.spool_folder import make_durable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from otlp_receiver.decoding import Decode
+    from span_store.store import SpanStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,23 @@ class Quarantine:
             received_at=item.received_at,
             body=(self.folder / f"{item_id}.binpb").read_bytes(),
         )
+
+    def retry(self, item_id: str, store: SpanStore, decode: Decode) -> dict[str, Any]:
+        """Load one request; ``{"loaded": bool, "reason": str | None}``.
+
+        Loading it twice stores it once: each table remembers the item.
+        """
+        record = self.record(item_id)
+        rows = decode([record])
+        if rows.failed:
+            return {"loaded": False, "reason": rows.failed[0][1]}
+        for table in LOADED_TABLES:
+            frame = getattr(rows, table)
+            application = f"quarantine:{item_id}"
+            if not frame.is_empty() and store.last_transaction(table, application) is None:
+                store.append(table, frame, (application, 1))
+        self.drop(item_id)
+        return {"loaded": True, "reason": None}
 
     def drop(self, item_id: str) -> None:
         """Forget a request for good."""

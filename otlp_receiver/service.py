@@ -19,7 +19,7 @@ from otlp_receiver.loader_keeper import LoaderKeeper
 from otlp_receiver.metrics import Metrics
 from otlp_receiver.progress import Progress
 from otlp_receiver.rejections import RejectionLog
-from otlp_receiver.spool_folder import FolderLock, open_folder, repair
+from otlp_receiver.spool_folder import FolderLock, open_folder, repair, spool_identity
 from otlp_receiver.spool_level import SpoolLevel
 from otlp_receiver.spool_writer import SpoolWriter
 from otlp_receiver.tls import Certificates
@@ -74,6 +74,7 @@ class Service:
         lock = FolderLock(self._spool)
         lock.acquire()
         try:
+            spool_identity(self._spool)
             await self._serve(lock, Access(tokens, self._project), certificates)
         finally:
             lock.release()
@@ -111,11 +112,11 @@ class Service:
             backlog=backlog,
         )
         intake.attach(writer)
-        keeper = LoaderKeeper(
-            self._loader_settings(), lock.descriptor, metrics, progress.loaded
-        )
+        keeper = LoaderKeeper(self._loader_settings(), lock.descriptor, metrics, progress.loaded)
         stop = _stop_signal()
-        servers: list[GrpcServer | HttpServer] = [GrpcServer(self._config, intake, access, certificates)]
+        servers: list[GrpcServer | HttpServer] = [
+            GrpcServer(self._config, intake, access, certificates)
+        ]
         addresses: Addresses = {"grpc": await servers[0].start(), "http": None}
         if self._config.http_port >= 0:
             app = HttpApp(self._config, intake, access, metrics.exposition)
@@ -127,9 +128,7 @@ class Service:
         self._started(addresses)
         await stop.wait()
         deadline = time.monotonic() + self._config.drain_seconds
-        await asyncio.gather(
-            *(server.stop(self._config.drain_seconds / 3) for server in servers)
-        )
+        await asyncio.gather(*(server.stop(self._config.drain_seconds / 3) for server in servers))
         intake.is_stopping = True
         await intake.settled()
         writer.close()

@@ -1,21 +1,96 @@
 """A bound on the messages in a request, before anything allocates them.
 
-A message of two bytes takes a hundred times that once parsed, so a body within the size limit
-could still ask for gigabytes. The walk stops at the limit.
+A nested message of two bytes takes a hundred times that once parsed, so a body within the size
+limit could still ask for gigabytes. The walk reads tags and lengths alone and stops at the limit.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
 from otlp_receiver.status import Reason, Refusal
 
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
+
 SLOTS_MAX = 2_000_000
-_FREE_BYTES = 2**20
-"""Smaller bodies cannot hold enough messages to hurt."""
-_SLOT_BYTES = 32
-"""A body with more bytes than this for each allowed message cannot be a bomb of tiny ones."""
+_SLOT_BYTES_MIN = 2
+"""A tag and a length: the smallest message."""
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def check_slots(body: bytes, slots_max: int) -> None:
-    """Refuse a body with more nested messages than allowed; raises :class:`Refusal`."""
-    if len(body) <= _FREE_BYTES or len(body) < slots_max * 2:
+def check_slots(body: bytes, kind: Descriptor, slots_max: int) -> None:
+    """Refuse a body with more nested messages than allowed; raises :class:`Refusal`.
+
+    Bodies that are too small to hold that many are not looked at.
+    """
+    if len(body) < slots_max * _SLOT_BYTES_MIN:
         return
+    if count_slots(body, kind, slots_max) > slots_max:
+        raise Refusal(Reason.TOO_LARGE, f"more than {slots_max} spans, attributes and values")
+
+
+def count_slots(body: bytes, kind: Descriptor, slots_max: int) -> int:
+    """Nested messages in a body, counted no further than just over the limit.
+
+    Malformed bytes end the count; the parser finds them again.
+    """
+    count = 0
+    waiting: list[tuple[int, int, Any]] = [(0, len(body), _nested(kind.full_name, kind))]
+    try:
+        while waiting:
+            offset, end, fields = waiting.pop()
+            while offset < end:
+                tag, offset = _varint(body, offset)
+                wire_type = tag & 7
+                if wire_type == _BYTES:
+                    length, offset = _varint(body, offset)
+                    nested = fields.get(tag >> 3)
+                    if nested is not None and offset + length <= end:
+                        count += 1
+                        if count > slots_max:
+                            return count
+                        if length:
+                            waiting.append((offset, offset + length, nested()))
+                    offset += length
+                elif wire_type == _VARINT:
+                    _, offset = _varint(body, offset)
+                elif wire_type == _FIXED64:
+                    offset += 8
+                elif wire_type == _FIXED32:
+                    offset += 4
+                else:
+                    return count
+    except IndexError:
+        pass
+    return count
+
+
+@cache
+def _nested(_name: str, kind: Descriptor) -> dict[int, Any]:
+    """Fields that hold messages; the inner table is made when first needed, types recurse."""
+    return {
+        field.number: lambda inner=field.message_type: _nested(inner.full_name, inner)
+        for field in kind.fields
+        if field.message_type is not None
+    }
+
+
+def _varint(body: bytes, offset: int) -> tuple[int, int]:
+    """A number and the offset behind it."""
+    byte = body[offset]
+    offset += 1
+    if byte < 0x80:
+        return byte, offset
+    value = byte & 0x7F
+    shift = 7
+    while True:
+        byte = body[offset]
+        offset += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, offset
+        shift += 7
+        if shift > 63:
+            raise IndexError

@@ -41,9 +41,7 @@ class SpoolLevel:
         config = self._config
         share = max(
             _share(self.bytes, config.spool_bytes_soft, config.spool_bytes_hard),
-            _share(
-                self.age_seconds, config.spool_age_soft_seconds, config.spool_age_hard_seconds
-            ),
+            _share(self.age_seconds, config.spool_age_soft_seconds, config.spool_age_hard_seconds),
         )
         return share * _DELAY_SECONDS_MAX
 

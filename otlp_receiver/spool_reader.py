@@ -56,7 +56,11 @@ class SpoolReader:
         self, path: Path, bytes_max: int, records_max: int | None, *, is_closed: bool
     ) -> tuple[list[SpoolRecord], int]:
         """Whole records from the current offset, and the bytes that were passed."""
-        buffer = self._buffer(path, bytes_max)
+        try:
+            buffer = self._buffer(path, bytes_max)
+        except FileNotFoundError:
+            # The loader deleted it after it was listed: its records are in the tables.
+            return [], 0
         records: list[SpoolRecord] = []
         passed = 0
         while passed < len(buffer) and (records_max is None or len(records) < records_max):

@@ -43,7 +43,7 @@ class Certificates:
             self._refresh()
             handshake.context = self._context
 
-        outer.sni_callback = newest  # type: ignore[assignment]
+        outer.sni_callback = newest
         return outer
 
     def grpc_credentials(self) -> grpc.ServerCredentials:

@@ -2,76 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.rejections import RejectionLog
 from otlp_receiver.spool_reader import SpoolReader
+from span_store.store import SpanStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _READ_BYTES = 32 * 2**20
+_REFUSALS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
     """What the receiver knows of one trace."""
 
-    spooled_requests: int
-    """Acknowledged requests in the spool that carry the trace.
-
-    Loaded ones stay there until their segment is deleted, so a trace may be here and in the table.
-    """
-    spooled_at: int | None
-    """When the newest of them was received; nanoseconds since 1970 UTC."""
-    quarantined: tuple[str, ...]
-    """Ids of requests in quarantine that carry the trace; see ``spandocket quarantine``."""
-    quarantine_reasons: tuple[str, ...]
-    rejected_spans: int
-    """Spans of the trace that were rejected lately."""
-    rejection_reasons: tuple[str, ...]
+    waiting_spans: int
+    """Acknowledged spans in the spool that are not in the table yet."""
+    refusals: tuple[str, ...]
+    """The newest spans of the trace that were rejected for good, a sentence each."""
+    quarantined: tuple[dict[str, Any], ...]
+    """Requests in quarantine that mention the trace: id, reason, received_at."""
 
 
-def find(data_dir: Path, project: str, trace_id: str) -> Whereabouts:
+def find(
+    data_dir: Path, project: str, trace_id: str, store: SpanStore | None = None
+) -> Whereabouts:
     """Look for a trace; ``trace_id`` is 32 hex digits.
 
-    A request is found by the id's bytes, so a request that merely mentions them counts too.
+    ``store`` says where the tables are when not in ``data_dir``.
     """
     try:
         wanted = bytes.fromhex(trace_id)
     except ValueError:
         wanted = b""
-    spooled = list(_spooled(data_dir / "spool", project, wanted)) if wanted else []
-    quarantine = Quarantine(data_dir / "quarantine")
-    held = [
-        item
-        for item in (quarantine.items() if wanted else [])
-        if item.project == project and wanted in quarantine.record(item.id).body
-    ]
-    rejected = [
-        str(entry.get("reason"))
-        for entry in RejectionLog(data_dir).entries()
-        if entry.get("project") == project and entry.get("trace_id") == trace_id.lower()
-    ]
     return Whereabouts(
-        spooled_requests=len(spooled),
-        spooled_at=max(spooled, default=None),
-        quarantined=tuple(item.id for item in held),
-        quarantine_reasons=tuple(sorted({item.reason for item in held})),
-        rejected_spans=len(rejected),
-        rejection_reasons=tuple(sorted(set(rejected))),
+        waiting_spans=_waiting(data_dir, project, wanted, store) if wanted else 0,
+        refusals=tuple(
+            f"span {entry['span_id'] or '(no id)'}: {entry['reason']}"
+            for entry in RejectionLog(data_dir).entries()
+            if entry.get("project") == project and entry.get("trace_id") == trace_id.lower()
+        )[-_REFUSALS_MAX:],
+        quarantined=tuple(_quarantined(data_dir, project, wanted)) if wanted else (),
     )
 
 
-def _spooled(folder: Path, project: str, wanted: bytes) -> Iterator[int]:
-    """When each request that carries these bytes was received."""
-    if not folder.is_dir():
-        return
-    reader = SpoolReader(folder)
+def receipt(data_dir: Path, *, project: str, trace_id: str) -> dict[str, Any]:
+    """:func:`find` as plain JSON."""
+    found = asdict(find(data_dir, project, trace_id))
+    return found | {name: list(found[name]) for name in ("refusals", "quarantined")}
+
+
+def _waiting(data_dir: Path, project: str, wanted: bytes, store: SpanStore | None) -> int:
+    folder = data_dir / "spool"
+    identity = folder / "identity"
+    if not identity.exists():
+        return 0
+    application = f"{identity.read_text(encoding='ascii').strip()}:spans"
+    loaded = (store or SpanStore(data_dir)).last_transaction("spans", application) or 0
+    reader = SpoolReader(folder, after=loaded)
+    count = 0
     while records := reader.read(_READ_BYTES):
         for record in records:
-            if record.project == project and wanted in record.body:
-                yield record.received_at
+            if record.project == project and record.signal == "traces" and wanted in record.body:
+                count += _spans_of(record.body, wanted)
+    return count
+
+
+def _spans_of(body: bytes, wanted: bytes) -> int:
+    try:
+        request = ExportTraceServiceRequest.FromString(body)
+    except DecodeError:
+        return 0
+    return sum(
+        span.trace_id == wanted
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    )
+
+
+def _quarantined(data_dir: Path, project: str, wanted: bytes) -> list[dict[str, Any]]:
+    quarantine = Quarantine(data_dir / "quarantine")
+    return [
+        {"id": item.id, "reason": item.reason, "received_at": item.received_at}
+        for item in quarantine.items()
+        if item.project == project and wanted in quarantine.record(item.id).body
+    ]

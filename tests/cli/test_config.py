@@ -48,7 +48,7 @@ def test_check_ends_with_2_and_every_problem(spandocket, tmp_path):
     code, out, err = spandocket("config", "check", "s.toml")
 
     assert (code, out) == (2, "")
-    assert "s.toml: receiver.grpc_prt: unknown key; did you mean grpc_port?" in err
+    assert "s.toml: receiver.grpc_prt: unknown key; did you mean grpc_port" in err
     assert "s.toml: queues: unknown section; did you mean queue?" in err
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import grpc
 import psutil
@@ -43,7 +43,7 @@ class Served:
                 [
                     *(sys.executable, "-m", "cli", "--data-dir", str(data_dir)),
                     *("--config", str(settings), *command, "--ready-file", str(self.ready)),
-                    *("--grpc-port", "0", *options),
+                    *("--grpc-port", "0", "--http-port", "0", *options),
                 ],
                 env=clean | {"PYTHONPATH": str(REPOSITORY)},
                 stdout=log,
@@ -99,8 +99,9 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(90)
 
-    def __enter__(self) -> Served:
-        return self.wait()
+    def __enter__(self) -> Self:
+        self.wait()
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:

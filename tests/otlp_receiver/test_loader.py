@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otlp_receiver.loader import LOADED_TABLES, Loader
+from otlp_receiver.decoding import LOADED_TABLES
+from otlp_receiver.loader import Loader
 from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.segment import segments
 from otlp_receiver.spool_writer import SpoolWriter

@@ -1,0 +1,46 @@
+"""The border between what moves requests and what understands them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from otlp_receiver.record import SpoolRecord
+
+LOADED_TABLES = ("contents", "evaluations", "spans")
+"""In the order of the commits: a span is never seen before the content that belongs to it."""
+
+
+class LoadedRows(Protocol):
+    """What decoding gives; see :mod:`otlp_receiver.rows`."""
+
+    @property
+    def spans(self) -> pl.DataFrame:
+        """Rows of the table ``spans``."""
+
+    @property
+    def contents(self) -> pl.DataFrame:
+        """Rows of the table ``contents``."""
+
+    @property
+    def evaluations(self) -> pl.DataFrame:
+        """Rows of the table ``evaluations``."""
+
+    @property
+    def failed(self) -> list[tuple[int, str]]:
+        """Record numbers that nothing can decode, with the reason."""
+
+    @property
+    def decoded_slowly(self) -> int:
+        """Records that only the official package could decode."""
+
+
+class Decode(Protocol):
+    """Turns records into rows; see :func:`otlp_receiver.rows.to_rows`."""
+
+    def __call__(self, records: Sequence[SpoolRecord]) -> LoadedRows:
+        """Decode a batch of records."""

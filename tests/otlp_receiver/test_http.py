@@ -1,0 +1,268 @@
+"""OTLP over HTTP, to the letter of the specification."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from tests.otlp_receiver.requests import log_request, trace_request
+
+if TYPE_CHECKING:
+    from tests.otlp_receiver.serving import Served
+
+pytestmark = pytest.mark.acceptance
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def post(
+    served: Served,
+    body: bytes,
+    path: str = "/v1/traces",
+    content_type: str = PROTOBUF,
+    method: str = "POST",
+    **headers: str,
+) -> Answer:
+    host, port = served.http.split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {"Content-Type": content_type, **named})
+    answer = connection.getresponse()
+    found = Answer(
+        answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
+    )
+    connection.close()
+    return found
+
+
+def traces_json(**span: Any) -> bytes:
+    fields = {"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174"}
+    document = {"resourceSpans": [{"scopeSpans": [{"spans": [{**fields, "name": "x", **span}]}]}]}
+    return json.dumps(document).encode()
+
+
+def test_protobuf_is_answered_in_protobuf_with_nothing_unset(served: Served) -> None:
+    answer = post(served, trace_request().SerializeToString())
+
+    assert (answer.status, answer.headers["content-type"]) == (200, PROTOBUF)
+    assert not ExportTraceServiceResponse.FromString(answer.body).HasField("partial_success")
+
+
+def test_logs_and_metrics_have_their_own_paths(served: Served) -> None:
+    logs = post(served, log_request().SerializeToString(), "/v1/logs")
+    metrics = post(served, b"", "/v1/metrics")
+
+    assert (logs.status, metrics.status) == (200, 200)
+    ExportLogsServiceResponse.FromString(logs.body)
+
+
+def test_an_empty_request_succeeds(served: Served) -> None:
+    assert post(served, b"").status == 200
+    assert post(served, b"{}", content_type=JSON).status == 200
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", lambda body: zlib.compress(body, wbits=-15)),
+        ("identity", bytes),
+    ],
+)
+def test_compressed_requests_are_understood(served: Served, encoding: str, compress: Any) -> None:
+    body = compress(trace_request(5).SerializeToString())
+
+    assert post(served, body, content_encoding=encoding).status == 200
+
+
+def test_json_is_answered_in_json(served: Served) -> None:
+    answer = post(served, traces_json(), content_type="application/json; charset=utf-8")
+
+    assert (answer.status, answer.headers["content-type"]) == (200, JSON)
+    assert json.loads(answer.body) == {}
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        {"startTimeUnixNano": "1544712660000000000", "endTimeUnixNano": 1544712661000000000},
+        {"kind": 3},
+        {"kind": "SPAN_KIND_CLIENT"},
+        {"attributes": [{"key": "a", "value": {"intValue": "9007199254740993"}}]},
+        {"attributes": [{"key": "a", "value": {"doubleValue": "NaN"}}]},
+        {"attributes": [{"key": "a", "value": {"bytesValue": "AAE="}}]},
+        {"unknownField": {"deeply": ["nested"]}},
+        {"traceId": "5b8efff798038103d269b633813fc60c"},
+        {"links": [{"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "EEE19B7EC3C1B174"}]},
+        {"parentSpanId": ""},
+    ],
+    ids=lambda span: next(iter(span)),
+)
+def test_json_as_real_senders_write_it_is_stored(served: Served, span: dict[str, Any]) -> None:
+    answer = post(served, traces_json(**span), content_type=JSON)
+
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
+@pytest.mark.parametrize("bad_id", ["", "00000000000000000000000000000000", "5b8eff", "not hex"])
+def test_a_bad_id_in_json_is_counted_and_explained(served: Served, bad_id: str) -> None:
+    answer = post(served, traces_json(traceId=bad_id), content_type=JSON)
+
+    partial = json.loads(answer.body)["partialSuccess"]
+    assert answer.status == 200
+    assert partial["rejectedSpans"] == "1"
+    assert "trace id" in partial["errorMessage"]
+
+
+def status_of(answer: Answer) -> tuple[int, str]:
+    if answer.headers["content-type"] == JSON:
+        document = json.loads(answer.body)
+        return document["code"], document["message"]
+    message = Status.FromString(answer.body)
+    return message.code, message.message
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_what_cannot_be_decoded_is_bad_data_in_the_requests_own_form(
+    served: Served, content_type: str
+) -> None:
+    answer = post(served, b"\x0a\xff\xff", content_type=content_type)
+
+    code, message = status_of(answer)
+    assert (answer.status, code) == (400, 3)
+    assert answer.headers["content-type"] == content_type
+    assert "cannot be decoded" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "content_type", "headers", "status"),
+    [
+        ("/v1/traces", "POST", "text/plain", {}, 415),
+        ("/v1/traces", "POST", PROTOBUF, {"content_encoding": "br"}, 415),
+        ("/v1/traces", "POST", PROTOBUF, {"content_encoding": "gzip"}, 400),
+        ("/v1/spans", "POST", PROTOBUF, {}, 404),
+        ("/", "GET", PROTOBUF, {}, 404),
+        ("/v1/traces", "GET", PROTOBUF, {}, 405),
+        ("/v1/traces", "OPTIONS", PROTOBUF, {"origin": "https://app.example"}, 405),
+    ],
+)
+def test_wrong_questions_are_answered_as_the_table_says(
+    served: Served, path: str, method: str, content_type: str, headers: Any, status: int
+) -> None:
+    answer = post(served, b"\x01\x02", path, content_type, method, **headers)
+
+    assert answer.status == status
+    assert "retry-after" not in answer.headers
+    assert "access-control-allow-origin" not in answer.headers
+    assert status_of(answer)[1]
+
+
+def test_a_request_over_the_limit_is_refused_before_it_is_read(served: Served) -> None:
+    answer = post(served, bytes(3 * 2**20))
+
+    assert answer.status == 413
+    assert "retry-after" not in answer.headers
+
+
+def test_a_chunked_request_over_the_limit_is_refused(served: Served) -> None:
+    host, port = served.http.split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    chunks = (bytes(2**18) for _ in range(12))
+
+    connection.request("POST", "/v1/traces", chunks, {"Content-Type": PROTOBUF})
+
+    assert connection.getresponse().status == 413
+
+
+def test_a_zip_bomb_is_refused_and_honest_traffic_goes_on(served: Served) -> None:
+    bomb = gzip.compress(bytes(2**28))
+
+    answer = post(served, bomb, content_encoding="gzip")
+
+    assert answer.status == 413
+    assert post(served, trace_request().SerializeToString()).status == 200
+
+
+def test_a_slow_body_is_ended_and_honest_traffic_goes_on(served: Served) -> None:
+    host, port = served.http.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as slow:
+        slow.sendall(
+            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+            b"Content-Length: 1000\r\n\r\nabc"
+        )
+        assert post(served, trace_request().SerializeToString()).status == 200
+        answer = slow.recv(4096)
+
+    assert b" 408 " in answer.splitlines()[0]
+
+
+def test_a_slow_head_is_cut_off(served: Served) -> None:
+    host, port = served.http.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as slow:
+        slow.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        try:
+            answer = slow.recv(4096)
+        except ConnectionResetError:
+            answer = b""
+
+    assert answer == b""
+
+
+def test_an_endless_head_is_cut_off(served: Served) -> None:
+    host, port = served.http.split(":")
+    sent = 0
+    with socket.create_connection((host, int(port)), timeout=30) as endless:
+        endless.sendall(b"POST /v1/traces HTTP/1.1\r\n")
+        try:
+            while sent < 100_000:
+                endless.sendall(b"x-more: " + b"a" * 1000 + b"\r\n")
+                sent += 1
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+
+    assert sent < 100_000
+
+
+def test_health_readiness_and_metrics_are_beside_it(served: Served) -> None:
+    post(served, trace_request().SerializeToString())
+
+    health = post(served, b"", "/healthz", method="GET")
+    ready = post(served, b"", "/readyz", method="GET")
+    metrics = post(served, b"", "/metrics", method="GET")
+
+    assert (health.status, ready.status) == (200, 200)
+    assert b'spandocket_receiver_spans_total{transport="http"}' in metrics.body
+    assert b"# TYPE spandocket_receiver_request_seconds histogram" in metrics.body
+
+
+def test_json_is_stored_as_the_same_spans_as_protobuf(served: Served) -> None:
+    from span_store.store import SpanStore
+
+    trace_id = "77777777777777777777777777777777"
+    post(served, traces_json(traceId=trace_id, name="from json"), content_type=JSON)
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        spans = SpanStore(served.data_dir).scan("spans", where=f"trace_id = '{trace_id}'")
+        if (found := spans.select("span_id", "name").collect()).height:
+            break
+        time.sleep(0.1)
+    assert found.rows() == [("eee19b7ec3c1b174", "from json")]
