@@ -12,8 +12,8 @@ The columns of a row:
 ``tool_name, tool_call_id, tool_arguments, tool_result``  of tool parts; JSON text
 ``finish_reason``          of an output message, as sent
 ``is_error``               the error marker of a tool response; null when it carries none
-``is_repeat``              an earlier call of the trace already carried this part in this role:
-                           every call repeats the conversation so far
+``is_repeat``              an input part that an earlier call of the trace already carried in
+                           this role: every call repeats the conversation so far
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def explode_messages(spans: pl.DataFrame) -> pl.DataFrame:
         fresh: list[tuple[str | None, str, str | None]] = []
         for row in _parts(system, inputs, outputs):
             identity = (row[3], row[4], row[5] if row[5] is not None else row[8])
-            rows.append((trace_id, span_id, *row, identity in seen))
+            rows.append((trace_id, span_id, *row, row[0] != "output" and identity in seen))
             fresh.append(identity)
         seen.update(fresh)
     return pl.DataFrame(rows, schema=MESSAGES, orient="row")
@@ -107,6 +107,7 @@ def _message(direction: str, index: int, message: dict[str, Any]) -> Iterator[tu
         parts = [{"type": "text", "content": parts}]
     if not isinstance(parts, list):
         parts = []
+    parts = _with_foreign_tool_parts(message, parts)
     role = as_text(message.get("role"))
     finish = as_text(message.get("finish_reason")) if direction == "output" else None
     if not parts:
@@ -129,6 +130,31 @@ def _message(direction: str, index: int, message: dict[str, Any]) -> Iterator[tu
             *(direction, index, place, role, kind, text),
             *(name, call_id, arguments, result, finish, is_error),
         )
+
+
+def _with_foreign_tool_parts(message: dict[str, Any], parts: list[Any]) -> list[Any]:
+    """Tool calls and responses that OpenAI's own message form keeps beside the content."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and not any(
+        isinstance(part, dict) and part.get("type") in _TOOL_CALLS for part in parts
+    ):
+        for call in calls:
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
+                entry = {"type": "tool_call", "id": call.get("id"), "name": function.get("name")}
+                parts = [*parts, entry | {"arguments": function.get("arguments")}]
+    if message.get("role") == "tool" and message.get("tool_call_id") is not None:
+        return [
+            {
+                "type": "tool_call_response",
+                "id": message["tool_call_id"],
+                "response": part["content"],
+            }
+            if isinstance(part, dict) and part.get("type") == "text" and "content" in part
+            else part
+            for part in parts
+        ]
+    return parts
 
 
 def response_of(part: dict[str, Any]) -> Any:

@@ -93,6 +93,8 @@ def last_calls(spans: pl.LazyFrame) -> pl.LazyFrame:
         "output_schema",
         "output_tokens",
         "reasoning_tokens",
+        "is_streaming",
+        "time_to_first_chunk_ms",
         "content_truncated",
         "dropped_attributes_count",
     )
@@ -168,13 +170,25 @@ def _verdict(  # noqa: PLR0911  # One exit a rule.
             sentence = "The model reports 0 output tokens; content was not captured"
             return (Decision.MATCHED, sentence, 0.6, 0.7, None)
         return (Decision.SKIPPED, "no_content", 0.0, 0.0, None)
-    if call["output_messages"] is None and (call["output_tokens"] or 0) > 1:
-        return (Decision.SKIPPED, "no_content", 0.0, 0.0, None)
+    if call["output_messages"] is None and call["output_tokens"] is None:
+        if call["is_streaming"] or call["time_to_first_chunk_ms"] is not None:
+            return (Decision.SKIPPED, "no_content", 0.0, 0.0, None)
+        sentence = "The input was captured, and no output message; tokens are unknown"
+        return (Decision.AMBIGUOUS, sentence, 0.6, 0.4, None)
     texts = [part["text"] or "" for part in parts if part["part_type"] != "reasoning"]
     if any(len(text.strip()) == 0 for text in texts) and "length" in reasons:
         sentence = "The answer is blank: the length limit was spent before any text"
         return (Decision.MATCHED, sentence, 0.7, 0.9, "".join(texts))
-    return degenerate("\n".join(texts), has_message=bool(parts), is_json=_asks_for_json(call))
+    text = "\n".join(texts)
+    spoken = (call["output_tokens"] or 0) - (call["reasoning_tokens"] or 0)
+    if not text.strip('"') and spoken > _TOKENS_UNSEEN_MAX:
+        # The model said more than the telemetry shows: a refusal field, content switched off.
+        return _NOT_CAPTURED
+    return degenerate(text, has_message=bool(parts), is_json=_asks_for_json(call))
+
+
+_NOT_CAPTURED: _Verdict = (Decision.SKIPPED, "text_not_captured", 0.0, 0.0, None)
+_TOKENS_UNSEEN_MAX = 4
 
 
 def _asks_for_json(call: dict[str, Any]) -> bool:

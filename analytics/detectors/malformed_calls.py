@@ -33,9 +33,13 @@ def malformed_calls(spans: list[dict[str, Any]], parts: list[dict[str, Any]]) ->
     for part in parts:
         by_span.setdefault(part["span_id"], []).append(part)
     definitions = {span["span_id"]: span["tool_definitions"] for span in spans}
+    cut_off = {span["span_id"] for span in spans if "length" in (span["finish_reasons"] or [])}
     told: set[tuple[Any, ...]] = set()
     for span_id, own in by_span.items():
         outputs = [p for p in own if p["direction"] == "output" and p["part_type"] == _CALL]
+        if span_id in cut_off:
+            # Arguments that the length limit cut off were never executed.
+            outputs = []
         faults = [
             *_faulty_outputs(outputs, tools_of(definitions.get(span_id))),
             *_unanswered([part for part in own if part["direction"] == "input"]),
@@ -126,7 +130,8 @@ def _unanswered(inputs: list[dict[str, Any]]) -> Iterator[Fault]:
     responses = [part for part in inputs if part["part_type"] == _RESPONSE and part["tool_call_id"]]
     call_ids = {part["tool_call_id"] for part in calls}
     response_ids = {part["tool_call_id"] for part in responses}
-    if not call_ids & response_ids and len(calls) == len(responses):
+    # Some exporters keep the responses and drop the calls.
+    if not calls or (not call_ids & response_ids and len(calls) == len(responses)):
         return
     has_anonymous = any(
         part["part_type"] in (_CALL, _RESPONSE) and not part["tool_call_id"] for part in inputs

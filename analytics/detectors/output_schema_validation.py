@@ -40,6 +40,20 @@ _CONFIDENCES = {
 }
 
 
+def declaring(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """The model calls with a declaration, their own or that of the span just above them."""
+    calls = spans.filter(pl.col("is_model_call").fill_null(value=False))
+    above = spans.filter(
+        ~pl.col("is_model_call").fill_null(value=False) & pl.col("output_schema").is_not_null()
+    ).select("trace_id", parent_span_id="span_id", schema_above="output_schema")
+    return (
+        calls.join(above, on=["trace_id", "parent_span_id"], how="left", maintain_order="left")
+        .with_columns(output_schema=pl.coalesce("output_schema", "schema_above"))
+        .filter(pl.col("output_schema").is_not_null() | (pl.col("output_type") == "json"))
+        .drop("schema_above")
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
     """What is wrong with one structured answer."""
@@ -65,10 +79,7 @@ class OutputSchemaValidation:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace with a declaration; the worst defect leads."""
-        declared = context.spans.filter(
-            pl.col("is_model_call").fill_null(value=False)
-            & (pl.col("output_schema").is_not_null() | (pl.col("output_type") == "json"))
-        ).collect()
+        declared = declaring(context.spans).collect()
         if declared.is_empty():
             return decisions([])
         outputs = declared.with_columns(

@@ -54,9 +54,12 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
     unclaimed = [call for call in calls if not call.call_id]
     starts = {span["span_id"]: span["start_time"] for span in spans}
     asked: dict[str, ToolCall] = {}
+    told_by: dict[int, str] = {}
     for part in parts:
         if part["part_type"] in _CALLS:
-            known = _find(part, by_id, asked, unclaimed)
+            elsewhere = [call for call in unclaimed if told_by.get(id(call)) != part["span_id"]]
+            known = _find(part, by_id, asked, elsewhere)
+            unclaimed = [call for call in unclaimed if call is not known]
             if known is None:
                 known = ToolCall(
                     name=part["tool_name"],
@@ -68,15 +71,23 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
                     time=starts.get(part["span_id"]),
                 )
                 calls.append(known)
+                if not known.call_id and part["direction"] == "output":
+                    told_by[id(known)] = part["span_id"]
+                    unclaimed.append(known)
             _register(known, part, by_id, asked)
         elif part["part_type"] in _RESPONSES:
-            _attach(part, by_id, calls)
+            _attach(part, by_id, calls, starts)
     return sorted(calls, key=lambda call: (call.time is None, call.time, call.span_id))
 
 
 def _from_spans(spans: list[dict[str, Any]]) -> list[ToolCall]:
     """Tool spans; of nested ones that tell the same call, the deepest."""
-    tools = {span["span_id"]: span for span in spans if span["operation_name"] == "execute_tool"}
+    tools = {
+        span["span_id"]: span
+        for span in spans
+        if span["operation_name"] == "execute_tool"
+        or (span["operation_name"] is None and span["tool_name"] is not None)
+    }
     parents = {span["span_id"]: span["parent_span_id"] for span in spans}
     covered: set[str] = set()
     for span_id, span in tools.items():
@@ -120,6 +131,7 @@ def _find(
         return asked[identity]
     for place, call in enumerate(unclaimed):
         if call.name == part["tool_name"] and _same(call.arguments, part["tool_arguments"]):
+            # A call that was told without an id, and is told again with one or by its span.
             return unclaimed.pop(place)
     return None
 
@@ -141,8 +153,16 @@ def _register(
         call.message, call.part = part["message_index"], part["part_index"]
 
 
-def _attach(part: dict[str, Any], by_id: dict[str, ToolCall], calls: list[ToolCall]) -> None:
-    """Give a response to its call: by id, else to the first call still without one."""
+def _attach(
+    part: dict[str, Any],
+    by_id: dict[str, ToolCall],
+    calls: list[ToolCall],
+    starts: dict[str, Any],
+) -> None:
+    """Give a response to its call: by id, else to the first call still without one.
+
+    A response whose call nobody told is kept as a call without a name.
+    """
     call = by_id.get(part["tool_call_id"]) if part["tool_call_id"] else None
     if call is None and not part["is_repeat"]:
         waiting = [
@@ -150,11 +170,22 @@ def _attach(part: dict[str, Any], by_id: dict[str, ToolCall], calls: list[ToolCa
             for known in calls
             if known.result is None
             and not known.is_error
+            and (not known.call_id or not part["tool_call_id"])
             and (part["tool_name"] is None or known.name == part["tool_name"])
         ]
         call = waiting[0] if waiting else None
     if call is None:
-        return
+        if part["is_repeat"] or part["tool_call_id"] is None:
+            return
+        call = ToolCall(
+            name=part["tool_name"],
+            call_id=part["tool_call_id"],
+            arguments=None,
+            span_id=part["span_id"],
+            time=starts.get(part["span_id"]),
+        )
+        calls.append(call)
+        by_id[part["tool_call_id"]] = call
     if call.result is None:
         call.result = part["tool_result"]
         if not call.is_from_span:

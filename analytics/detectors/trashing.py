@@ -76,13 +76,15 @@ class Trashing:
         for key, own in spans.partition_by("trace_id", as_dict=True).items():
             parts = parts_by_trace.get(key)
             part_rows = [] if parts is None else parts.to_dicts()
-            steps = steps_of(tool_calls(own.to_dicts(), part_rows))
+            calls = tool_calls(own.to_dicts(), part_rows)
+            steps = steps_of(calls)
             loop = find_loop(
                 steps, self.config.repeats_min, has_answer=_ends_with_answer(part_rows)
             )
+            loop = loop or _unknown_repeat(calls)
             if loop is not None:
                 answered = _ends_with_answer(part_rows)
-                rows.append(_matched(str(key[0]), loop, len(steps), has_answer=answered))
+                rows.append(_matched(str(key[0]), loop, len(calls), has_answer=answered))
         return decisions(rows)
 
 
@@ -90,7 +92,7 @@ def candidates(spans: pl.LazyFrame, repeats_min: int) -> pl.LazyFrame:
     """Ids of the traces with enough tool calls, counted in spans or in strings."""
     is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
     told = pl.sum_horizontal(
-        pl.col(name).str.count_matches('"tool_call"', literal=True).fill_null(0)
+        pl.col(name).str.count_matches('"tool_calls?"').fill_null(0)
         for name in ("input_messages", "output_messages")
     )
     counted = spans.group_by("trace_id").agg(tools=is_tool.sum(), told=told.sum())
@@ -105,6 +107,9 @@ def steps_of(calls: list[ToolCall]) -> list[Step]:
     """The calls in order, parallel twins of one answer counted once."""
     steps: list[Step] = []
     for call in calls:
+        if call.arguments is None and (call.result is None or call.name is None):
+            # Nobody knows what was asked: no two such calls are the same.
+            continue
         signature = f"{call.name}({canonical(call.arguments)})"
         twin = next((step for step in reversed(steps) if step.signature == signature), None)
         if twin is not None and _is_parallel(twin.call, call):
@@ -183,6 +188,21 @@ def _repeat(steps: list[Step], repeats_min: int) -> Loop | None:
         ):
             best = loop
     return best
+
+
+def _unknown_repeat(calls: list[ToolCall]) -> Loop | None:
+    """One tool over and over, with arguments and results that were not captured: only a hint."""
+    if len(calls) < _FAILED_REPEATS_MIN or len({call.name for call in calls}) != 1:
+        return None
+    if any(call.arguments is not None or call.result is not None for call in calls):
+        return None
+    steps = tuple(Step(call=call, signature="", result=None, failed=False) for call in calls)
+    return Loop(
+        kind="repeat",
+        steps=steps,
+        sentence=f"{calls[0].name} was called {len(calls)} times; arguments were not captured",
+        confidence=0.3,
+    )
 
 
 def _tail(places: list[int], same: list[int]) -> list[int]:

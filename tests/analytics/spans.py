@@ -63,8 +63,8 @@ def chat(trace: str, *, answer: Any = "All flights to Oslo are listed.", **value
         "output_messages": [{"role": "assistant", "parts": parts, "finish_reason": "stop"}],
         "finish_reasons": ["stop"],
         "input_tokens": 20,
-        "output_tokens": 10,
-        "total_tokens": 30,
+        "output_tokens": 10 if answer else 0,
+        "total_tokens": 30 if answer else 20,
     }
     name = values.pop("name", "chat gpt-4o")
     return span(trace, name, **(defaults | values))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.analytics.contexts import one
+from tests.analytics.spans import chat, span, tool
+
+TOOL_CALL = [{"type": "tool_call", "id": "1", "name": "search", "arguments": {}}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        " \n\t ",
+        "aaaa",
+        "....",
+        "***",
+        "assistant:",
+        "<|im_end|>",
+        "null",
+        "[placeholder]",
+        "{}",
+    ],
+)
+def test_debris_is_no_answer(answer):
+    assert one("empty_response", [chat("t", answer=answer)])[0] == "matched"
+
+
+@pytest.mark.parametrize(
+    "answer", ["Yes.", "42", "Oslo", "👍", "The answer is no, sadly.", "No", "a", "C++"]
+)
+def test_short_answers_are_answers(answer):
+    assert one("empty_response", [chat("t", answer=answer)])[0] == "no_match"
+
+
+def test_no_output_message_at_all_is_empty():
+    call = chat("t", output_messages=[], output_tokens=0)
+
+    assert one("empty_response", [call])[0] == "matched"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"answer": TOOL_CALL, "finish_reasons": ["tool_call"]},
+        {"answer": "", "finish_reasons": ["content_filter"]},
+        {"answer": "", "is_error": True, "error_type": "429"},
+        {"answer": "", "operation_name": "embeddings"},
+    ],
+)
+def test_calls_that_owe_no_text_are_left_alone(values):
+    assert one("empty_response", [chat("t", **values)])[0] == "no_match"
+
+
+def test_cut_content_is_skipped_not_judged():
+    decision, row = one("empty_response", [chat("t", answer="", content_truncated=True)])
+
+    assert (decision, row["skip_reason"]) == ("skipped", "truncated")
+
+
+def test_tokens_without_text_mean_that_the_text_was_not_captured():
+    call = chat("t", answer=[], output_tokens=11)
+
+    decision, row = one("empty_response", [call])
+
+    assert (decision, row["skip_reason"]) == ("skipped", "text_not_captured")
+
+
+def test_only_what_nothing_followed_counts():
+    root = span("t", "agent", seconds=9, operation_name="invoke_agent")
+    step = chat("t", answer="", at=1, parent=root, name="first")
+    followed = [root, step, tool("t", "search", at=3, parent=root), chat("t", at=5, parent=root)]
+
+    assert one("empty_response", followed)[0] == "no_match"
+
+
+def test_an_empty_object_is_an_answer_where_json_was_asked_for():
+    assert one("empty_response", [chat("t", answer="{}", output_type="json")])[0] == "no_match"

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+from tests.analytics.contexts import one
+from tests.analytics.spans import chat, tool
+
+NAME = "trashing"
+
+
+def run_of(*steps, last="Here is what I found about refunds."):
+    """A trace of tool spans ``(name, arguments, result)``, then an answer."""
+    rows = [
+        tool("t", name, at=place, seconds=0.5, arguments=arguments, result=result)
+        for place, (name, arguments, result) in enumerate(steps)
+    ]
+    return [*rows, chat("t", at=len(steps) + 1, answer=last)]
+
+
+def test_the_same_call_with_the_same_result_three_times_is_trashing():
+    decision, row = one(NAME, run_of(*[("search", {"q": "refund"}, {"hits": []})] * 3))
+
+    assert decision == "matched"
+    assert len({entry["span_id"] for entry in json.loads(row["evidence"])}) == 3
+
+
+def test_twice_is_not():
+    assert one(NAME, run_of(*[("search", {"q": "refund"}, {"hits": []})] * 2))[0] == "no_match"
+
+
+def test_argument_order_does_not_hide_a_repetition():
+    first = ("search", '{"q": 1, "k": 2}', "x")
+    second = ("search", '{"k": 2, "q": 1}', "x")
+
+    assert one(NAME, run_of(first, second, first))[0] == "matched"
+
+
+def test_a_cycle_of_two_tools_is_trashing():
+    cycle = [("open", {"page": 1}, "text"), ("close", {"page": 1}, "ok")]
+
+    decision, row = one(NAME, run_of(*cycle * 3))
+
+    assert decision == "matched"
+    assert "open -> close" in row["reason"]
+
+
+def test_polling_whose_result_changes_is_not():
+    steps = [("status", {"job": 1}, "running")] * 4 + [("status", {"job": 1}, "done")]
+
+    assert one(NAME, run_of(*steps))[0] == "no_match"
+
+
+def test_a_retry_after_a_transient_error_is_not():
+    steps = [("search", {"q": 1}, {"error": "busy"})] * 3 + [("search", {"q": 1}, {"hits": [1]})]
+
+    assert one(NAME, run_of(*steps))[0] == "no_match"
+
+
+def test_pagination_is_not():
+    steps = [("list", {"page": page}, f"page {page}") for page in range(12)]
+
+    assert one(NAME, run_of(*steps))[0] == "no_match"
+
+
+def test_refinement_with_new_results_is_not():
+    steps = [("search", {"q": "refund " + "x" * n}, {"hits": list(range(n))}) for n in range(1, 6)]
+
+    assert one(NAME, run_of(*steps))[0] == "no_match"
+
+
+def test_parallel_fan_out_is_not():
+    rows = [tool("t", "roll", at=0.01 * n, seconds=5, arguments={}, result="4") for n in range(4)]
+
+    assert one(NAME, [*rows, chat("t", at=9)])[0] == "no_match"
+
+
+def test_many_calls_that_bring_nothing_new_and_no_answer_are():
+    steps = [("search", {"q": n}, f"hit {min(n, 3)}") for n in range(12)]
+    asking = [{"type": "tool_call", "id": "z", "name": "search", "arguments": {"q": 13}}]
+
+    assert one(NAME, run_of(*steps, last=asking))[0] == "matched"
+    assert one(NAME, run_of(*steps))[0] == "no_match"
