@@ -27,9 +27,9 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
     progress: Callable[[str, int, int], None] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> RunReport:
-    """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`analytics.job.run`."""
+    """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`analytics.job.execution`."""
     from analytics.config import AnalysisConfig
-    from analytics.job.run import Job
+    from analytics.job.execution import Job
 
     job = Job(
         store=store,
