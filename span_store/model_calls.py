@@ -6,7 +6,7 @@ such a twin is known when both have arrived, so it is decided when spans are rea
 
 - a model call directly below another one of the same kind, whose response ids do not contradict:
   the outer one counts, because it holds what the program asked; when several lie below one span,
-  that span is a wrapper, and those below it count;
+  or the inner one alone knows the usage, the outer one is a wrapper, and those below it count;
 - model calls with one response id that overlap in time: one that an instrumentation made counts
   before one that a provider's own client made, then the one that began first.
 
@@ -33,6 +33,7 @@ COLUMNS = (
     "start_time",
     "end_time",
     "is_model_call",
+    "input_tokens",
 )
 """What the decision reads."""
 
@@ -82,8 +83,9 @@ def _nested(calls: pl.DataFrame) -> pl.DataFrame:
         )
     )
     several = pl.len().over("project", "trace_id", "parent_span_id") > 1
-    wrapper = pl.when(several).then("parent_span_id").otherwise("span_id").alias("span_id")
-    return pairs.select("project", "trace_id", wrapper).unique(maintain_order=True)
+    says_more = pl.col("input_tokens").is_not_null() & pl.col("input_tokens_above").is_null()
+    loser = pl.when(several | says_more).then("parent_span_id").otherwise("span_id")
+    return pairs.select("project", "trace_id", span_id=loser).unique(maintain_order=True)
 
 
 def _same_response(calls: pl.DataFrame) -> pl.DataFrame:

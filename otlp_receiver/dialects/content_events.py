@@ -35,6 +35,9 @@ _ROLES = {
 
 CHOICE = "gen_ai.choice"
 
+_ELIDED = '"content":"<elided>"'
+"""What Google's libraries write in place of content that they do not capture."""
+
 NAMES = frozenset((DETAILS, CHOICE, *_ROLES, "gen_ai.content.prompt", "gen_ai.content.completion"))
 """Names of events that carry message content."""
 
@@ -53,9 +56,27 @@ class Piece:
 def pieces_of(name: str, body: Any, attributes: dict[str, Any]) -> list[Piece]:
     """What one event says about its span's content; never raises."""
     try:
-        return _pieces(name, _value(body), attributes)
+        pieces = _pieces(name, _value(body), attributes)
+        return [piece for piece in pieces if _ELIDED not in piece.text]
     except Exception:  # noqa: BLE001  # content is hostile; it is kept raw and adds nothing
         return []
+
+
+def tool_pieces_of(name: str, _body: Any, attributes: dict[str, Any]) -> list[Piece]:
+    """What an event on a tool span says: the tool message is the arguments, the choice the result.
+
+    Strands writes its tool spans so; never raises.
+    """
+    try:
+        if name == "gen_ai.tool.message":
+            text = TRANSFORMS["tool_arguments"](attributes.get("content"))
+            return [] if text is None else [Piece("tool_arguments", text, False)]
+        if name == CHOICE:
+            text = TRANSFORMS["tool_result"](attributes.get("message"))
+            return [] if text is None else [Piece("tool_result", text, False)]
+    except Exception:  # noqa: BLE001  # content is hostile; it is kept raw and adds nothing
+        return []
+    return pieces_of(name, None, attributes)
 
 
 def _pieces(name: str, body: Any, attributes: dict[str, Any]) -> list[Piece]:

@@ -15,7 +15,10 @@ from otlp_receiver.dialects.parts import Part, parts_of
 
 _DEPTH_MAX = 6
 
+CHOICE_EVENT = "gen_ai.choice"
+
 _INPUT_KEYS = ("messages", "contents", "input", "inputs", "prompt", "question", "args", "kwargs")
+_CERTAIN_KEYS = ("choices", "generations", "candidates", "messages", "contents")
 _OUTPUT_KEYS = (
     "choices",
     "generations",
@@ -52,6 +55,32 @@ def instructions(value: Any) -> list[Part] | None:
     if isinstance(value, list) and value and isinstance(value[0], dict) and "role" in value[0]:
         value = [part for message in _messages(value, "system", 0) for part in message["parts"]]
     return parts_of(value) or None
+
+
+def event_inputs(value: Any) -> list[Message] | None:
+    """What went in, out of a list of event bodies that each carry ``event.name``."""
+    bodies = [event for event in _events(value) if event["event.name"] != CHOICE_EVENT]
+    found = [
+        message_of(body, body["event.name"].split(".")[1])
+        for body in bodies
+        if body["event.name"].endswith(".message")
+    ]
+    return [message for message in found if message is not None] or None
+
+
+def event_outputs(value: Any) -> list[Message] | None:
+    """What came out, out of a list of event bodies that each carry ``event.name``."""
+    choices = [event for event in _events(value) if event["event.name"] == CHOICE_EVENT]
+    return [message for choice in choices for message in _choice(choice, 0)] or None
+
+
+def _events(value: Any) -> list[dict[str, Any]]:
+    entries = value if isinstance(value, list) else []
+    return [
+        {key: entry[key] for key in entry if not key.startswith("gen_ai.")}
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("event.name"), str)
+    ]
 
 
 def _messages(value: Any, role: str, depth: int) -> list[Message]:
@@ -102,6 +131,8 @@ def _is_container(entry: dict[str, Any], role: str) -> bool:
         return False
     if isinstance(entry.get("message"), dict | str):
         return True
+    if any(isinstance(entry.get(key), list) for key in _CERTAIN_KEYS):
+        return True
     keys = _OUTPUT_KEYS if role == "assistant" else _INPUT_KEYS
     return "type" not in entry and any(key in entry for key in keys if key != "content")
 
@@ -110,6 +141,11 @@ def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
     """A message, a choice, or a request or response body."""
     if isinstance(value.get("message"), dict) and role == "assistant":
         return _choice(value, depth)
+    content = value.get("content")
+    if role == "assistant" and isinstance(content, dict) and "parts" in content:
+        found = _messages(content, role, depth + 1)
+        _add_finish_reason(found, value)
+        return found
     if not _is_container(value, role):
         return _single(value, role)
     keys = _OUTPUT_KEYS if role == "assistant" else _INPUT_KEYS
@@ -127,6 +163,9 @@ def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
 
 
 def _single(value: dict[str, Any], role: str) -> list[Message]:
+    if len(value) == 1 and "role" not in value and isinstance(next(iter(value.values())), str):
+        # A function's only argument or answer is what was said.
+        return _messages(next(iter(value.values())), role, _DEPTH_MAX)
     message = message_of(value, role)
     if message is not None:
         return [message]

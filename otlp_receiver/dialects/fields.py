@@ -9,9 +9,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from otlp_receiver.dialects.attributes import Kind
+from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.flattened import assemble
 from otlp_receiver.dialects.json_text import dumps, joined
+from otlp_receiver.dialects.names import (
+    agent_of_name,
+    operation_of_name,
+    provider_of_name,
+    tool_of_name,
+)
+from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 from otlp_receiver.dialects.resolution import Column, Resolution
 
 if TYPE_CHECKING:
@@ -23,6 +32,9 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 
+_ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
+"""Attributes whose value "error" says that the span failed, whatever its status."""
+
 
 class FieldSet:
     """Canonical columns on their way, with what each came from."""
@@ -33,12 +45,14 @@ class FieldSet:
         events: SpanEvents,
         envelope: pl.DataFrame,
         dialect: NDArray[np.int8],
+        scope_versions: pl.Series,
         mapping: FieldMapping,
     ) -> None:
         self.table = table
         self.events = events
         self.envelope = envelope
         self.dialect = dialect
+        self.scope_versions = scope_versions
         self.mapping = mapping
         self.count = len(envelope)
         self.resolution = Resolution(table)
@@ -72,7 +86,11 @@ class FieldSet:
         for name in self.mapping.rules:
             if name != "operation_name":
                 self._mapped(name)
+        self._fill("tool_name", tool_of_name())
+        self._fill("agent_name", agent_of_name())
+        self._fill("provider_name", provider_of_name(sorted(MODEL_OPERATIONS)), "name or scope")
         self._contents_from_events()
+        self._inherit_schema()
         self._errors()
         self._finish()
         self.columns["field_sources"] = self._sources_json()
@@ -89,7 +107,7 @@ class FieldSet:
 
     def _mapped(self, name: str) -> None:
         """Resolve one field by the mapping, below what flattened keys gave already."""
-        rules = [rule for rule in self.mapping.rules[name] if not rule.gathers]
+        rules = list(self.mapping.rules[name])
         given = self.columns.get(name)
         allowed: Callable[[Rule], Mask | None] = self._allowed
         if given is not None:
@@ -124,18 +142,23 @@ class FieldSet:
 
     def _operations_from_names(self) -> None:
         """Operations that only the span's name tells."""
-        operation = self.columns["operation_name"]
-        name = self.envelope["name"]
-        frame = pl.DataFrame({"operation": operation, "name": name, "dialect": self.dialect})
-        from otlp_receiver.dialects.names import operation_of_name
+        self._fill("operation_name", operation_of_name())
 
-        self.columns["operation_name"] = frame.select(operation_of_name()).to_series()
-        changed = operation.is_null() & self.columns["operation_name"].is_not_null()
-        self._source("operation_name", changed.arg_true().to_numpy(), "name")
+    def _fill(self, column: str, expression: pl.Expr, source: str = "name") -> None:
+        """Fill a column from the span's name or scope, and remember that it came from there."""
+        before = self.columns[column]
+        names = ("operation_name", "tool_name", "agent_name", "provider_name")
+        known = {name: self.columns[name] for name in names if name in self.columns}
+        frame = self.envelope.select("name", "scope_name").with_columns(
+            dialect=pl.Series(self.dialect), **known
+        )
+        self.columns[column] = frame.select(expression).to_series()
+        changed = (before.is_null() & self.columns[column].is_not_null()).arg_true()
+        self._source(column, changed.to_numpy(), source)
 
     def _flattened(self) -> None:
         """Messages and tools that were flattened into numbered keys."""
-        for found in assemble(self.table):
+        for found in [*assemble(self.table), *compose(self.table)]:
             owners = np.fromiter(found.texts, dtype=np.int64, count=len(found.texts))
             if len(found.gaps):
                 self.resolution.truncated[found.gaps] = True
@@ -151,13 +174,42 @@ class FieldSet:
             self._source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
 
+    def _inherit_schema(self) -> None:
+        """The Vercel AI SDK writes the schema on the outer span; the call is the inner one.
+
+        Both are exported together as a rule; when they are not, the call has no schema.
+        """
+        mask = self.dialect == CODES.index("E1")
+        if not mask.any():
+            return
+        wanted = ["output_schema", "output_type"]
+        frame = self.envelope.select("project", "trace_id", "span_id", "parent_span_id")
+        frame = frame.with_columns(**{name: self.columns[name] for name in wanted}, inner=mask)
+        above = frame.filter("inner").select(
+            "project", "trace_id", pl.col("span_id").alias("parent_span_id"), *wanted
+        )
+        above = above.unique(["project", "trace_id", "parent_span_id"], keep="last")
+        joined = frame.join(
+            above,
+            on=["project", "trace_id", "parent_span_id"],
+            how="left",
+            suffix="_above",
+            maintain_order="left",
+        )
+        asks = self.columns["operation_name"].is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
+        for name in wanted:
+            given = joined[f"{name}_above"].set(~asks, None)
+            missing = self.columns[name].is_null() & given.is_not_null()
+            self.columns[name] = pl.select(pl.coalesce(self.columns[name], given)).to_series()
+            self._source(name, missing.arg_true().to_numpy(), f"parent:{name}")
+
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""
         if not len(self.events.owner):
             return
         by_field: dict[str, dict[int, str]] = {}
         keys: dict[int, str] = {}
-        for span, (fields, names) in self.events.contents().items():
+        for span, (fields, names) in self.events.contents(self.is_tool).items():
             keys[span] = names[0]
             for name, text in fields.items():
                 by_field.setdefault(name, {})[span] = text
@@ -175,7 +227,12 @@ class FieldSet:
         has, types = self.events.exception_types(self.count)
         sent = self.columns["error_type"]
         status = self.envelope["status_code"] == "error"
-        is_error = status | sent.is_not_null() | pl.Series(has)
+        level = np.zeros(self.count, dtype=np.bool_)
+        for key in _ERROR_LEVELS:
+            at = self.table.positions(key)
+            bad = (self.table.texts_at(at).str.to_lowercase() == "error").fill_null(value=False)
+            level[self.table.owner[at[bad.to_numpy()]]] = True
+        is_error = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
         self.columns["is_error"] = is_error
         self.columns["error_type"] = pl.select(pl.coalesce(sent, types)).to_series()
         changed = sent.is_null() & types.is_not_null()
@@ -189,9 +246,42 @@ class FieldSet:
             **self.columns,
             dialect=pl.Series(self.dialect),
             first_chunk=pl.Series(self.events.first_chunk_times(self.count)),
+            said_first=self._said_first_chunk(),
+            answer_log=pl.Series(self._logfire("log")),
+            request_span=pl.Series(self._logfire("span")),
+            log_seconds=self._numbers("duration"),
+            scope_version=self.scope_versions,
             truncated=pl.Series(self.resolution.truncated),
         )
         self.columns |= {series.name: series for series in finish(frame)}
+
+    def _logfire(self, kind: str) -> Mask:
+        """Spans that Logfire's OpenAI integration made of this kind."""
+        mask = np.zeros(self.count, dtype=np.bool_)
+        at = self.table.positions("logfire.span_type")
+        if len(at):
+            same = (self.table.texts_at(at) == kind).fill_null(value=False)
+            mask[self.table.owner[at[same.to_numpy()]]] = True
+        ours: Mask = self.dialect == CODES.index("F-logfire")
+        return mask & ours
+
+    def _numbers(self, key: str) -> pl.Series:
+        """A number attribute by span."""
+        values = np.full(self.count, np.nan)
+        at = self.table.positions(key)
+        at = at[self.table.kind[at] == Kind.NUMBER]
+        values[self.table.owner[at]] = self.table.number[at]
+        return pl.Series(values).fill_nan(None)
+
+    def _said_first_chunk(self) -> pl.Series:
+        """When Langfuse says that the first chunk came, in nanoseconds; its time may be quoted."""
+        empty = pl.repeat(None, self.count, dtype=pl.Int64, eager=True)
+        at = self.table.positions("langfuse.observation.completion_start_time")
+        if not len(at):
+            return empty
+        texts = self.table.texts_at(at).str.strip_chars('"')
+        times = texts.str.to_datetime("%+", time_unit="ns", time_zone="UTC", strict=False)
+        return empty.scatter(self.table.owner[at], times.dt.epoch("ns"))
 
     def _sources_json(self) -> pl.Series:
         """For each span, ``{field: key}`` of the fields that came from somewhere."""

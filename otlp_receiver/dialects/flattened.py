@@ -235,6 +235,8 @@ def _block(block: Any) -> Any:
 
 def _content(content: Any) -> Any:
     """OpenLLMetry writes lists of content parts as JSON text."""
+    if content == '""':
+        return None
     if isinstance(content, str) and content.startswith("[{"):
         try:
             parsed = loads(content)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 MAPPING_FILE = Path(__file__).with_name("mapping.csv")
 
-_GATHERED = ".*"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -40,11 +38,6 @@ class Rule:
     def takes(self) -> bool:
         """Whether the raw attribute may go once the column holds it."""
         return not self.paths and self.transform in LOSSLESS
-
-    @property
-    def gathers(self) -> bool:
-        """Whether the key is a prefix whose keys are gathered into one object."""
-        return self.key.endswith(_GATHERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class FieldMapping:
                 near = get_close_matches(field, rules, n=3, cutoff=0.5) or sorted(rules)
                 raise ValueError(f"unknown field {field!r}; did you mean {', '.join(near)}?")
             shipped = rules[field]
-            transform = next(rule.transform for rule in shipped if not rule.gathers)
+            transform = shipped[0].transform
             names = [own] if isinstance(own, str) else list(own)
             first = tuple(Rule(field=field, key=name, transform=transform) for name in names)
             rules[field] = first + shipped

@@ -31,6 +31,8 @@ _ROLES = {
     "chatmessage": "user",
 }
 
+_UNDERSTOOD = frozenset(("role", "parts", "tool_calls", "tool_call_id"))
+
 _CANONICAL_PARTS = {
     "text": "content",
     "reasoning": "content",
@@ -50,7 +52,9 @@ def is_canonical(messages: Any) -> bool:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             return False
         parts = message.get("parts")
-        if not isinstance(parts, list) or message.get("finish_reason") == "":
+        if not isinstance(parts, list) or not _is_folded(message.get("finish_reason")):
+            return False
+        if "tool_calls" in message or "tool_call_id" in message:
             return False
         for part in parts:
             if not isinstance(part, dict):
@@ -58,9 +62,15 @@ def is_canonical(messages: Any) -> bool:
             needed = _CANONICAL_PARTS.get(part.get("type", ""))
             if needed is None or needed not in part or isinstance(part.get("arguments"), str):
                 return False
-            if needed == "response" and message["role"] == "user":
+            if needed == "response" and (
+                message["role"] == "user" or isinstance(part["response"], list)
+            ):
                 return False
     return True
+
+
+def _is_folded(reason: Any) -> bool:
+    return reason is None or (isinstance(reason, str) and reason != "" and fold(reason) == reason)
 
 
 def message_of(message: Any, role: str) -> Message | None:
@@ -103,6 +113,13 @@ def _with_parts(message: Message, role: str) -> Message:
     """OpenTelemetry's own shape, or Gemini's ``{role, parts: [{text}]}``."""
     parts = parts_of(message["parts"])
     result: Message = {"role": role_of(message, role), "parts": parts}
+    call_id = message.get("tool_call_id")
+    if call_id and all(part.get("type") == "text" for part in parts):
+        # LiteLLM puts OpenAI's keys beside the parts.
+        texts = "".join(part["content"] for part in parts)
+        parts = [tool_response(texts, call_id)]
+    parts += calls_of(message, {part.get("id") for part in parts})
+    result["parts"] = parts
     if (
         result["role"] == "user"
         and parts
@@ -110,7 +127,11 @@ def _with_parts(message: Message, role: str) -> Message:
     ):
         result["role"] = "tool"
     for key, value in message.items():
-        if key in ("role", "parts") or value is None or (key == "finish_reason" and not value):
+        if (
+            key in ("role", "parts", "tool_calls", "tool_call_id")
+            or value is None
+            or (key == "finish_reason" and not value)
+        ):
             continue
         result[key] = fold(value) if key == "finish_reason" and isinstance(value, str) else value
     return result

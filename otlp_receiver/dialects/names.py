@@ -1,4 +1,8 @@
-"""Operations that only a span's name tells, for libraries that send no operation attribute."""
+"""What only a span's name tells, or its scope's: operations, tools, agents, providers.
+
+Used when no attribute says it: some libraries never send one, and a sender that drops attributes
+beyond its limit loses the oldest first.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import polars as pl
 
 from otlp_receiver.dialects.detection import CODES
 
-_BY_NAME = (
+_OPERATIONS = (
     # dialect codes, pattern of the name, operation
     ("J1", r"^call_llm$", "chat"),
     ("J1 J2", r"^(agent_run \[|invoke_agent )", "invoke_agent"),
@@ -20,19 +24,95 @@ _BY_NAME = (
     ("O", r"claude_code\.tool$", "execute_tool"),
     ("O", r"claude_code\.interaction", "invoke_agent"),
     ("N", r"^litellm_request$", "chat"),
-    ("C1 C2", r"^[a-z0-9_]+\.(chat|invoke_model)$", "chat"),
-    ("C1 C2", r"^[a-z0-9_]+\.completion$", "text_completion"),
-    ("C1 C2", r"^[a-z0-9_]+\.embeddings?$", "embeddings"),
+    ("C1 C2", r"\.(chat|invoke_model)$", "chat"),
+    ("C1 C2", r"\.completion$", "text_completion"),
+    ("C1 C2", r"\.embeddings?$", "embeddings"),
     ("JG", r"^generate_content ", "generate_content"),
+    ("D", r"^(ChatCompletion|OpenAI Chat Completions|Response|messages\.create)$", "chat"),
+)
+
+_PROVIDERS = (
+    # pattern of the span's name, provider
+    (r"^Azure(Chat)?OpenAI\b", "azure.ai.openai"),
+    (r"^(Chat)?OpenAI(-generation|\b)", "openai"),
+    (r"^(Chat)?Anthropic\b", "anthropic"),
+    (r"^Chat(Bedrock|BedrockConverse)\b", "aws.bedrock"),
+    (r"^ChatVertexAI\b", "gcp.vertex_ai"),
+    (r"^ChatGoogleGenerativeAI\b", "gcp.gemini"),
+    (r"^ChatMistralAI\b", "mistral_ai"),
+    (r"^ChatCohere\b", "cohere"),
+    (r"^ChatGroq\b", "groq"),
+    (r"^ChatDeepSeek\b", "deepseek"),
+    (r"^ChatXAI\b", "x_ai"),
+)
+
+_SCOPE_PROVIDERS = (
+    (r"instrumentation[.-](genai[.-])?openai([.-]v\d|_v2)?$|^com\.openai", "openai"),
+    (r"instrumentation[.-](genai[.-])?anthropic$|^com\.anthropic\.sdk", "anthropic"),
+    (r"instrumentation[.-]bedrock$", "aws.bedrock"),
+    (r"instrumentation[.-]cohere$", "cohere"),
+    (r"instrumentation[.-]groq$", "groq"),
+    (r"instrumentation[.-]mistral(ai)?$", "mistral_ai"),
+    (r"instrumentation[.-]vertexai$", "gcp.vertex_ai"),
 )
 
 
+def _in(codes: str) -> pl.Expr:
+    return pl.col("dialect").is_in([CODES.index(code) for code in codes.split()])
+
+
 def operation_of_name() -> pl.Expr:
-    """The operation column of a frame of ``operation``, ``name``, ``dialect`` (an index)."""
-    expression: Any = pl.when(pl.col("operation").is_not_null()).then(pl.col("operation"))
-    for codes, pattern, operation in _BY_NAME:
-        numbers = [CODES.index(code) for code in codes.split()]
-        holds = pl.col("dialect").is_in(numbers) & pl.col("name").str.contains(pattern)
+    """The operation, of a frame of ``operation_name``, ``name``, ``dialect`` (an index)."""
+    expression: Any = pl.when(pl.col("operation_name").is_not_null()).then("operation_name")
+    for codes, pattern, operation in _OPERATIONS:
+        holds = _in(codes) & pl.col("name").str.contains(pattern)
         expression = expression.when(holds).then(pl.lit(operation))
+    raw: pl.Expr = expression.otherwise(None)
+    # LiteLLM says "completion" for chat too.
+    chat = _in("N") & (raw == "text_completion") & ~pl.col("name").str.contains("text_completion")
+    return pl.when(chat).then(pl.lit("chat")).otherwise(raw).alias("operation_name")
+
+
+def tool_of_name() -> pl.Expr:
+    """The name of a tool span's tool."""
+    bare = (
+        pl.col("name")
+        .str.replace(r"^(MCP send )?(execute_tool|tools/call|running tool:?)\s+", "")
+        .str.replace(r"\.tool$", "")
+    )
+    given = pl.col("tool_name")
+    is_tool = pl.col("operation_name") == "execute_tool"
+    plain = ~pl.col("name").is_in(["running tool", "tools/call", "execute_tool", "ai.toolCall"])
+    return pl.when(given.is_null() & is_tool & plain).then(bare).otherwise(given).alias("tool_name")
+
+
+def agent_of_name() -> pl.Expr:
+    """The name of an agent span's agent."""
+    given = pl.col("agent_name")
+    named = pl.col("name").str.extract(r"^(?:invoke_agent|create_agent)\s+(.+)$")
+    old = pl.col("name").str.extract(r"^agent_run \[(.+)\]$")
+    decorated = pl.col("name").str.extract(r"^(.+)\.agent$")
+    whole = pl.when(_in("H I D") & ~pl.col("name").str.contains(r"\s")).then("name")
+    is_agent = pl.col("operation_name").is_in(["invoke_agent", "create_agent"])
+    return (
+        pl.when(given.is_null() & is_agent)
+        .then(pl.coalesce(named, old, decorated, whole))
+        .otherwise(given)
+        .alias("agent_name")
+    )
+
+
+def provider_of_name(model_operations: list[str]) -> pl.Expr:
+    """The provider that the class or the instrumented client's name tells, for model calls."""
+    asks = pl.col("operation_name").is_in(model_operations).fill_null(value=False)
+    expression: Any = (
+        pl.when(pl.col("provider_name").is_not_null()).then("provider_name").when(~asks).then(None)
+    )
+    for pattern, provider in _PROVIDERS:
+        holds = pl.col("name").str.contains(pattern)
+        expression = expression.when(holds).then(pl.lit(provider))
+    for pattern, provider in _SCOPE_PROVIDERS:
+        holds = pl.col("scope_name").str.contains(pattern)
+        expression = expression.when(holds).then(pl.lit(provider))
     filled: pl.Expr = expression.otherwise(None)
-    return filled
+    return filled.alias("provider_name")

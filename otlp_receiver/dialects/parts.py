@@ -116,7 +116,7 @@ def _otel_tool_response(part: Part) -> Part:
     """OpenTelemetry's own; published examples and some libraries write ``result``."""
     known = ("type", "id", "response", "result", "content", "output", "call_id")
     return tool_response(
-        _first(part, "response", "result", "content", "output"),
+        text_or_value(_first(part, "response", "result", "content", "output")),
         _first(part, "id", "call_id"),
         **_rest(part, *known),
     )

@@ -27,6 +27,9 @@ _TYPES: dict[str, pl.DataType] = {
     "seconds": pl.Float64(),
     "milliseconds": pl.Float64(),
     "boolean": pl.Boolean(),
+    "yes": pl.Boolean(),
+    "no": pl.Boolean(),
+    "no_of_client": pl.Boolean(),
     "finish_reasons": pl.List(pl.String()),
 }
 

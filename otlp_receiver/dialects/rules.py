@@ -7,29 +7,28 @@ import polars as pl
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 
-_FLATTENING = [CODES.index(code) for code in ("C1", "D")]
+_SAYS_WHEN_STREAMING = r"^opentelemetry\.instrumentation\.genai\.|^com\.(anthropic|openai)\.sdk"
+"""Scopes that send the stream flag when streaming, and nothing otherwise."""
+
+
+def _in(codes: str) -> pl.Expr:
+    return pl.col("dialect").is_in([CODES.index(code) for code in codes.split()])
 
 
 def finish(frame: pl.DataFrame) -> list[pl.Series]:
     """Columns that depend on others; see each function."""
     return (
         frame.lazy()
-        .with_columns(_tokens())
-        .with_columns(
-            _total(),
-            _streaming(),
-            _first_chunk(),
-            _model_call(),
-            _cost_source(),
-            _truncated(),
-            _finish_reasons(),
-        )
+        .with_columns(_tokens(), _streaming(), _model_call(), _duration())
+        .with_columns(_total(), _first_chunk(), _cost(), _truncated(), _finish_reasons())
+        .with_columns(_failed_finish(), _cost_source())
         .select(
             "input_tokens",
             "total_tokens",
             "is_streaming",
             "time_to_first_chunk_ms",
             "is_model_call",
+            "duration_ms",
             "cost_usd",
             "cost_source",
             "content_truncated",
@@ -61,16 +60,49 @@ def _total() -> pl.Expr:
 
 
 def _streaming() -> pl.Expr:
-    return pl.col("is_streaming")
+    """As sent, else what its absence means: some libraries send the flag only when streaming.
+
+    LangChain's parameters say ``stream: false`` whether the answer is streamed or not.
+    """
+    asks = pl.col("operation_name").is_in(sorted(MODEL_OPERATIONS))
+    scope = pl.col("scope_name").fill_null("")
+    of_langchain = scope.str.contains("langchain") & _in("D C1 C2")
+    silent = (
+        _in("E2 JG N F-logfire I")
+        | (_in("A") & scope.str.contains(_SAYS_WHEN_STREAMING))
+        | (_in("C2") & ~of_langchain)
+        | (_in("F1 F2 F3+") & pl.col("scope_version").str.contains(r"^([2-9]|\d\d)"))
+    )
+    given = pl.col("is_streaming")
+    return (
+        pl.when(of_langchain)
+        .then(pl.when(given).then(given))
+        .when(pl.col("answer_log") & pl.col("name").str.starts_with("streaming response"))
+        .then(pl.lit(value=True))
+        .when(given.is_not_null())
+        .then(given)
+        .when(_in("E1") & asks)
+        .then(pl.col("name").str.contains("stream"))
+        .when(silent & asks)
+        .then(pl.lit(value=False))
+        .otherwise(None)
+        .alias("is_streaming")
+    )
+
+
+def _duration() -> pl.Expr:
+    """End minus start; Logfire's record of a finished stream has no length but says it."""
+    said = pl.when("answer_log").then(pl.col("log_seconds") * 1000.0)
+    return pl.coalesce(said, "duration_ms").alias("duration_ms")
 
 
 def _first_chunk() -> pl.Expr:
     """Reported, else from the first chunk event; only for streams, and not after lost events."""
-    sent = pl.col("time_to_first_chunk_ms")
     seen = pl.when((pl.col("first_chunk") > 0) & (pl.col("dropped_events_count") == 0)).then(
         (pl.col("first_chunk") - pl.col("start_time")) / 1_000_000
     )
-    value = pl.coalesce(sent, seen)
+    said = (pl.col("said_first") - pl.col("start_time")) / 1_000_000
+    value = pl.coalesce("time_to_first_chunk_ms", said, seen)
     plausible = pl.col("is_streaming") | (
         pl.col("is_streaming").is_null() & (value < pl.col("duration_ms"))
     )
@@ -78,12 +110,41 @@ def _first_chunk() -> pl.Expr:
 
 
 def _model_call() -> pl.Expr:
-    asks = pl.col("operation_name").is_in(list(MODEL_OPERATIONS))
-    return asks.fill_null(value=False).alias("is_model_call")
+    """Spans that stand for one call of a model.
+
+    Outer spans of the Vercel AI SDK, LiteLLM's raw request below its own span, and Logfire's
+    request span of a stream, whose answer is a record of its own, repeat a call.
+    """
+    asks = pl.col("operation_name").is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
+    outer = _in("E1") & ~pl.col("name").str.contains(r"\.do[A-Z]")
+    raw = _in("N") & (pl.col("name") == "raw_gen_ai_request")
+    opened = (
+        pl.col("request_span")
+        & pl.col("output_tokens").is_null()
+        & pl.col("output_messages").is_null()
+        & ~pl.col("is_error")
+    )
+    return (asks & ~outer & ~raw & ~opened).alias("is_model_call")
+
+
+def _cost() -> pl.Expr:
+    """As reported; libraries that know no price report 0, which says nothing."""
+    return pl.when(pl.col("cost_usd") > 0).then("cost_usd").alias("cost_usd")
 
 
 def _cost_source() -> pl.Expr:
     return pl.when(pl.col("cost_usd").is_not_null()).then(pl.lit("reported")).alias("cost_source")
+
+
+def _failed_finish() -> pl.Expr:
+    """A model call that failed stopped because of an error, when nothing else is said."""
+    failed = pl.col("finish_reasons").is_null() & pl.col("is_model_call") & pl.col("is_error")
+    return (
+        pl.when(failed)
+        .then(pl.concat_list(pl.lit("error")))
+        .otherwise("finish_reasons")
+        .alias("finish_reasons")
+    )
 
 
 def _truncated() -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,13 @@ import numpy as np
 import polars as pl
 
 from otlp_receiver.dialects.attributes import AttributeTable
-from otlp_receiver.dialects.content_events import NAMES, Piece, pieces_of, together
+from otlp_receiver.dialects.content_events import (
+    NAMES,
+    Piece,
+    pieces_of,
+    together,
+    tool_pieces_of,
+)
 from otlp_receiver.dialects.json_text import dumps, joined, quoted
 from otlp_receiver.dialects.logs import _plain
 
@@ -23,8 +30,12 @@ _CHUNK_EVENTS = (
     "First Token Stream Event",
     "ai.stream.firstChunk",
     "gen_ai.content.chunk",
+    "mlflow.chunk.item.0",
 )
 """Names of events that mark a chunk of a streamed answer; the first one counts."""
+
+
+_WRAPPED_ERROR = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Timeout|Interrupt))\(")
 
 
 @dataclass
@@ -88,9 +99,21 @@ class SpanEvents:
             at = self.table.positions("exception.type")
             at = at[wanted[self.table.owner[at]]]
             spans = self.owner[self.table.owner[at]].tolist()
+            told = dict(zip(self.table.owner[at].tolist(), spans, strict=True))
             for span, kind in zip(spans, self.table.texts_at(at).to_list(), strict=True):
                 types[span] = kind or types[span]
+            self._look_into_messages(told, types)
         return has, pl.Series(types, dtype=pl.String)
+
+    def _look_into_messages(self, told: dict[int, int], types: list[str | None]) -> None:
+        """LangSmith wraps every error: ``Exception("RateLimitError(…)")`` names it in the text."""
+        vague = {event: span for event, span in told.items() if types[span] == "Exception"}
+        at = self.table.positions("exception.message") if vague else self.table.positions("")
+        events = self.table.owner[at].tolist()
+        for event, text in zip(events, self.table.texts_at(at).to_list(), strict=True):
+            match = _WRAPPED_ERROR.match(text or "") if event in vague else None
+            if match is not None:
+                types[vague[event]] = match[1]
 
     def first_chunk_times(self, span_count: int) -> np.ndarray:
         """The time of each span's first chunk event; 0 where there is none."""
@@ -100,14 +123,15 @@ class SpanEvents:
         first[first == np.iinfo(np.int64).max] = 0
         return first
 
-    def contents(self) -> dict[int, tuple[dict[str, str], list[str]]]:
+    def contents(self, is_tool: np.ndarray) -> dict[int, tuple[dict[str, str], list[str]]]:
         """Fields by span that came as content events, and the events' names."""
         pieces: dict[int, list[Piece]] = {}
         names: dict[int, list[str]] = {}
         for event in self.named(*NAMES).tolist():
             span = int(self.owner[event])
             name = str(self.names[event])
-            pieces.setdefault(span, []).extend(pieces_of(name, None, self.attributes(event)))
+            read = tool_pieces_of if is_tool[span] else pieces_of
+            pieces.setdefault(span, []).extend(read(name, None, self.attributes(event)))
             names.setdefault(span, []).append(name)
         return {span: (together(found), names[span]) for span, found in pieces.items()}
 

@@ -46,7 +46,8 @@ def span_rows(
         names=envelope["name"].to_list(),
     )
     dialect = detect(signals)
-    fields = FieldSet(table, events, envelope, dialect, mapping)
+    versions = pl.Series(decoded.scopes.field("version").to_pylist(), dtype=pl.String)
+    fields = FieldSet(table, events, envelope, dialect, versions.gather(decoded.scope), mapping)
     fields.resolve()
     frame = envelope.with_columns(
         **fields.columns,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from typing import Any
 
 from otlp_receiver.dialects.json_text import loads
+from otlp_receiver.dialects.parts import text_or_value
 
 _ENVELOPE_INPUT = frozenset(("input_str", "tags", "metadata", "inputs", "kwargs", "name"))
 _ENVELOPE_OUTPUT = frozenset(("output", "kwargs", "tags", "outputs"))
@@ -86,6 +88,8 @@ def tool_arguments(value: Any) -> Any:
     if "input_str" in value and set(value) <= _ENVELOPE_INPUT:
         inner = value.get("inputs")
         return inner if inner not in (None, {}) else _parsed(value["input_str"])
+    if set(value) == {"tool_name", "arguments"}:
+        return _parsed(value["arguments"])
     if set(value) == {"args", "kwargs"} and isinstance(value["args"], list):
         if not value["args"]:
             return value["kwargs"]
@@ -104,15 +108,34 @@ def tool_result(value: Any) -> Any:
         if value.get("type") == "tool" and "content" in value:
             message = value
         if isinstance(message, dict) and "content" in message:
-            value = _parsed(message["content"])
+            value = _parsed(text_or_value(message["content"]))
+    if isinstance(value, dict) and set(value) == {"content", "isError"}:
+        value = value["content"]
+    if isinstance(value, list):
+        value = _parsed(text_or_value(value))
+    if isinstance(value, dict) and set(value) == {"result", "is_error"}:
+        value = _parsed(value["result"])
     return value
 
 
 def _parsed(value: Any) -> Any:
-    """The value of JSON text; other text, and other values, as they are."""
+    """The value of JSON text, or of Python's repr of one; other text, other values, as they are."""
     if isinstance(value, str) and value.strip()[:1] in ("{", "[", '"'):
         try:
             return loads(value)
         except ValueError:
-            return value
+            return _python_repr(value)
     return value
+
+
+_REPR_LENGTH_MAX = 100_000
+
+
+def _python_repr(text: str) -> Any:
+    """Some Python libraries write ``str(result)`` of a dict or a list."""
+    if "'" in text and len(text) <= _REPR_LENGTH_MAX and text.rstrip()[-1] in "]}":
+        try:
+            return literal_eval(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return text
+    return text

@@ -10,7 +10,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from otlp_receiver.dialects.conversations import input_messages, instructions, output_messages
+from otlp_receiver.dialects.conversations import (
+    event_inputs,
+    event_outputs,
+    input_messages,
+    instructions,
+    output_messages,
+)
 from otlp_receiver.dialects.finish_reasons import fold_all
 from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.operations import operation
@@ -178,6 +184,45 @@ def finish_reasons(value: Any) -> list[str] | None:
     return fold_all(value)
 
 
+def yes(_: Any) -> bool:
+    """The attribute's presence says that the answer was streamed."""
+    return True
+
+
+def no(_: Any) -> bool:
+    """A library that would say when it streamed, and does not."""
+    return False
+
+
+def no_of_client(value: Any) -> bool | None:
+    """MLflow's message formats of provider clients, which send ``stream`` only when streaming."""
+    return False if text(value) in ("openai", "anthropic", "gemini", "groq", "bedrock") else None
+
+
+def mcp_operation(value: Any) -> str | None:
+    """A call of a tool over the model context protocol; other methods are no operation."""
+    return "execute_tool" if value == "tools/call" else None
+
+
+def _or_text(convert: Callable[[Any], Any]) -> Callable[[Any], str | None]:
+    """Like :func:`_json`, for keys that hold plain text too: text that is no JSON is a text."""
+    as_json = _json(convert)
+
+    def transform(value: Any) -> str | None:
+        try:
+            return as_json(value)
+        except ValueError:
+            return dumps(convert([value]))
+
+    return transform
+
+
+def input_texts(value: Any) -> list[dict[str, Any]] | None:
+    """Texts to embed, each in JSON quotes of its own or not, as messages of the user."""
+    texts = value if isinstance(value, list) else [value]
+    return input_messages([text(entry) for entry in texts])
+
+
 TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "text": text,
     "integer": integer,
@@ -192,7 +237,16 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "finish_reasons": finish_reasons,
     "input_messages": _json(input_messages),
     "output_messages": _json(output_messages),
+    "input_messages_or_text": _or_text(input_messages),
+    "output_messages_or_text": _or_text(output_messages),
+    "input_texts": _json(input_texts),
+    "event_inputs": _json(event_inputs),
+    "event_outputs": _json(event_outputs),
     "instructions": _json(instructions),
+    "yes": yes,
+    "no": no,
+    "no_of_client": no_of_client,
+    "mcp_operation": mcp_operation,
     "tools": _json(tool_definitions),
     "tool_arguments": _json(tool_arguments),
     "tool_result": _json(tool_result),
@@ -200,7 +254,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
 """Each raises ValueError when the value is JSON that was cut: content is then marked truncated."""
 
 LOSSLESS = frozenset(
-    [
+    (
         "text",
         "integer",
         "number",
@@ -210,10 +264,13 @@ LOSSLESS = frozenset(
         "schema",
         "input_messages",
         "output_messages",
+        "input_messages_or_text",
+        "output_messages_or_text",
+        "input_texts",
         "instructions",
         "tools",
         "tool_arguments",
         "tool_result",
-    ]
+    )
 )
 """Transforms after which the raw attribute may go: the column holds all that it said."""
