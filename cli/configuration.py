@@ -18,7 +18,7 @@ import click
 from analytics.config import AnalysisConfig
 from cli.nearest import nearest_names
 from cli.setting_values import read_value
-from otlp_receiver.config import ReceiverConfig
+from otlp_receiver.config import ForwardConfig, ReceiverConfig
 from queue_store.config import QueueConfig
 from review_app.config import ReviewConfig
 from span_store.config import StoreConfig
@@ -29,6 +29,7 @@ class Configuration:
     """Every setting, by room."""
 
     receiver: ReceiverConfig = field(default_factory=ReceiverConfig)
+    forward: ForwardConfig = field(default_factory=ForwardConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 def _setting(default: Any, doc: str, unit: str | None = None) -> Any:
@@ -102,3 +102,72 @@ class ReceiverConfig:
             raise ValueError("spool_bytes_soft is above spool_bytes_hard")
         if self.spool_age_soft_seconds > self.spool_age_hard_seconds:
             raise ValueError("spool_age_soft_seconds is above spool_age_hard_seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardConfig:
+    """Settings a user may write in the ``[forward]`` section."""
+
+    endpoint: str = field(
+        default="",
+        metadata={
+            "doc": "OTLP endpoint that every accepted request also goes to, such as "
+            "http://collector:4317; https:// encrypts; empty turns forwarding off."
+        },
+    )
+    protocol: Literal["grpc", "http"] = field(
+        default="grpc", metadata={"doc": "grpc, or http for OTLP/HTTP with protobuf bodies."}
+    )
+    mode: Literal["faithful", "enriched"] = field(
+        default="faithful",
+        metadata={
+            "doc": "faithful sends the bytes as they came; enriched adds the attributes "
+            "spandocket.findings and spandocket.severity to spans with findings."
+        },
+    )
+    headers: dict[str, str] = field(
+        default_factory=dict, metadata={"doc": "Headers of each request, such as a token."}
+    )
+    compression: Literal["none", "gzip"] = field(
+        default="none", metadata={"doc": "How requests are compressed."}
+    )
+    tls_ca_file: str = field(
+        default="",
+        metadata={"doc": "Certificates to trust for https://; empty for the system's."},
+    )
+    tls_cert_file: str = field(
+        default="", metadata={"doc": "Our certificate, where the endpoint asks for one."}
+    )
+    tls_key_file: str = field(default="", metadata={"doc": "The key of our certificate."})
+    timeout_seconds: float = field(
+        default=10.0,
+        metadata={"doc": "Longest wait for one answer of the endpoint.", "unit": "duration"},
+    )
+    batch_bytes: int = field(
+        default=2**20,
+        metadata={
+            "doc": "Neighbouring requests are joined up to this size; many endpoints refuse "
+            "more than 4MiB.",
+            "unit": "bytes",
+        },
+    )
+    retry_initial_seconds: float = field(
+        default=1.0,
+        metadata={"doc": "First wait before a request is sent again.", "unit": "duration"},
+    )
+    retry_max_seconds: float = field(
+        default=30.0,
+        metadata={
+            "doc": "Longest wait before a request is sent again; it is tried for ever.",
+            "unit": "duration",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if self.protocol == "http" and self.endpoint and "://" not in self.endpoint:
+            raise ValueError(f"endpoint: {self.endpoint!r} needs http:// or https:// for http")
+        for name in ("timeout_seconds", "retry_initial_seconds", "retry_max_seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0")
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("tls_cert_file and tls_key_file belong together")

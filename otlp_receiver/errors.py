@@ -9,6 +9,7 @@ ReceiverError
 ├── UnknownQuarantineError no quarantined request has this id
 ├── InvalidTokenFileError  the token file cannot be read
 ├── UnusableCertificateError  the TLS files cannot be used
+├── InvalidForwardError    the settings of forwarding name no usable endpoint
 └── UnreadableFileError    a file handed to the importer is not OTLP
 
 What is answered to a client is a :class:`otlp_receiver.status.Refusal`; it is not in this tree,
@@ -113,3 +114,11 @@ class UnreadableFileError(ReceiverError):
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+class InvalidForwardError(ReceiverError):
+    """The settings of forwarding name no usable endpoint."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"cannot forward: {reason}; mend the section [forward] of the settings")

@@ -1,0 +1,90 @@
+"""Keeps the forwarding process alive beside the receiver, and knows how far it came."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from otlp_receiver.forward_state import ForwardState, register, unregister
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_RESTART_SECONDS = 2.0
+_STATE_NAMES = frozenset(entry.name for entry in fields(ForwardState))
+
+
+class ForwardKeeper:
+    """Starts the process again when it dies, and stops it in order.
+
+    ``command`` starts it; None when forwarding is off, which also ends the spool's waiting for it.
+    ``descriptors`` stay open in the process: the spool's lock is held until it has ended.
+    """
+
+    def __init__(
+        self, spool: Path, command: Sequence[str] | None, descriptors: Sequence[int]
+    ) -> None:
+        self._command = command
+        self._descriptors = descriptors
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_stopping = False
+        self.state = ForwardState()
+        self.restarts = 0
+        if command is None:
+            unregister(spool)
+        else:
+            register(spool)
+
+    async def keep(self) -> None:
+        """Run the process until :meth:`stop`."""
+        while self._command is not None and not self._is_stopping:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                pass_fds=tuple(self._descriptors),
+                # A Ctrl-C at the terminal is for the receiver, which then stops this process.
+                start_new_session=True,
+            )
+            await self._follow(self._process)
+            code = await self._process.wait()
+            if not self._is_stopping:
+                self.restarts += 1
+                logger.error("Forwarding ended with code %d; starting it again.", code)
+                await asyncio.sleep(_RESTART_SECONDS)
+
+    async def stop(self, patience_seconds: float) -> None:
+        """Let it forward what waits, as far as the endpoint and the time allow.
+
+        What is left stays in the spool and is forwarded after the next start.
+        """
+        self._is_stopping = True
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        if process.returncode is None:
+            process.stdin.write(b"drain\n")
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), max(0.0, patience_seconds))
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+        """Read the reports; say once when the endpoint goes away, and once when it is back."""
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            document = json.loads(line)
+            known = {name: value for name, value in document.items() if name in _STATE_NAMES}
+            before, self.state = self.state, replace(ForwardState(), **known)
+            if self.state.problem and not before.problem:
+                logger.warning("Forwarding has a problem: %s", self.state.problem)
+            elif before.problem and not self.state.problem:
+                logger.info("Forwarding goes on.")

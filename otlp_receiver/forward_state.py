@@ -1,0 +1,72 @@
+"""How far forwarding came: kept beside the spool, so that a restart goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from otlp_receiver.spool_folder import make_durable, write_position
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READER = "forward"
+"""The forwarder's name among the readers of the spool: its segments wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardState:
+    """Counts since forwarding was turned on, and the position."""
+
+    number: int = 0
+    """The last record of the spool that needs no more forwarding."""
+    received_at: int = 0
+    """When that record was received, nanoseconds since 1970 UTC."""
+    requests: int = 0
+    """Requests of the spool that the endpoint took."""
+    body_bytes: int = 0
+    refused_requests: int = 0
+    """Requests that the endpoint will never take; the last reason is in ``problem``."""
+    rejected_items: int = 0
+    """Spans and log records that the endpoint took requests without."""
+    problem: str = ""
+    """Why the last attempt failed; empty once one succeeds."""
+
+
+def load_state(spool: Path) -> ForwardState:
+    """The state that was kept last; a fresh one when there is none, or it cannot be read."""
+    try:
+        document = json.loads((spool / "forward.state").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return ForwardState()
+    known = {entry.name for entry in fields(ForwardState)}
+    return replace(
+        ForwardState(), **{name: value for name, value in document.items() if name in known}
+    )
+
+
+def keep_state(spool: Path, state: ForwardState, segment: int) -> None:
+    """Remember the state, and that everything before this segment may go."""
+    make_durable(spool / "forward.state", json.dumps(asdict(state)).encode())
+    write_position(spool, READER, segment)
+
+
+def register(spool: Path) -> None:
+    """Make the spool keep its segments for forwarding, before the loader deletes any."""
+    if not (spool / f"{READER}.position").exists():
+        write_position(spool, READER, 0)
+
+
+def unregister(spool: Path) -> None:
+    """Forwarding is off: the spool waits for it no longer, and forgets its position."""
+    for name in (f"{READER}.position", "forward.state"):
+        with contextlib.suppress(FileNotFoundError):
+            (spool / name).unlink()
+
+
+def state_row(state: ForwardState, now_ns: int) -> dict[str, Any]:
+    """The state for eyes, with the lag in seconds."""
+    lag = (now_ns - state.received_at) / 1e9 if state.received_at else None
+    return asdict(state) | {"last_received_seconds_ago": lag}

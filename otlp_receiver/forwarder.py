@@ -1,0 +1,162 @@
+"""Sends every accepted request on to another OTLP endpoint, in order, until it is taken.
+
+One request is under way at a time, so that order is kept for every trace. Neighbouring requests
+of one signal are joined into one: the bytes of OTLP requests, one after another, are the bytes of
+the request that holds them all, so nothing is decoded. A joined request that is refused for good
+is sent again in its parts, and only the part at fault is given up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from otlp_receiver.forward_state import ForwardState, keep_state, load_state
+from otlp_receiver.forward_target import Delivery, Outcome
+from otlp_receiver.spool_reader import SpoolReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from otlp_receiver.config import ForwardConfig
+    from otlp_receiver.forward_target import Target
+    from otlp_receiver.record import SpoolRecord
+
+    Enrich = Callable[[Sequence[SpoolRecord]], list[bytes]]
+    """Bodies to send instead of the records' own, one a record."""
+
+READ_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait after so many failures in a row."""
+
+    first_seconds: float
+    longest_seconds: float
+
+    def seconds(self, failures: int, asked: float | None) -> float:
+        """Twice as long each time; never shorter than the endpoint asked, within the longest."""
+        own = self.first_seconds * 2.0 ** min(failures - 1, 30)
+        return min(max(own, asked or 0.0), self.longest_seconds)
+
+
+class Forwarder:
+    """A reader of the spool whose position is durable.
+
+    ``wait`` waits so many seconds and says whether to go on; it is the only way that time passes.
+    """
+
+    def __init__(
+        self,
+        *,
+        spool: Path,
+        target: Target,
+        config: ForwardConfig,
+        wait: Callable[[float], bool],
+        enrich: Enrich | None = None,
+    ) -> None:
+        self._spool = spool
+        self._target = target
+        self._config = config
+        self._wait = wait
+        self._enrich = enrich
+        self._backoff = Backoff(
+            first_seconds=config.retry_initial_seconds, longest_seconds=config.retry_max_seconds
+        )
+        self.state: ForwardState = load_state(spool)
+        self._reader = SpoolReader(spool, after=self.state.number)
+        self._kept: tuple[ForwardState, int] | None = None
+
+    def step(self, report: Callable[[ForwardState], None]) -> bool:
+        """Forward what waits, up to one read; False when there was nothing, or ``wait`` said stop.
+
+        The position is kept after each read at most, so a restart may send a few requests twice;
+        OTLP endpoints expect that.
+        """
+        records = self._reader.read(READ_BYTES)
+        if not records:
+            self._keep()
+            return False
+        for group in groups(records, self._config.batch_bytes):
+            if not self._deliver(group, report):
+                return False
+        self._keep()
+        report(self.state)
+        return True
+
+    def _keep(self) -> None:
+        """Make the position durable, when it changed."""
+        position = (self.state, self._reader.segment)
+        if position != self._kept:
+            keep_state(self._spool, *position)
+            self._kept = position
+
+    def _deliver(
+        self, group: Sequence[SpoolRecord], report: Callable[[ForwardState], None]
+    ) -> bool:
+        """Send a group until it is taken or refused for good; False when told to stop."""
+        bodies = [record.body for record in group]
+        if self._enrich is not None:
+            bodies = self._enrich(group)
+        answer = self._send(group, b"".join(bodies), report)
+        if answer is None:
+            return False
+        if answer.outcome is Outcome.REFUSED and len(group) > 1:
+            for record, body in zip(group, bodies, strict=True):
+                part = self._send([record], body, report)
+                if part is None:
+                    return False
+                self._count([record], part)
+        else:
+            self._count(group, answer)
+        return True
+
+    def _send(
+        self,
+        group: Sequence[SpoolRecord],
+        body: bytes,
+        report: Callable[[ForwardState], None],
+    ) -> Delivery | None:
+        """The final answer; None when told to stop before there was one."""
+        failures = 0
+        while True:
+            answer = self._target.send(group[0].signal, body)
+            if answer.outcome is not Outcome.LATER:
+                return answer
+            failures += 1
+            self.state = replace(self.state, problem=answer.reason)
+            report(self.state)
+            if not self._wait(self._backoff.seconds(failures, answer.delay_seconds)):
+                return None
+
+    def _count(self, group: Sequence[SpoolRecord], answer: Delivery) -> None:
+        taken = answer.outcome is Outcome.DELIVERED
+        sizes = sum(len(record.body) for record in group)
+        state = self.state
+        self.state = replace(
+            state,
+            number=group[-1].number,
+            received_at=group[-1].received_at,
+            requests=state.requests + len(group) * taken,
+            body_bytes=state.body_bytes + sizes * taken,
+            refused_requests=state.refused_requests + len(group) * (not taken),
+            rejected_items=state.rejected_items + answer.rejected_items,
+            problem=answer.reason,
+        )
+
+
+def groups(records: Sequence[SpoolRecord], bytes_max: int) -> list[list[SpoolRecord]]:
+    """Neighbours of one signal, joined up to so many bytes; order is kept."""
+    found: list[list[SpoolRecord]] = []
+    size = 0
+    for record in records:
+        fits = found and found[-1][0].signal == record.signal
+        if fits and size + len(record.body) <= bytes_max:
+            found[-1].append(record)
+            size += len(record.body)
+        else:
+            found.append([record])
+            size = len(record.body)
+    return found

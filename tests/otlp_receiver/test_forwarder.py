@@ -1,0 +1,449 @@
+"""Forwarding: every request arrives, in order, whatever the endpoint does meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from otlp_receiver.config import ForwardConfig
+from otlp_receiver.errors import InvalidForwardError
+from otlp_receiver.forward_enrichment import Enrichment, SpanFindings, enriched
+from otlp_receiver.forward_state import load_state, register, unregister
+from otlp_receiver.forward_target import Outcome, open_target
+from otlp_receiver.forwarder import Backoff, Forwarder, groups
+from otlp_receiver.record import SpoolRecord
+from otlp_receiver.segment import segments
+from otlp_receiver.spool_folder import delete_finished
+from otlp_receiver.spool_writer import SpoolWriter
+from tests.otlp_receiver.requests import log_request, span_ids, trace_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Answer = Callable[[str, bytes, Any], bytes]
+
+CONFIG = {"retry_initial_seconds": 0.01, "retry_max_seconds": 0.05, "timeout_seconds": 5.0}
+
+
+class Endpoint:
+    """An OTLP endpoint over gRPC and HTTP that keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.bodies: list[tuple[str, bytes]] = []
+        self.headers: list[dict[str, str]] = []
+        self.refusals: list[tuple[grpc.StatusCode, float | None]] = []
+        self.is_poison: Callable[[bytes], bool] = lambda _: False
+        self._server = grpc.server(ThreadPoolExecutor(2), handlers=[_Handler(self)])
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def export(self, path: str, body: bytes, context: grpc.ServicerContext) -> bytes:
+        if self.refusals:
+            code, delay = self.refusals.pop(0)
+            _refuse(context, code, delay)
+        if self.is_poison(body):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "poison")
+        self.headers.append({key: str(value) for key, value in context.invocation_metadata()})
+        self.bodies.append((path.split(".")[3], body))
+        return b""
+
+    def stop(self) -> None:
+        self._server.stop(None).wait()
+
+
+class _Handler(grpc.GenericRpcHandler):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        path = details.method
+        return grpc.unary_unary_rpc_method_handler(
+            lambda body, context: self.endpoint.export(path, body, context)
+        )
+
+
+def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, delay: float | None) -> None:
+    if delay is None:
+        context.abort(code, "not now")
+    status = Status(code=code.value[0], message="not now")
+    wait = Duration()
+    wait.FromNanoseconds(int(delay * 1e9))
+    status.details.add().Pack(RetryInfo(retry_delay=wait))
+    context.abort_with_status(rpc_status.to_status(status))
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    found = Endpoint()
+    yield found
+    found.stop()
+
+
+def fill(spool: Path, *requests: Any, segment_bytes: int = 2**20, first: int = 1) -> list[bytes]:
+    """Write requests to a spool; their bodies."""
+    spool.mkdir(exist_ok=True)
+    writer = SpoolWriter(
+        spool, next_number=first, segment_bytes=segment_bytes, clock=lambda: 1_000 + first
+    )
+    bodies = [request.SerializeToString() for request in requests]
+    for request, body in zip(requests, bodies, strict=True):
+        written = threading.Event()
+        is_trace = isinstance(request, ExportTraceServiceRequest)
+        signal: Any = "traces" if is_trace else "logs"
+        writer.append("p", signal, body, lambda _, event=written: event.set())
+        assert written.wait(10)
+    writer.close()
+    return bodies
+
+
+def forwarder(spool: Path, port: int, **given: Any) -> Forwarder:
+    waits = given.pop("waits", [])
+    attempts = given.pop("attempts", 1000)
+    enrich = given.pop("enrich", None)
+    config = ForwardConfig(endpoint=f"http://127.0.0.1:{port}", **(CONFIG | given))
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) < attempts
+
+    return Forwarder(
+        spool=spool, target=open_target(config), config=config, wait=wait, enrich=enrich
+    )
+
+
+def run(one: Forwarder) -> None:
+    try:
+        while one.step(lambda _: None):
+            pass
+    finally:
+        one._target.close()
+
+
+def test_requests_arrive_in_order_and_byte_for_byte(tmp_path: Path, endpoint: Endpoint) -> None:
+    requests = [trace_request(seed=seed) for seed in range(5)]
+    requests.insert(3, log_request())
+    bodies = fill(tmp_path / "spool", *requests)
+
+    run(forwarder(tmp_path / "spool", endpoint.port))
+
+    joined = [b"".join(bodies[:3]), bodies[3], b"".join(bodies[4:])]
+    assert endpoint.bodies == [("trace", joined[0]), ("logs", joined[1]), ("trace", joined[2])]
+    whole = ExportTraceServiceRequest.FromString(joined[0])
+    assert span_ids(whole) == [ids for n in range(3) for ids in span_ids(requests[n])]
+
+
+def test_requests_above_the_batch_size_go_alone(tmp_path: Path, endpoint: Endpoint) -> None:
+    bodies = fill(tmp_path / "spool", *(trace_request(seed=seed) for seed in range(4)))
+
+    run(forwarder(tmp_path / "spool", endpoint.port, batch_bytes=1))
+
+    assert [body for _, body in endpoint.bodies] == bodies
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_an_endpoint_that_is_away_loses_nothing(tmp_path: Path, protocol: str) -> None:
+    bodies = fill(tmp_path / "spool", trace_request(seed=1), trace_request(seed=2))
+    waits: list[float] = []
+    away = forwarder(tmp_path / "spool", 9, waits=waits, attempts=6, protocol=protocol)
+
+    run(away)
+
+    assert waits[0] == 0.01
+    assert waits == sorted(waits)
+    assert waits[-1] == 0.05
+    assert away.state.problem
+    assert away.state.number == 0
+    back = Endpoint()
+    run(forwarder(tmp_path / "spool", back.port))
+    back.stop()
+    assert back.bodies == [("trace", b"".join(bodies))]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+    ],
+)
+def test_what_the_endpoint_or_an_operator_can_mend_is_sent_again(
+    tmp_path: Path, endpoint: Endpoint, code: grpc.StatusCode
+) -> None:
+    fill(tmp_path / "spool", trace_request())
+    endpoint.refusals = [(code, None)] * 3
+
+    one = forwarder(tmp_path / "spool", endpoint.port)
+    run(one)
+
+    assert len(endpoint.bodies) == 1
+    assert (one.state.requests, one.state.refused_requests) == (1, 0)
+
+
+def test_the_delay_that_the_endpoint_asks_for_is_kept(tmp_path: Path, endpoint: Endpoint) -> None:
+    fill(tmp_path / "spool", trace_request())
+    endpoint.refusals = [(grpc.StatusCode.RESOURCE_EXHAUSTED, 0.04)]
+    waits: list[float] = []
+
+    run(forwarder(tmp_path / "spool", endpoint.port, waits=waits))
+
+    assert waits == [0.04]
+    assert len(endpoint.bodies) == 1
+
+
+def test_only_the_request_at_fault_is_given_up(tmp_path: Path, endpoint: Endpoint) -> None:
+    bodies = fill(tmp_path / "spool", *(trace_request(seed=seed) for seed in range(4)))
+    endpoint.is_poison = lambda body: bodies[2] in body
+
+    one = forwarder(tmp_path / "spool", endpoint.port)
+    run(one)
+
+    assert [body for _, body in endpoint.bodies] == [bodies[0], bodies[1], bodies[3]]
+    assert (one.state.requests, one.state.refused_requests) == (3, 1)
+
+
+def test_a_restart_goes_on_where_it_was(tmp_path: Path, endpoint: Endpoint) -> None:
+    spool = tmp_path / "spool"
+    fill(spool, trace_request(seed=1))
+    run(forwarder(spool, endpoint.port))
+    later = fill(spool, trace_request(seed=2), first=100)
+
+    run(forwarder(spool, endpoint.port))
+
+    assert [body for _, body in endpoint.bodies][1:] == later
+    assert load_state(spool).number == 101
+    assert load_state(spool).requests == 2
+
+
+def test_segments_wait_for_forwarding(tmp_path: Path, endpoint: Endpoint) -> None:
+    spool = tmp_path / "spool"
+    fill(spool, *(trace_request(seed=seed) for seed in range(6)), segment_bytes=1)
+    register(spool)
+    newest = segments(spool)[-1][0]
+
+    assert delete_finished(spool, newest, lambda: None) == []
+    run(forwarder(spool, endpoint.port))
+    assert delete_finished(spool, newest, lambda: None)
+    assert [first for first, _ in segments(spool)] == [newest]
+
+
+def test_turned_off_the_spool_does_not_wait(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    fill(spool, *(trace_request(seed=seed) for seed in range(3)), segment_bytes=1)
+    register(spool)
+
+    unregister(spool)
+
+    newest = segments(spool)[-1][0]
+    assert delete_finished(spool, newest, lambda: None)
+    assert load_state(spool).number == 0
+
+
+def test_headers_and_compression_reach_the_endpoint(tmp_path: Path, endpoint: Endpoint) -> None:
+    bodies = fill(tmp_path / "spool", trace_request())
+
+    headers = {"Authorization": "Bearer secret"}
+    run(forwarder(tmp_path / "spool", endpoint.port, headers=headers, compression="gzip"))
+
+    assert endpoint.headers[0]["authorization"] == "Bearer secret"
+    assert [body for _, body in endpoint.bodies] == bodies
+
+
+def test_a_partial_success_is_counted(tmp_path: Path) -> None:
+    response = ExportTraceServiceResponse()
+    response.partial_success.rejected_spans = 2
+    response.partial_success.error_message = "two are bad"
+    fill(tmp_path / "spool", trace_request(4))
+
+    with http_endpoint(200, response.SerializeToString()) as (port, _):
+        one = forwarder(tmp_path / "spool", port, protocol="http")
+        run(one)
+
+    assert (one.state.requests, one.state.rejected_items) == (1, 2)
+    assert one.state.problem == "two are bad"
+
+
+class http_endpoint:  # noqa: N801  # Reads as a function.
+    """An HTTP endpoint that always gives one answer."""
+
+    def __init__(self, status: int, content: bytes = b"", **headers: str) -> None:
+        self.seen: list[tuple[str, dict[str, str], bytes]] = []
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                owner.seen.append((self.path, dict(self.headers), body))
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    def __enter__(self) -> tuple[int, list[tuple[str, dict[str, str], bytes]]]:
+        self.thread.start()
+        return self.server.server_port, self.seen
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def test_an_answer_that_is_no_otlp_counts_as_taken(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", trace_request())
+
+    with http_endpoint(200, b"<html>fine</html>") as (port, _):
+        one = forwarder(tmp_path / "spool", port, protocol="http")
+        run(one)
+    with http_endpoint(503, b"<html>no</html>") as (port, _):
+        config = ForwardConfig(endpoint=f"http://127.0.0.1:{port}", protocol="http")
+        target = open_target(config)
+        answer = target.send("traces", b"")
+        target.close()
+
+    assert one.state.requests == 1
+    assert answer.reason.startswith("HTTP 503")
+
+
+def test_over_http_paths_types_and_headers_are_those_of_otlp(tmp_path: Path) -> None:
+    bodies = fill(tmp_path / "spool", trace_request(), log_request())
+
+    with http_endpoint(200) as (port, seen):
+        run(forwarder(tmp_path / "spool", port, protocol="http", headers={"x-api-key": "k"}))
+
+    assert [(path, body) for path, _, body in seen] == [
+        ("/v1/traces", bodies[0]),
+        ("/v1/logs", bodies[1]),
+    ]
+    assert seen[0][1]["Content-Type"] == "application/x-protobuf"
+    assert seen[0][1]["x-api-key"] == "k"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "delay"),
+    [
+        (400, Outcome.REFUSED, None),
+        (413, Outcome.REFUSED, None),
+        (401, Outcome.LATER, None),
+        (429, Outcome.LATER, 3.0),
+        (503, Outcome.LATER, 3.0),
+        (500, Outcome.LATER, None),
+    ],
+)
+def test_http_answers_are_retried_or_not(
+    status: int, outcome: Outcome, delay: float | None
+) -> None:
+    headers = {} if delay is None else {"Retry_After": f"{delay:.0f}"}
+    problem = Status(message="why").SerializeToString()
+    with http_endpoint(status, problem, **headers) as (port, _):
+        config = ForwardConfig(endpoint=f"http://127.0.0.1:{port}", protocol="http")
+        target = open_target(config)
+        answer = target.send("traces", b"")
+        target.close()
+
+    assert (answer.outcome, answer.delay_seconds) == (outcome, delay)
+    assert answer.reason.endswith(": why")
+
+
+def test_findings_become_attributes_of_their_spans_alone(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    request = trace_request(3)
+    first, second, third = span_ids(request)
+    fill(tmp_path / "spool", request, log_request())
+    found = {second: SpanFindings(names=("empty_response", "error"), severity=0.8)}
+
+    enrich = Enrichment(lambda _: found)
+    run(forwarder(tmp_path / "spool", endpoint.port, enrich=enrich))
+
+    arrived = ExportTraceServiceRequest.FromString(endpoint.bodies[0][1])
+    spans = arrived.resource_spans[0].scope_spans[0].spans
+    marks = [_marks(span) for span in spans]
+    assert marks == [{}, {"findings": ["empty_response", "error"], "severity": 0.8}, {}]
+    del spans[1].attributes[-2:]
+    assert arrived == request
+    assert span_ids(arrived) == [first, second, third]
+
+
+def _marks(span: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for attribute in span.attributes:
+        if attribute.key == "spandocket.findings":
+            values = attribute.value.array_value.values
+            found["findings"] = [value.string_value for value in values]
+        if attribute.key == "spandocket.severity":
+            found["severity"] = attribute.value.double_value
+    return found
+
+
+def test_marks_of_an_earlier_forwarding_are_replaced() -> None:
+    request = trace_request(1)
+    findings = {span_ids(request)[0]: SpanFindings(names=("error",), severity=0.5)}
+
+    once = enriched(request.SerializeToString(), findings)
+
+    assert enriched(once, findings) == once
+    assert enriched(b"\xff\xff no request", findings) == b"\xff\xff no request"
+
+
+def test_waits_double_within_the_longest_and_keep_what_was_asked() -> None:
+    backoff = Backoff(first_seconds=1, longest_seconds=30)
+
+    assert [backoff.seconds(n, None) for n in (1, 2, 5, 6, 500)] == [1, 2, 16, 30, 30]
+    assert backoff.seconds(1, 7) == 7
+    assert backoff.seconds(1, 700) == 30
+
+
+def test_groups_join_neighbours_of_one_signal() -> None:
+    def record(number: int, signal: Any, size: int) -> SpoolRecord:
+        return SpoolRecord(
+            number=number, project="p", signal=signal, received_at=0, body=bytes(size)
+        )
+
+    records = [
+        record(1, "traces", 4),
+        record(2, "traces", 6),
+        record(3, "traces", 1),
+        record(4, "logs", 1),
+        record(5, "traces", 99),
+    ]
+    found = [[entry.number for entry in group] for group in groups(records, 10)]
+    assert found == [[1, 2], [3], [4], [5]]
+
+
+def test_settings_that_name_no_endpoint_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidForwardError, match="mend the section"):
+        open_target(ForwardConfig(endpoint="ftp://x", protocol="http"))
+    missing = str(tmp_path / "missing.pem")
+    with pytest.raises(InvalidForwardError, match=r"missing\.pem"):
+        open_target(ForwardConfig(endpoint="https://x", tls_ca_file=missing))
+    with pytest.raises(ValueError, match="belong together"):
+        ForwardConfig(endpoint="https://x", tls_cert_file="x")
