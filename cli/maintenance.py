@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cli.context import Context
     from span_store.compaction import CompactionReport
     from span_store.retention import Protected, RetentionReport
@@ -55,6 +57,37 @@ def apply_retention(
         protected=protected_objects(context),
         dry_run=dry_run,
     )
+
+
+def maintain_once(context: Context) -> Iterator[str]:
+    """One round over every table with the limits of the settings; sentences on what was done."""
+    from span_store.errors import ConcurrentWriterError
+    from span_store.schema import TABLES
+
+    settings = context.configuration.store
+    try:
+        if settings.keep_seconds or settings.keep_bytes:
+            for removed in apply_retention(
+                context,
+                age_seconds=settings.keep_seconds or None,
+                bytes_max=settings.keep_bytes or None,
+                dry_run=False,
+            ):
+                if removed.rows_removed:
+                    yield f"Took {removed.rows_removed} old rows out of {removed.table}."
+        for table in TABLES:
+            report, deleted = compact_table(
+                context,
+                table,
+                files_min=settings.compact_files_min,
+                grace_hours=grace_hours(settings.vacuum_grace_seconds),
+            )
+            if report.files_before:
+                yield f"Merged {report.files_before} files of {table} into {report.files_after}."
+            if deleted:
+                yield f"Deleted {deleted} dead files of {table}."
+    except ConcurrentWriterError as error:
+        yield f"Left the rest to another process: {error}."
 
 
 def grace_hours(seconds: float) -> int:

@@ -39,6 +39,8 @@ def serve(
     import time
     from dataclasses import replace
 
+    from cli.background import Background
+    from cli.forwarding import forward_command
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
 
@@ -64,8 +66,11 @@ def serve(
         config=config,
         clock=time.time_ns,
         started=started,
+        store_options=context.configuration.store.storage_options or None,
+        forward_command=forward_command(context),
     )
-    asyncio.run(service.run())
+    with Background(context):
+        asyncio.run(service.run())
     say(
         "Stopped; everything acknowledged is in the tables."
         if service.is_drained

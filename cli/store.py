@@ -136,6 +136,19 @@ def retain(
     )
 
 
+@store.command("maintain", epilog="Example: spandocket store maintain")
+@pass_context
+def maintain(context: Context) -> None:
+    """Compact, apply the retention of the settings, delete dead files: what serve does by itself.
+
+    Another process that maintains the tables at the same time is left to finish.
+    """
+    from cli.maintenance import maintain_once
+
+    for sentence in maintain_once(context):
+        say(sentence)
+
+
 @store.command("stats", epilog="Example: spandocket store stats --format json")
 @format_option
 @pass_context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from dataclasses import fields, replace
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 from otlp_receiver.forward_state import ForwardState, register, unregister
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from otlp_receiver.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -28,21 +31,44 @@ class ForwardKeeper:
     """
 
     def __init__(
-        self, spool: Path, command: Sequence[str] | None, descriptors: Sequence[int]
+        self,
+        spool: Path,
+        command: Sequence[str] | None,
+        *,
+        descriptors: Sequence[int],
+        metrics: Metrics,
+        clock: Callable[[], int],
     ) -> None:
         self._command = command
         self._descriptors = descriptors
         self._process: asyncio.subprocess.Process | None = None
         self._is_stopping = False
+        self._metrics = metrics
+        self._clock = clock
+        self._running: asyncio.Task[None] | None = None
         self.state = ForwardState()
-        self.restarts = 0
         if command is None:
             unregister(spool)
         else:
             register(spool)
 
-    async def keep(self) -> None:
+    def start(self) -> None:
         """Run the process until :meth:`stop`."""
+        if self._command is not None:
+            self._running = asyncio.create_task(self._keep())
+
+    def measure(self) -> None:
+        """Set the receiver's numbers about forwarding."""
+        state = self.state
+        lag = (self._clock() - state.waiting_since) / 1e9 if state.waiting_since else 0.0
+        self._metrics.set("forwarded_requests_total", state.requests)
+        self._metrics.set("forwarded_bytes_total", state.body_bytes)
+        self._metrics.set("forward_refused_requests_total", state.refused_requests)
+        self._metrics.set("forward_rejected_items_total", state.rejected_items)
+        self._metrics.set("forward_lag_seconds", max(0.0, lag))
+        self._metrics.set("forward_failing", float(bool(state.problem)))
+
+    async def _keep(self) -> None:
         while self._command is not None and not self._is_stopping:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -55,7 +81,6 @@ class ForwardKeeper:
             await self._follow(self._process)
             code = await self._process.wait()
             if not self._is_stopping:
-                self.restarts += 1
                 logger.error("Forwarding ended with code %d; starting it again.", code)
                 await asyncio.sleep(_RESTART_SECONDS)
 
@@ -76,6 +101,11 @@ class ForwardKeeper:
         except TimeoutError:
             process.kill()
             await process.wait()
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        self.measure()
 
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
         """Read the reports; say once when the endpoint goes away, and once when it is back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from otlp_receiver.spool_folder import make_durable, write_position
 
@@ -31,6 +31,8 @@ class ForwardState:
     """Requests that the endpoint will never take; the last reason is in ``problem``."""
     rejected_items: int = 0
     """Spans and log records that the endpoint took requests without."""
+    waiting_since: int = 0
+    """When the request that is being sent was received, in nanoseconds; 0 when nothing waits."""
     problem: str = ""
     """Why the last attempt failed; empty once one succeeds."""
 
@@ -64,9 +66,3 @@ def unregister(spool: Path) -> None:
     for name in (f"{READER}.position", "forward.state"):
         with contextlib.suppress(FileNotFoundError):
             (spool / name).unlink()
-
-
-def state_row(state: ForwardState, now_ns: int) -> dict[str, Any]:
-    """The state for eyes, with the lag in seconds."""
-    lag = (now_ns - state.received_at) / 1e9 if state.received_at else None
-    return asdict(state) | {"last_received_seconds_ago": lag}

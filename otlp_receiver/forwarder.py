@@ -77,6 +77,9 @@ class Forwarder:
         """
         records = self._reader.read(READ_BYTES)
         if not records:
+            if self.state.waiting_since:
+                self.state = replace(self.state, waiting_since=0)
+                report(self.state)
             self._keep()
             return False
         for group in groups(records, self._config.batch_bytes):
@@ -97,6 +100,7 @@ class Forwarder:
         self, group: Sequence[SpoolRecord], report: Callable[[ForwardState], None]
     ) -> bool:
         """Send a group until it is taken or refused for good; False when told to stop."""
+        self.state = replace(self.state, waiting_since=group[0].received_at)
         bodies = [record.body for record in group]
         if self._enrich is not None:
             bodies = self._enrich(group)

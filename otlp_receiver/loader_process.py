@@ -76,7 +76,7 @@ def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
             loader = Loader(
                 spool=Path(settings["spool"]),
                 quarantine=Path(settings["quarantine"]),
-                store=SpanStore(settings["store"]),
+                store=SpanStore(settings["store"], settings.get("store_options")),
                 decode=to_rows,
                 load_bytes=settings["load_bytes"],
             )

@@ -62,6 +62,12 @@ loader_errors_total      counter    -                 Times that the loader coul
 loader_restarts_total    counter    -                 Times that the loader process was started again.
 decoded_slowly_total     counter    -                 Requests that only the official protobuf package could decode.
 quarantined_total        counter    -                 Requests put into quarantine since the start.
+forwarded_requests_total       counter  -  Requests that the endpoint of [forward] took.
+forwarded_bytes_total          counter  -  Bytes of these requests as they were received.
+forward_refused_requests_total counter  -  Requests that the endpoint will never take.
+forward_rejected_items_total   counter  -  Spans and log records that it took requests without.
+forward_lag_seconds            gauge    -  Age of the oldest request that is not forwarded yet.
+forward_failing                gauge    -  1 while the endpoint does not take what it is sent.
 quarantined_requests     gauge      -                 Requests in quarantine now.
 """)
 

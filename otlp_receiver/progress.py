@@ -66,11 +66,17 @@ class Progress:
         self._metrics.set("spool_syncs_total", writer.groups)
         self._metrics.set("quarantined_requests", self._quarantine.count())
 
-    async def watch(self, writer: SpoolWriter, addresses: dict[str, str | None]) -> None:
+    async def watch(
+        self,
+        writer: SpoolWriter,
+        addresses: dict[str, str | None],
+        measure_more: Callable[[], None],
+    ) -> None:
         """Measure until cancelled."""
         rounds = 0
         while True:
             self.measure(writer)
+            measure_more()
             if rounds % _WRITE_EVERY == 0:
                 self.write(addresses)
             rounds += 1

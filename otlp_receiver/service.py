@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from otlp_receiver.access import Access, check_binding
 from otlp_receiver.backlog import Backlog
+from otlp_receiver.forward_keeper import ForwardKeeper
 from otlp_receiver.grpc_server import GrpcServer
 from otlp_receiver.http_app import HttpApp
 from otlp_receiver.http_server import HttpServer
@@ -26,7 +27,7 @@ from otlp_receiver.tls import Certificates
 from otlp_receiver.tokens import TokenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from otlp_receiver.config import ReceiverConfig
@@ -40,7 +41,8 @@ class Service:
     """A receiver on one data directory.
 
     ``clock`` gives nanoseconds since 1970 UTC. ``started`` is called once requests are accepted,
-    with the addresses.
+    with the addresses. ``forward_command`` starts the
+    forwarding process; without it nothing is forwarded.
     """
 
     def __init__(
@@ -52,7 +54,11 @@ class Service:
         config: ReceiverConfig,
         clock: Callable[[], int],
         started: Callable[[Addresses], None],
+        store_options: dict[str, str] | None = None,
+        forward_command: Sequence[str] | None = None,
     ) -> None:
+        self._forward_command = forward_command
+        self._store_options = store_options
         self._data_dir = data_dir
         self._spool = data_dir / "spool"
         self._store_place = store_place
@@ -113,6 +119,13 @@ class Service:
         )
         intake.attach(writer)
         keeper = LoaderKeeper(self._loader_settings(), lock.descriptor, metrics, progress.loaded)
+        forward = ForwardKeeper(
+            self._spool,
+            self._forward_command,
+            descriptors=[lock.descriptor],
+            metrics=metrics,
+            clock=self._clock,
+        )
         stop = _stop_signal()
         servers: list[GrpcServer | HttpServer] = [
             GrpcServer(self._config, intake, access, certificates)
@@ -124,7 +137,8 @@ class Service:
             servers.append(HttpServer(self._config, app, context))
             addresses["http"] = await servers[1].start()
         keeper.start()
-        watching = asyncio.create_task(progress.watch(writer, addresses))
+        forward.start()
+        watching = asyncio.create_task(progress.watch(writer, addresses, forward.measure))
         self._started(addresses)
         await stop.wait()
         deadline = time.monotonic() + self._config.drain_seconds
@@ -132,7 +146,10 @@ class Service:
         intake.is_stopping = True
         await intake.settled()
         writer.close()
-        self.is_drained = await keeper.drain(deadline - time.monotonic())
+        left_seconds = deadline - time.monotonic()
+        self.is_drained, _ = await asyncio.gather(
+            keeper.drain(left_seconds), forward.stop(left_seconds)
+        )
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
@@ -143,6 +160,7 @@ class Service:
             "spool": str(self._spool),
             "quarantine": str(self._data_dir / "quarantine"),
             "store": self._store_place,
+            "store_options": self._store_options,
             "load_bytes": self._config.load_bytes,
             "load_interval_seconds": self._config.load_interval_seconds,
         }

@@ -1,0 +1,62 @@
+"""Care of the tables while ``serve`` runs: a process now and then, beside the receiver."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from cli.context import Context
+
+logger = logging.getLogger(__name__)
+
+
+class Background:
+    """Runs ``store maintain`` at intervals, in a process of its own at low priority.
+
+    A stop in its middle is harmless: every step of it is one commit.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._interval_seconds = context.configuration.store.maintenance_interval_seconds
+        self._command = [sys.executable, "-m", "cli", "--data-dir", str(context.data_path)]
+        if context.config_file is not None:
+            self._command += ["--config", context.config_file]
+        self._command += ["store", "maintain"]
+        self._stop = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._interval_seconds > 0:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._process is not None:
+            self._process.terminate()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_seconds):
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+                # The receiver and its loader come first.
+                env={**os.environ, "POLARS_MAX_THREADS": "1"},
+            )
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, 15)
+            _, said = self._process.communicate()
+            for line in said.splitlines():
+                logger.info("Maintenance: %s", line)
+            if self._process.returncode and not self._stop.is_set():
+                logger.error("Maintenance ended with code %d.", self._process.returncode)
