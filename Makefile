@@ -22,7 +22,7 @@ demo: env ## Run the main path on real data shipped in the repo.
 	@$(BIN)/spandocket demo
 
 test: env ## Run all tests.
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 lint: env ## Check style, formatting and the house rules.
 	$(BIN)/ruff check .

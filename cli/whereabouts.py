@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from cli.frames import canonical_rows
+from cli.output import rfc3339
 from span_store.schema import TRACES
 
 if TYPE_CHECKING:
@@ -57,16 +58,21 @@ def whereabouts(
 
 def _loaded(store: SpanStore, project: str, trace_id: str) -> dict[str, Any] | None:
     frame = store.scan("spans", project=project).filter(pl.col("trace_id") == trace_id)
-    times = frame.select("start_time", "end_time", "received_at", "span_id").collect()
+    columns = ("start_time", "end_time", "received_at")
+    times = frame.select(pl.col(columns).dt.epoch("ns")).collect()
     if times.is_empty():
         return None
     return {
         "spans": times.height,
-        "start_time": times["start_time"].min(),
-        "end_time": times["end_time"].max(),
-        "first_received_at": times["received_at"].min(),
-        "last_received_at": times["received_at"].max(),
+        "start_time": _moment(times["start_time"].min()),
+        "end_time": _moment(times["end_time"].max()),
+        "first_received_at": _moment(times["received_at"].min()),
+        "last_received_at": _moment(times["received_at"].max()),
     }
+
+
+def _moment(nanoseconds: Any) -> str | None:
+    return None if nanoseconds is None else rfc3339(int(nanoseconds))
 
 
 def _analysed(

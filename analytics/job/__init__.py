@@ -27,7 +27,7 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
     progress: Callable[[str, int, int], None] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> RunReport:
-    """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`analytics.job.execution`."""
+    """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`.execution`."""
     from analytics.config import AnalysisConfig
     from analytics.job.execution import Job
 

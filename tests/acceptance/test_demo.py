@@ -1,0 +1,157 @@
+"""The main path as a person walks it: ``spandocket demo``, in real processes, on real data."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+GOLDEN = REPOSITORY / "tests" / "golden" / "demo.txt"
+README = REPOSITORY / "README.md"
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+
+def run(*arguments, folder, timeout=240):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SPANDOCKET_", "OTEL_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=folder,
+        env=clean | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """One whole demonstration: its folder and what it said."""
+    folder = tmp_path_factory.mktemp("demonstration")
+    return folder, run("demo", folder=folder)
+
+
+def steady(text):
+    """The output without what may differ from run to run: the program's path and the clock."""
+    text = re.sub(
+        r"^( *)\S+( -m cli)? --data-dir", r"\1spandocket --data-dir", text, flags=re.MULTILINE
+    )
+    text = re.sub(r'"created_(at|by)":"[^"]*"', r'"created_\1":"..."', text)
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def test_it_ends_well_and_gives_the_same_numbers_everywhere(played, pytestconfig):
+    _, outcome = played
+    assert outcome.returncode == 0, outcome.stderr
+    shown = steady(outcome.stdout)
+    if pytestconfig.getoption("update_golden"):
+        GOLDEN.write_text(shown, encoding="utf-8")
+
+    assert shown == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_it_stands_by_the_published_figures(played):
+    _, outcome = played
+
+    rows = re.findall(
+        r"^(\w+) +450 +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", outcome.stdout, re.MULTILINE
+    )
+    assert len(rows) == 5
+    for _, raw, published_raw, kappa, published_kappa in rows:
+        assert (raw, kappa) == (published_raw, published_kappa)
+    assert re.search(
+        r"accuracy +0.803 +published 0.803 +kappa 0.634 +published 0.635", outcome.stdout
+    )
+
+
+def test_it_stops_its_server(played):
+    folder, outcome = played
+
+    assert "The server stopped cleanly." in outcome.stderr
+    assert "everything acknowledged is in the tables" in (
+        folder / "demo-output" / "serve.log"
+    ).read_text(encoding="utf-8")
+    left = [
+        p.info["pid"]
+        for p in psutil.process_iter(["pid", "cmdline"])
+        if str(folder) in " ".join(p.info["cmdline"] or [])
+    ]
+    assert left == []
+
+
+def test_the_reports_are_pages_with_plots(played):
+    folder, _ = played
+
+    for evaluator in ("gpt4_judge", "string_match"):
+        page = (folder / "demo-output" / f"alignment_{evaluator}.html").read_text(encoding="utf-8")
+        assert "<svg" in page
+        assert "full_refusal" in page
+
+
+def test_the_three_commands_it_ends_with_work_as_printed(played):
+    folder, outcome = played
+    printed = outcome.stdout.splitlines()[-3:]
+
+    for line in printed:
+        words = shlex.split(line)
+        if "review" in words:
+            _serves_a_page(words, folder)
+            continue
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        assert done.stdout
+
+
+def _serves_a_page(words, folder):
+    words[words.index("--port") + 1] = "0"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as page:
+        assert "http://127.0.0.1:" in page.stderr.readline()
+        page.send_signal(signal.SIGTERM)
+
+
+def test_the_session_in_the_readme_is_what_the_commands_print(played):
+    folder, _ = played
+    text = README.read_text(encoding="utf-8")
+    session = re.search(r"<!-- session -->\n```console\n(.*?)```", text, re.DOTALL)[1]
+    commands = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
+    assert len(commands) >= 3
+
+    for entry in commands:
+        command, _, expected = entry.partition("\n")
+        words = shlex.split(command)
+        assert words[0] == "spandocket"
+        done = run("--data-dir", "demo-output", *words[1:], folder=folder)
+        shown = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+        pattern = re.escape(expected.strip()).replace("…", ".*")
+        assert re.fullmatch(pattern, shown.strip(), re.DOTALL), f"{command}\n{shown}\n{done.stderr}"
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "demo-output").mkdir()
+    (tmp_path / "demo-output" / "thesis.txt").write_text("ten years of work")
+
+    outcome = run("demo", folder=tmp_path)
+
+    assert outcome.returncode == 1
+    assert "nothing was touched" in outcome.stderr
+    assert [path.name for path in (tmp_path / "demo-output").iterdir()] == ["thesis.txt"]
