@@ -97,6 +97,23 @@ def test_the_reports_are_pages_with_plots(played):
         assert "full_refusal" in page
 
 
+def test_the_session_in_the_readme_is_what_the_commands_print(played):
+    folder, _ = played
+    text = README.read_text(encoding="utf-8")
+    session = re.search(r"<!-- session -->\n```console\n(.*?)```", text, re.DOTALL)[1]
+    commands = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
+    assert len(commands) >= 3
+
+    for entry in commands:
+        command, _, expected = entry.partition("\n")
+        words = shlex.split(command)
+        assert words[0] == "spandocket"
+        done = run("--data-dir", "demo-output", *words[1:], folder=folder)
+        shown = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+        pattern = re.escape(expected.strip()).replace("…", ".*")
+        assert re.fullmatch(pattern, shown.strip(), re.DOTALL), f"{command}\n{shown}\n{done.stderr}"
+
+
 def test_the_three_commands_it_ends_with_work_as_printed(played):
     folder, outcome = played
     printed = outcome.stdout.splitlines()[-3:]
@@ -127,23 +144,6 @@ def _serves_a_page(words, folder):
     ) as page:
         assert "http://127.0.0.1:" in page.stderr.readline()
         page.send_signal(signal.SIGTERM)
-
-
-def test_the_session_in_the_readme_is_what_the_commands_print(played):
-    folder, _ = played
-    text = README.read_text(encoding="utf-8")
-    session = re.search(r"<!-- session -->\n```console\n(.*?)```", text, re.DOTALL)[1]
-    commands = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
-    assert len(commands) >= 3
-
-    for entry in commands:
-        command, _, expected = entry.partition("\n")
-        words = shlex.split(command)
-        assert words[0] == "spandocket"
-        done = run("--data-dir", "demo-output", *words[1:], folder=folder)
-        shown = "\n".join(line.rstrip() for line in done.stdout.splitlines())
-        pattern = re.escape(expected.strip()).replace("…", ".*")
-        assert re.fullmatch(pattern, shown.strip(), re.DOTALL), f"{command}\n{shown}\n{done.stderr}"
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
