@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _ENTRY = entry_of("tool_call_errors")
 _RECOVERED_SEVERITY = 0.25
+_SAID_CHARACTERS_MAX = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,9 @@ class ToolCallErrors:
         if is_client_error and http <= 0:
             return None
         if call.is_error:
-            what = call.error_type or call.error_message or (sign.detail if sign else "an error")
+            # What the tool said tells a person more than the code of its error.
+            said = shorten(call.error_message or "", _SAID_CHARACTERS_MAX, placeholder=" …")
+            what = said or call.error_type or (sign.detail if sign else "an error")
             severity, confidence = 0.7, 0.95
         else:
             assert sign is not None
