@@ -132,16 +132,18 @@ def _probability(
 
 
 def _of_trace(row: dict[str, Any], known: set[str]) -> float | None:
-    """The largest probability among the rules of queues that ask for the field."""
-    if row["selections"] is not None:
-        records = orjson.loads(row["selections"])
-        asked = [
-            record["p"]
-            for record in records
-            if record.get("p") is not None and record.get("queue") in known
-        ]
-        if asked:
-            return float(max(asked))
+    """The largest probability among the rules of queues that ask for the field.
+
+    A label on a trace that no rule selected did not come from these rules: it has none.
+    """
+    records = orjson.loads(row["selections"]) if row["selections"] is not None else []
+    asked = [
+        record for record in records if record.get("p") is not None and record.get("queue") in known
+    ]
+    if row["human"] is not None and not any(record.get("selected") for record in asked):
+        return None
+    if asked:
+        return union_shared([float(record["p"]) for record in asked])
     found = row["trace_probability"]
     return None if found is None else float(found)
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from analytics.alignment.errors import InvalidPairsError, MissingColumnError
 
+# Columns named slice_... are kept too: the report shows agreement in each of their values.
 OPTIONAL: dict[str, str] = {
     "item": "The item's id; without it each row is an item of its own.",
     "rater": "Who gave the human value; several raters may rate one item.",
@@ -70,7 +71,8 @@ def read_pairs(frame: pl.DataFrame) -> Pairs:
             raise MissingColumnError(name, frame.columns)
     given = set(frame.columns)
     rows = pl.DataFrame({"row": pl.Series(range(1, frame.height + 1), dtype=pl.Int64)})
-    for name in ("human", "evaluator", *OPTIONAL):
+    sliced = tuple(sorted(name for name in given if name.startswith("slice_")))
+    for name in ("human", "evaluator", *OPTIONAL, *sliced):
         text = as_text(frame[name]) if name in given else pl.Series([None] * frame.height)
         rows = rows.with_columns(text.cast(pl.String).alias(name))
     _refuse_unreadable(rows)
@@ -84,7 +86,7 @@ def read_pairs(frame: pl.DataFrame) -> Pairs:
         .alias("version"),
     )
     ratings = _ratings(rows)
-    items = _items(rows)
+    items = _items(rows, sliced)
     return Pairs(
         items=items,
         ratings=ratings,
@@ -201,12 +203,13 @@ def _naming(rows: pl.DataFrame, what: str) -> list[str]:
     ]
 
 
-def _items(rows: pl.DataFrame) -> pl.DataFrame:
+def _items(rows: pl.DataFrame, sliced: tuple[str, ...]) -> pl.DataFrame:
     """One row an item and version; raters of one item must agree on everything else."""
-    facts = [name for name in _ITEM_COLUMNS if name not in ("item", "row", "version", "time")]
+    columns = (*_ITEM_COLUMNS, *sliced)
+    facts = [name for name in columns if name not in ("item", "row", "version", "time")]
     key = ["item", "version"]
     if rows.filter(pl.struct(key).is_duplicated()).is_empty():
-        return rows.select(_ITEM_COLUMNS)
+        return rows.select(columns)
     split = rows.group_by(key).agg(
         [pl.col(name).drop_nulls().n_unique().alias(name) for name in facts] + [pl.col("row")]
     )
@@ -227,5 +230,5 @@ def _items(rows: pl.DataFrame) -> pl.DataFrame:
             [pl.col("row").first(), pl.col("time").max()]
             + [pl.col(name).drop_nulls().first() for name in facts]
         )
-        .select(_ITEM_COLUMNS)
+        .select(columns)
     )

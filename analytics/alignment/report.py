@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from analytics.alignment.agreement import agreement
+from analytics.alignment.ceiling import ceiling
 from analytics.alignment.confusion import confusion
 from analytics.alignment.errors import UnknownOptionError
 from analytics.alignment.figure import Figure, plain
+from analytics.alignment.label_next import label_next
 from analytics.alignment.pairs import Pairs, read_pairs
 from analytics.alignment.pass_rate import pass_rate
 from analytics.alignment.sample import Sample, make_sample
 from analytics.alignment.sampling import sampling
 from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import Scale, ScaleOptions
+from analytics.alignment.slices import slices
+from analytics.alignment.thresholds import thresholds
+from analytics.alignment.verdict import verdict
+from analytics.alignment.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +37,16 @@ class ReportOptions:
     """The evaluator version to report; None takes the newest."""
     seed: int = 0
     """Seed of every random draw."""
+    skill: str = "skilled"
+    """What the people are: expert, skilled or crowd; how much the evaluator is granted."""
+    gate: float | None = None
+    """Lower bound below which the evaluator must not fall; makes a drift alert."""
+    target: str = "tpr"
+    """What the next labels are for: pass_rate, tpr or tnr."""
+    count: int = 20
+    """How many labels next."""
+    salt: str = "spandocket"
+    """Salt of the draw that decides who is labelled next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +62,9 @@ class Report:
     sampling: dict[str, Any]
     versions: dict[str, Any]
     thresholds: dict[str, Any]
+    verdict: dict[str, Any] = field(default_factory=dict)
+    slices: dict[str, Any] = field(default_factory=dict)
+    label_next: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as JSON values; same data, same bytes."""
@@ -53,7 +72,7 @@ class Report:
             name: plain(getattr(self, name))
             for name in (
                 "scope", "confusion", "raw", "weighted", "pass_rate", "ceiling", "sampling",
-                "versions", "thresholds",
+                "versions", "thresholds", "verdict", "slices", "label_next",
             )
         }  # fmt: skip
 
@@ -66,39 +85,67 @@ def report(
     ``about`` adds what the caller knows to the scope: evaluator, field, project, window.
     Raises :class:`~analytics.alignment.errors.AlignmentError` for rows that cannot be used.
     """
+    samples, version = make_samples(frame, options)
+    return report_of(samples, version, options, about or {})
+
+
+def make_samples(
+    frame: pl.DataFrame, options: ReportOptions
+) -> tuple[dict[str | None, Sample], str | None]:
+    """A sample for each evaluator version, oldest first, and the version to report."""
     pairs = read_pairs(frame)
     scale = decide_scale(pairs, options.scale)
-    version = chosen_version(pairs, options.version)
-    sample = make_sample(pairs, scale, version)
-    return Report(
-        scope=_scope(sample, version, options, about or {}),
+    order = version_order(pairs)
+    version = order[-1] if order else None
+    if options.version is not None:
+        if options.version not in order:
+            raise UnknownOptionError("evaluator version", options.version, filter(None, order))
+        version = options.version
+    return {name: make_sample(pairs, scale, name) for name in order or [None]}, version
+
+
+def report_of(
+    samples: Mapping[str | None, Sample],
+    version: str | None,
+    options: ReportOptions,
+    about: Mapping[str, Any],
+) -> Report:
+    """The report on one version, the others beside it."""
+    sample = samples[version]
+    raw, weighted = agreement(sample, weighted=False), agreement(sample, weighted=True)
+    people = ceiling(sample, options.seed, options.skill)
+    result = Report(
+        scope=_scope(sample, version, options, about),
         confusion=confusion(sample),
-        raw=agreement(sample, weighted=False),
-        weighted=agreement(sample, weighted=True),
+        raw=raw,
+        weighted=weighted,
         pass_rate=pass_rate(sample),
-        ceiling={},
+        ceiling=people,
         sampling=sampling(sample),
-        versions={},
-        thresholds={},
+        versions=versions(samples, version, options.gate),
+        thresholds=thresholds(sample, options.seed),
+        verdict=verdict(sample, raw, weighted, people),
+        slices=slices(sample),
     )
+    following = label_next(
+        result,
+        sample,
+        count=options.count,
+        target=options.target,
+        project=str(about.get("project", "default")),
+        salt=options.salt,
+    )
+    return replace(result, label_next=following)
 
 
-def chosen_version(pairs: Pairs, wanted: str | None) -> str | None:
-    """The version asked for, else the one with the newest row, else the only one."""
-    known = pairs.items["version"].unique(maintain_order=True).to_list()
-    if wanted is not None:
-        if wanted not in known:
-            raise UnknownOptionError("evaluator version", wanted, [v for v in known if v])
-        return wanted
-    if len(known) <= 1:
-        return known[0] if known else None
+def version_order(pairs: Pairs) -> list[str | None]:
+    """Evaluator versions, the one with the newest time (else the last row) last."""
     newest = (
         pairs.items.group_by("version", maintain_order=True)
         .agg(pl.col("time").max(), pl.col("row").max())
         .sort("time", "row", nulls_last=False)
     )
-    last = newest["version"].to_list()[-1]
-    return None if last is None else str(last)
+    return newest["version"].to_list()
 
 
 def _scope(

@@ -1,0 +1,142 @@
+"""Scores as probabilities and as rankings: AUC, Brier, reliability, calibration error.
+
+Ranking figures take any numeric score; Brier and calibration only scores between 0 and 1, read as
+the probability of the high value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn import metrics
+
+from analytics.alignment.bootstrap import drawn_sums, percentile_interval
+from analytics.alignment.figure import Figure, missing
+from analytics.alignment.intervals import fisher_z
+from analytics.alignment.linearised import kish, standard_error
+from analytics.alignment.ranks import dense, weight_below
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+PAIRS_MIN_CALIBRATION = 200
+CURVE_POINTS_MAX = 200
+
+
+def area_under_roc(
+    high: Floats, scores: Floats, weights: Floats, clusters: NDArray[np.int64] | None, *,
+    weighted: bool,
+) -> Figure:  # fmt: skip
+    """The chance that a high item scores above a low one, ties half; linearised (DeLong)."""
+    up = high == 1
+    if not up.any() or up.all():
+        return missing("people used one class only", weighted=weighted, n=len(high))
+    codes = dense(scores)
+    low_below, low_tied = weight_below(codes, weights * ~up)
+    high_below, high_tied = weight_below(codes, weights * up)
+    beats = (low_below + low_tied / 2) / weights[~up].sum()
+    beaten = 1 - (high_below + high_tied / 2) / weights[up].sum()
+    value = float(np.average(beats[up], weights=weights[up]))
+    share = weights[up].sum() / weights.sum()
+    influence = np.where(up, (beats - value) / share, (beaten - value) / (1 - share))
+    error = standard_error(influence, weights, clusters)
+    # Somers' D = 2 AUC - 1 lives in [-1, 1], where Fisher's z keeps the interval inside.
+    low, high_bound = fisher_z(2 * value - 1, 2 * error)
+    return Figure(
+        value=value, ci_low=(low + 1) / 2, ci_high=(high_bound + 1) / 2, method="fisher_z",
+        n=len(high), n_eff=kish(weights), weighted=weighted,
+    )  # fmt: skip
+
+
+def calibration_error(high: Floats, scores: Floats, weights: Floats, bins: int) -> float:
+    """Expected calibration error with equal bins, bin = floor(score x bins)."""
+    return float(_calibration_error(_bin_sums(high, scores, weights, bins).sum(axis=0)[None])[0])
+
+
+def _bin_sums(high: Floats, scores: Floats, weights: Floats, bins: int) -> Floats:
+    """Each observation's weight and weighted residual in its bin: observations by 2 x bins."""
+    which = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    sums = np.zeros((len(scores), 2 * bins))
+    rows = np.arange(len(scores))
+    sums[rows, which] = weights
+    sums[rows, bins + which] = weights * (high - scores)
+    return sums
+
+
+def _calibration_error(sums: Floats) -> Floats:
+    bins = sums.shape[1] // 2
+    return np.asarray(np.abs(sums[:, bins:]).sum(axis=1) / sums[:, :bins].sum(axis=1))
+
+
+def reliability(
+    high: Floats, scores: Floats, weights: Floats, bins: int = 10
+) -> list[dict[str, Any]]:
+    """For each bin with observations: mean score, share of high values, observations."""
+    which = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    rows = []
+    for index in np.unique(which):
+        inside = which == index
+        rows.append(
+            {"score": float(np.average(scores[inside], weights=weights[inside])),
+             "share": float(np.average(high[inside], weights=weights[inside])),
+             "n": int(inside.sum())}
+        )  # fmt: skip
+    return rows
+
+
+def probability_figures(
+    high: Floats, scores: Floats, weights: Floats, clusters: NDArray[np.int64] | None, *,
+    weighted: bool, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Brier, D2-Brier, log loss and calibration error of scores between 0 and 1."""
+    if ((scores < 0) | (scores > 1)).any():
+        reason = "scores are not between 0 and 1"
+        return {name: missing(reason, weighted=weighted) for name in ("brier", "ece")}
+    square = (high - scores) ** 2
+    value = float(np.average(square, weights=weights))
+    error = standard_error(square - value, weights, clusters)
+    half = 1.959963984540054 * error
+    n, worth = len(high), kish(weights)
+    result: dict[str, Any] = {
+        "brier": Figure(
+            value=value, ci_low=max(0.0, value - half), ci_high=min(1.0, value + half),
+            method="linearised", n=n, n_eff=worth, weighted=weighted,
+        ),
+    }  # fmt: skip
+    if 0 < high.mean() < 1:
+        result["d2_brier"] = float(
+            metrics.d2_brier_score(high, scores, sample_weight=weights, pos_label=1)
+        )
+        result["log_loss"] = float(metrics.log_loss(high, scores, sample_weight=weights))
+    if n < PAIRS_MIN_CALIBRATION:
+        reason = f"calibration error needs {PAIRS_MIN_CALIBRATION} pairs, there are {n}"
+        result["ece"] = missing(reason, weighted=weighted, n=n)
+        return result
+    parts = _bin_sums(high, scores, weights, 10)
+    low, high_bound = percentile_interval(
+        _calibration_error(drawn_sums(parts, clusters, seed, draws=500))
+    )
+    ece = calibration_error(high, scores, weights, 10)
+    result["ece"] = Figure(
+        value=ece, ci_low=None if low is None else min(low, ece), ci_high=high_bound,
+        method="percentile_bootstrap", n=n, n_eff=worth, weighted=weighted, seed=seed,
+    )  # fmt: skip
+    return result
+
+
+def curves(high: Floats, scores: Floats, weights: Floats) -> dict[str, list[dict[str, float]]]:
+    """Points of the ROC and the precision-recall curve, thinned to at most two hundred."""
+    false_rate, true_rate, _ = metrics.roc_curve(high, scores, sample_weight=weights)
+    precision, recall, _ = metrics.precision_recall_curve(high, scores, sample_weight=weights)
+    return {
+        "roc": _thinned(false_rate, true_rate),
+        "precision_recall": _thinned(recall[::-1], precision[::-1]),
+    }
+
+
+def _thinned(x: Floats, y: Floats) -> list[dict[str, float]]:
+    keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), CURVE_POINTS_MAX)).astype(int))
+    return [{"x": float(x[i]), "y": float(y[i])} for i in keep]

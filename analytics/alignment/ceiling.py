@@ -1,0 +1,297 @@
+"""The human ceiling: how well people agree among themselves, and the evaluator beside them.
+
+Leave-one-out on one yardstick: person j against the other people on j's items, the evaluator
+against those same people on those same items. Agreement for classes, minus the mean distance for
+numbers. Ties stay in: every rating counts here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from analytics.alignment.alternative_test import EPSILON, alternative_test
+from analytics.alignment.bootstrap import drawn_sums, percentile_interval
+from analytics.alignment.dawid_skene import dawid_skene
+from analytics.alignment.figure import Figure, missing
+from analytics.alignment.raters import (
+    Metric,
+    alpha_from_sums,
+    class_counts,
+    coincidences,
+    intraclass,
+)
+from analytics.alignment.reference import numbers_of
+from analytics.alignment.reviewers import pairwise_kappa, reviewers
+from analytics.alignment.score_types import ScoreType
+from analytics.alignment.yardstick import interval_alpha_sums, interval_alpha_value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from analytics.alignment.sample import Sample
+
+    Floats = NDArray[np.float64]
+
+ITEMS_MIN_TRUTH = 20
+RATERS_MIN_TRUTH = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """Items by raters, and the evaluator beside them; nan is a gap."""
+
+    raters: tuple[str, ...]
+    values: Floats
+    evaluator: Floats
+    clusters: NDArray[np.int64] | None
+    items: tuple[str, ...]
+    numeric: bool
+
+
+def ceiling(sample: Sample, seed: int, skill: str = "skilled") -> dict[str, Any]:
+    """Everything about people among themselves; ``null_reason`` says why there is nothing."""
+    table = rating_table(sample)
+    if len(table.raters) < 2 or not (np.isfinite(table.values).sum(axis=1) > 1).any():
+        reason = "one rater an item: people cannot be compared with each other"
+        return {"null_reason": reason, "raters": len(table.raters)}
+    result: dict[str, Any] = {"null_reason": None, "raters": len(table.raters)}
+    result |= leave_one_out(table, seed)
+    result |= _reliability(sample, table, seed)
+    result["alternative_test"] = _alternative(table, skill)
+    result["certainty"] = _certainty(sample)
+    result["dawid_skene"] = _truth(sample, table)
+    result["reviewers"] = reviewers(sample)
+    ties = sample.frame.filter(pl.col("kind") == "tie").height
+    several = sample.frame.filter(pl.col("raters") > 1).height
+    result["tie_rate"] = ties / several if several else None
+    return result
+
+
+def rating_table(sample: Sample) -> Ratings:
+    """Votes (adjudications are no votes) as a matrix of the items that have them."""
+    numeric = sample.scale.score_type is ScoreType.NUMERIC
+    reading = "number" if numeric else "code"
+    votes = sample.ratings.filter(~pl.col("adjudicated") & pl.col(reading).is_not_null())
+    items = votes.select("item").unique(maintain_order=True).with_row_index("i")
+    raters = votes.select("rater").unique().sort("rater").with_row_index("r")
+    joined = votes.join(items, on="item").join(raters, on="rater")
+    values = np.full((items.height, max(1, raters.height)), math.nan)
+    values[joined["i"].to_numpy(), joined["r"].to_numpy()] = joined[reading].to_numpy()
+    facts = items.join(sample.frame, on="item", how="left", maintain_order="left")
+    evaluator = facts[f"e_{reading}"].cast(pl.Float64).fill_null(math.nan).to_numpy()
+    clusters = None
+    if sample.has_clusters:
+        clusters = facts["cluster_code"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    return Ratings(
+        raters=tuple(raters["rater"]),
+        values=values,
+        evaluator=evaluator,
+        clusters=clusters,
+        items=tuple(items["item"]),
+        numeric=numeric,
+    )
+
+
+def leave_one_out(table: Ratings, seed: int) -> dict[str, Any]:
+    """Mean human figure, mean evaluator figure, their difference, and each person's bar."""
+    parts, names = _loo_parts(table)
+    totals = parts.sum(axis=0)
+    draws = drawn_sums(parts, table.clusters, seed)
+    people, machine, gap = _loo_means(totals[None])
+    drawn = _loo_means(draws)
+    n = int(np.isfinite(table.values).sum())
+    items = len(table.items)
+
+    def made(value: float, values: Floats) -> Figure:
+        low, high = percentile_interval(values)
+        return Figure(
+            value=value, ci_low=low, ci_high=high, method="percentile_bootstrap", n=n,
+            n_eff=float(items), seed=seed,
+        )  # fmt: skip
+
+    if not np.isfinite(people[0]):
+        nothing = missing("no item has two people and an evaluator score")
+        return {"human_loo": nothing, "evaluator_loo": nothing, "evaluator_minus_human": nothing,
+                "by_rater": []}  # fmt: skip
+    by_rater = []
+    for index, name in enumerate(names):
+        mine, its, count = totals[3 * index : 3 * index + 3]
+        if count > 0:
+            by_rater.append(
+                {"rater": name, "human": mine / count, "evaluator": its / count,
+                 "items": round(count)}
+            )  # fmt: skip
+    return {
+        "measure": "minus mean distance" if table.numeric else "agreement",
+        "human_loo": made(float(people[0]), drawn[0]),
+        "evaluator_loo": made(float(machine[0]), drawn[1]),
+        "evaluator_minus_human": made(float(gap[0]), drawn[2]),
+        "by_rater": by_rater,
+    }
+
+
+def _loo_parts(table: Ratings) -> tuple[Floats, list[str]]:
+    """For each item three columns a person: closeness of the person, of the evaluator, count."""
+    columns = []
+    for person in range(len(table.raters)):
+        others = np.delete(table.values, person, axis=1)
+        there = np.isfinite(others)
+        mine, its = table.values[:, person], table.evaluator
+        used = np.isfinite(mine) & np.isfinite(its) & there.any(axis=1)
+        count = np.maximum(there.sum(axis=1), 1)
+        for value in (mine, its):
+            gap = np.where(there, others - value[:, None], math.inf)
+            near = -np.where(there, np.abs(gap), 0) if table.numeric else (gap == 0) * 1.0
+            columns.append(np.where(used, near.sum(axis=1) / count, 0.0))
+        columns.append(used * 1.0)
+    return np.column_stack(columns), list(table.raters)
+
+
+def _loo_means(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Means over people of sums of shape (draws, 3 x people)."""
+    by_person = sums.reshape(len(sums), -1, 3)
+    count = by_person[:, :, 2]
+    share = np.divide(
+        by_person[:, :, :2], count[:, :, None], out=np.full_like(by_person[:, :, :2], math.nan),
+        where=count[:, :, None] > 0,
+    )  # fmt: skip
+    known = np.isfinite(share[:, :, 0])
+    size = known.sum(axis=1)
+    total = np.where(known[:, :, None], share, 0).sum(axis=1)
+    means = np.divide(total, size[:, None], out=np.full_like(total, math.nan),
+                      where=size[:, None] > 0)  # fmt: skip
+    return means[:, 0], means[:, 1], means[:, 1] - means[:, 0]
+
+
+def _reliability(sample: Sample, table: Ratings, seed: int) -> dict[str, Any]:
+    """Alpha of people, alpha with the evaluator as one more rater, kappa by pairs, ICC."""
+    with_evaluator = np.column_stack((table.values, table.evaluator))
+    result: dict[str, Any] = {
+        "alpha_humans": _alpha(sample, table.values, table.clusters, seed),
+        "alpha_with_evaluator": _alpha(sample, with_evaluator, table.clusters, seed),
+    }
+    complete = table.values[np.isfinite(table.values).all(axis=1)]
+    if sample.scale.score_type in (ScoreType.NUMERIC, ScoreType.ORDINAL):
+        enough = len(complete) > 1 and np.ptp(complete) > 0
+        result["icc"] = intraclass(complete) if enough else None
+    if not table.numeric:
+        size = len(sample.scale.labels)
+        result["kappa_human_human"] = pairwise_kappa(table.values, size)
+        pairs = [
+            pairwise_kappa(np.column_stack((column, table.evaluator)), size)
+            for column in table.values.T
+        ]
+        known = [value for value in pairs if value is not None]
+        result["kappa_human_evaluator"] = float(np.mean(known)) if known else None
+    return result
+
+
+def _alpha(sample: Sample, values: Floats, clusters: NDArray[np.int64] | None, seed: int) -> Figure:
+    kind = sample.scale.score_type
+    if kind is ScoreType.NUMERIC:
+        parts = interval_alpha_sums(values)
+        value = float(interval_alpha_value(parts.sum(axis=0)[None])[0])
+        drawn = interval_alpha_value(drawn_sums(parts, clusters, seed))
+    else:
+        metric = Metric.ORDINAL if kind is ScoreType.ORDINAL else Metric.NOMINAL
+        levels = (
+            np.array(numbers_of(sample.scale))
+            if kind is ScoreType.ORDINAL
+            else np.arange(float(len(sample.scale.labels)))
+        )
+        codes = np.where(np.isfinite(values), values, -1).astype(np.int64)
+        parts = coincidences(class_counts(codes, len(levels)))
+        value = alpha_from_sums(parts.sum(axis=0), metric, levels)
+        drawn = np.array(
+            [alpha_from_sums(sums, metric, levels) for sums in drawn_sums(parts, clusters, seed)]
+        )
+    items = int((np.isfinite(values).sum(axis=1) > 1).sum())
+    if not math.isfinite(value):
+        return missing("every rating is the same", n=items)
+    low, high = percentile_interval(drawn)
+    return Figure(
+        value=value, ci_low=low, ci_high=high, method="percentile_bootstrap", n=items,
+        n_eff=float(items), seed=seed,
+    )  # fmt: skip
+
+
+def _alternative(table: Ratings, skill: str) -> dict[str, Any]:
+    """The alternative annotator test; it wants three people."""
+    if len(table.raters) < 2:
+        return {"null_reason": "two people are needed, three to rely on it"}
+    epsilon = EPSILON[skill]
+    found = alternative_test(table.values, table.evaluator, epsilon, numeric=table.numeric)
+    return {
+        "null_reason": None,
+        "epsilon": epsilon,
+        "people_are": skill,
+        "winning_rate": found.winning_rate,
+        "advantage": found.advantage,
+        "passed": found.passed,
+        "p_values": dict(zip(table.raters, found.p_values, strict=True)),
+        "reliable": len(table.raters) >= RATERS_MIN_TRUTH and len(table.items) >= 50,
+    }
+
+
+def _certainty(sample: Sample) -> dict[str, Any]:
+    """The evaluator's agreement where people were unanimous and where they were not."""
+    from analytics.alignment.intervals import wilson
+
+    reading = "number" if sample.scale.score_type is ScoreType.NUMERIC else "code"
+    frame = sample.frame.filter(
+        pl.col("unanimous").is_not_null()
+        & pl.col(f"h_{reading}").is_not_null()
+        & pl.col(f"e_{reading}").is_not_null()
+    )
+    result = {}
+    for name, kept in (("unanimous", True), ("contested", False)):
+        part = frame.filter(pl.col("unanimous") == kept)
+        if part.is_empty():
+            result[name] = missing(f"no {name} item has a reference and an evaluator score")
+            continue
+        if reading == "number":
+            distance = (part["h_number"] - part["e_number"]).abs().mean()
+            assert isinstance(distance, float)
+            result[name] = Figure(value=distance, method="mean_distance", n=part.height)
+            continue
+        share = (part["h_code"] == part["e_code"]).mean()
+        assert isinstance(share, float)
+        low, high = wilson(share, part.height)
+        result[name] = Figure(
+            value=share, ci_low=low, ci_high=high, method="wilson", n=part.height,
+            n_eff=float(part.height),
+        )  # fmt: skip
+    return result
+
+
+def _truth(sample: Sample, table: Ratings) -> dict[str, Any]:
+    """Dawid and Skene's view of the raters; the evaluator is not among them."""
+    if table.numeric:
+        return {"null_reason": "scores are numbers, not classes"}
+    busy = np.isfinite(table.values).sum(axis=0) >= ITEMS_MIN_TRUTH
+    if busy.sum() < RATERS_MIN_TRUTH:
+        return {"null_reason": f"three people with {ITEMS_MIN_TRUTH} items each are needed"}
+    size = len(sample.scale.labels)
+    values = table.values[:, busy]
+    counts = np.zeros((len(values), values.shape[1], size))
+    rows, people = np.nonzero(np.isfinite(values))
+    counts[rows, people, values[rows, people].astype(int)] = 1
+    found = dawid_skene(counts)
+    best = found.posterior.argmax(axis=1)
+    scored = np.isfinite(table.evaluator) & (counts.sum(axis=(1, 2)) > 0)
+    agreement = float((best[scored] == table.evaluator[scored]).mean()) if scored.any() else None
+    names = [name for name, used in zip(table.raters, busy, strict=True) if used]
+    return {
+        "null_reason": None,
+        "prior": dict(zip(sample.scale.labels, found.prior.tolist(), strict=True)),
+        "raters": {name: found.habits[index].tolist() for index, name in enumerate(names)},
+        "labels": list(sample.scale.labels),
+        "log_likelihood": found.log_likelihood,
+        "passes": found.passes,
+        "evaluator_agreement": agreement,
+    }

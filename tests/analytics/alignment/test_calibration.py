@@ -1,0 +1,109 @@
+"""Scores as probabilities and rankings, and the choice of a threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import metrics
+
+from analytics.alignment.calibration import (
+    area_under_roc,
+    calibration_error,
+    probability_figures,
+)
+from analytics.alignment.report import ReportOptions, report
+from analytics.alignment.score_types import ScaleOptions
+from analytics.alignment.thresholds import best_threshold, folds
+
+HIGH = np.array([1, 1, 1, 0, 1, 0, 0, 0, 1, 0.0])
+SCORES = np.array([0.95, 0.9, 0.8, 0.7, 0.65, 0.4, 0.35, 0.2, 0.15, 0.05])
+ONES = np.ones(10)
+
+
+def test_calibration_figures():
+    found = probability_figures(HIGH, SCORES, ONES, None, weighted=False, seed=0)
+
+    assert found["brier"].value == pytest.approx(0.17125)
+    assert found["log_loss"] == pytest.approx(0.512772, abs=1e-6)
+    assert found["d2_brier"] == pytest.approx(0.315, abs=1e-6)
+    assert calibration_error(HIGH, SCORES, ONES, 5) == pytest.approx(0.245)
+    assert calibration_error(HIGH, SCORES, ONES, 10) == pytest.approx(0.325)
+    assert "needs 200 pairs" in found["ece"].null_reason
+
+
+def test_ranking_figures():
+    found = area_under_roc(HIGH, SCORES, ONES, None, weighted=False)
+
+    assert found.value == pytest.approx(0.8)
+    assert 0 <= found.ci_low < 0.8 < found.ci_high <= 1
+    assert metrics.average_precision_score(HIGH, SCORES) == pytest.approx(0.871111, abs=1e-6)
+
+
+def test_best_threshold():
+    assert best_threshold(HIGH, SCORES, ONES) == pytest.approx((0.8, 0.654654), abs=1e-6)
+
+
+def test_weighted_area_equals_scikit_learn():
+    rng = np.random.default_rng(1)
+    high = (rng.random(300) < 0.3) * 1.0
+    scores = (rng.normal(size=300) + high).round(1)
+    weights = rng.uniform(0.2, 4, 300)
+
+    found = area_under_roc(high, scores, weights, None, weighted=True)
+
+    wanted = metrics.roc_auc_score(high, scores, sample_weight=weights)
+    assert found.value == pytest.approx(wanted, abs=1e-12)
+
+
+def test_folds_keep_clusters_whole():
+    rng = np.random.default_rng(2)
+    clusters = np.repeat(np.arange(40), 5)
+    high = (rng.random(200) < 0.2) * 1.0
+
+    fold = folds(high, clusters, rng)
+
+    for cluster in range(40):
+        assert len(set(fold[clusters == cluster])) == 1
+    assert set(fold) == set(range(5))
+
+
+def noise(n, seed):
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame({"human": rng.integers(0, 2, n), "evaluator": rng.random(n).round(3)})
+
+
+def test_a_score_of_pure_noise_shows_its_optimism():
+    found = [report(noise(120, seed), ReportOptions()).thresholds for seed in range(4)]
+
+    for entry in found:
+        assert entry["in_sample"].value > 0.05
+        assert entry["optimism"] == pytest.approx(entry["in_sample"].value - entry["out_of_fold"])
+        assert entry["ready"]
+    assert np.mean([entry["in_sample"].value for entry in found]) > 0.1
+    assert abs(np.mean([entry["out_of_fold"] for entry in found])) < 0.08
+
+
+def test_few_labels_make_a_suggestion_only():
+    found = report(noise(60, 4), ReportOptions()).thresholds
+
+    assert not found["ready"]
+    assert "a suggestion only" in found["advice"]
+
+
+def test_numbers_outside_zero_to_one_need_a_threshold():
+    frame = pl.DataFrame({"human": [1, 0, 1, 0] * 10, "evaluator": [7.5, 2.5, 6.0, 3.0] * 10})
+
+    without = report(frame, ReportOptions())
+    given = report(frame, ReportOptions(scale=ScaleOptions(threshold=5.0)))
+
+    assert "no threshold was given" in without.raw["tpr"].null_reason
+    assert without.thresholds["suggested"] == pytest.approx(6.0)
+    assert given.raw["tpr"].value == 1
+    assert any("evaluator score >= 5" in rule for rule in given.scope["mapping"])
+
+
+def test_classes_have_no_threshold():
+    frame = pl.DataFrame({"human": [1, 0, 1], "evaluator": [1, 0, 0]})
+
+    assert "classes, not scores" in report(frame, ReportOptions()).thresholds["null_reason"]
