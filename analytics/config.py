@@ -83,6 +83,12 @@ class AnalysisConfig:
         default=(),
         metadata={"doc": "Ids of detectors that are not run."},
     )
+    semantic_sample_rate: float = field(
+        default=0.005,
+        metadata={
+            "doc": "Share of traces that semantic detectors read although no prefilter asked.",
+        },
+    )
     items_max: int = field(
         default=0,
         metadata={"doc": "Most items that one run adds to one queue; 0 for no limit."},

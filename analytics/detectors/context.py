@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analytics.config import AnalysisConfig
+    from analytics.detectors.semantic_view import SemanticView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,13 @@ class DetectorContext:
     def messages(self) -> pl.DataFrame:
         """The messages of every model call, one row a part; see :mod:`analytics.messages`."""
         return explode_messages(self.span_frame)
+
+    @cached_property
+    def semantic(self) -> SemanticView:
+        """Prefilters and parsed content that the semantic detectors share."""
+        from analytics.detectors.semantic_view import SemanticView
+
+        return SemanticView(self)
 
     def messages_of(self, trace_ids: pl.Series) -> pl.DataFrame:
         """The messages of some of these traces: much cheaper than :attr:`messages`."""

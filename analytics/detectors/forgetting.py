@@ -1,0 +1,207 @@
+"""Forgetting: a labelled heuristic over sessions of at least two exchanges.
+
+Cheap signals only: the assistant asks for a fact that the user already gave, asks the same
+question twice although it was answered, says that it remembers nothing, is told so by the user,
+or uses a word that the user asked it to avoid. Contradicted facts are for a judge.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions
+from analytics.text.evidence import around, combined
+from analytics.text.normalise import normalised
+from analytics.text.similarity import similarities
+from analytics.text.slots import SLOTS, constraints
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+    from analytics.text.turns import Turn
+
+_ENTRY = entry_of("forgetting")
+
+MATCHED_AT = 0.85
+AMBIGUOUS_AT = 0.5
+SAME_QUESTION_AT = 0.7
+"""Two questions of the assistant this alike ask the same."""
+
+_QUESTION = re.compile(r"[^.?!\n]*\?")
+_REQUEST = re.compile(
+    r"[^.?!\n]*\b(?:please|could you|can you|may i|i(?:'ll| will)? need|what(?:'s|"
+    r" is)|provide|share|tell me|"
+    r"confirm|let me know)\b[^.?!\n]*[.?!]?",
+    re.IGNORECASE,
+)
+_CONFIRMS = re.compile(
+    r"\b(?:confirm|proceed|correct|would you like|anything else|shall i|do you want|"
+    r"is that|right\?|how (?:can|may) i)",
+    re.IGNORECASE,
+)
+_EVASION = re.compile(
+    r"\b(?:i (?:don't|do not) (?:know|have|remember)|not sure|what do you mean|why|"
+    r"no idea)\b|\?\s*$",
+    re.IGNORECASE,
+)
+_REMINDED = re.compile(
+    r"\b(?:i (?:already|just) (?:told|gave|said|mentioned|provided|sent|answered|shared|explained)|"
+    r"(?:as|like) i (?:already )?(?:said|mentioned|told)|you (?:already )?(?:forgot|"
+    r"asked (?:me )?(?:that|this))|"
+    r"did you forget|don't you remember|i(?:'ve| have) already (?:told|given|said|"
+    r"mentioned|provided|sent|answered)|"
+    r"you asked (?:me )?(?:that|this) (?:already|before))\b",
+    re.IGNORECASE,
+)
+_AMNESIA = re.compile(
+    r"\bi (?:don't|do not|can't|cannot) (?:recall|remember|have (?:any )?(?:memory|"
+    r"record|recollection) of|"
+    r"access (?:our )?(?:previous|earlier|past))|could you (?:please )?remind me",
+    re.IGNORECASE,
+)
+
+
+class Forgetting:
+    """Reads the turns of the session so far."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """What the signals of each session say together; cut content decides nothing."""
+        view = context.semantic
+        wanted = [trace for trace in view.candidates(self.id) if trace in view.turns]
+        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace]))]
+        return view.with_gaps(decisions(rows), needs_everything=True)
+
+
+def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
+    """The decision on one session; None for fewer than two exchanges or weak evidence."""
+    if sum(turn.role == "user" for turn in turns) < 2:
+        return None
+    found = [*_facts_asked_again(turns), *_questions_repeated(turns), *_words_of_memory(turns)]
+    found += _constraints_broken(turns)
+    found = [(turn, piece) for turn, piece in found if turn.trace_id == trace_id]
+    strongest: dict[str, float] = {}
+    for _, piece in found:
+        strongest[piece["kind"]] = max(strongest.get(piece["kind"], 0.0), piece["value"])
+    total = combined(strongest.values())
+    if total < AMBIGUOUS_AT:
+        return None
+    evidence = sorted((piece for _, piece in found), key=lambda piece: -piece["value"])
+    kinds = ", ".join(f"{kind} ({value:.2f})" for kind, value in sorted(strongest.items()))
+    is_claim = total >= MATCHED_AT
+    return decision(
+        trace_id,
+        Decision.MATCHED if is_claim else Decision.AMBIGUOUS,
+        reason=f"Signs that the conversation was forgotten: {kinds}; together {total:.2f} "
+        "(heuristic)",
+        severity=0.5 if is_claim else 0.3,
+        confidence=round(0.6 * total, 4),
+        evidence=evidence[:10],
+    )
+
+
+_Found = list[tuple["Turn", dict[str, Any]]]
+
+
+def _facts_asked_again(turns: list[Turn]) -> _Found:
+    """The assistant asks for a fact whose form stands in an earlier user turn."""
+    found: _Found = []
+    for place, turn in enumerate(turns):
+        if turn.role != "assistant":
+            continue
+        asking = [s for s in _sentences(turn.text, _REQUEST) if not _CONFIRMS.search(s)]
+        for slot in SLOTS:
+            asked = next((s for s in asking if slot.asked.search(s)), None)
+            if asked is None:
+                continue
+            for earlier in turns[:place]:
+                given = slot.given.search(earlier.text) if earlier.role == "user" else None
+                if given is not None:
+                    piece = turn.evidence(asked, kind="asks for what was given", value=0.7)
+                    piece |= {"slot": slot.name, "earlier": around(earlier.text, given.start())}
+                    found.append((turn, piece))
+                    break
+    return found
+
+
+def _questions_repeated(turns: list[Turn]) -> _Found:
+    """The assistant asks nearly the same question again after the user answered it."""
+    asked = [
+        (place, turn, question)
+        for place, turn in enumerate(turns)
+        if turn.role == "assistant"
+        for question in _sentences(turn.text, _QUESTION)
+        if len(question.split()) >= 4 and not _CONFIRMS.search(question)
+    ]
+    if len(asked) < 2:
+        return []
+    texts = pl.DataFrame({"text": [question for _, _, question in asked]})
+    alike = similarities(texts.select(normalised(pl.col("text")))["text"].to_list())
+    found: _Found = []
+    for second, (place, turn, question) in enumerate(asked):
+        for first in range(second):
+            earlier_place, _, earlier = asked[first]
+            answers = [t for t in turns[earlier_place + 1 : place] if t.role == "user"]
+            if not answers or _EVASION.search(answers[0].text):
+                continue
+            if alike[first, second] >= SAME_QUESTION_AT:
+                piece = turn.evidence(question, kind="asks a question again", value=0.6)
+                piece |= {
+                    "earlier": earlier,
+                    "answer": around(answers[0].text, 0),
+                    "similarity": round(float(alike[first, second]), 4),
+                    "threshold": SAME_QUESTION_AT,
+                }
+                found.append((turn, piece))
+                break
+    return found
+
+
+def _words_of_memory(turns: list[Turn]) -> _Found:
+    """Either side says that something was forgotten."""
+    found: _Found = []
+    for place, turn in enumerate(turns[1:], start=1):
+        pattern, kind, value = (
+            (_REMINDED, "the user says it was said before", 0.65)
+            if turn.role == "user"
+            else (_AMNESIA, "the assistant says it does not remember", 0.5)
+        )
+        hit = pattern.search(turn.text)
+        if hit is not None and place >= 2:
+            found.append(
+                (turn, turn.evidence(around(turn.text, hit.start()), kind=kind, value=value))
+            )
+    return found
+
+
+def _constraints_broken(turns: list[Turn]) -> _Found:
+    """The assistant uses a word after the user asked it to avoid that word."""
+    found: _Found = []
+    for place, turn in enumerate(turns):
+        if turn.role != "user":
+            continue
+        for constraint in constraints(turn.text):
+            for later in turns[place + 1 :]:
+                hit = constraint.broken.search(later.text) if later.role == "assistant" else None
+                if hit is not None:
+                    piece = later.evidence(
+                        around(later.text, hit.start()), kind="breaks a constraint", value=0.55
+                    )
+                    found.append((later, piece | {"earlier": constraint.sentence}))
+                    break
+    return found
+
+
+def _sentences(text: str, pattern: re.Pattern[str]) -> list[str]:
+    return [sentence.strip() for sentence in pattern.findall(text)]

@@ -1,0 +1,224 @@
+"""Jailbreaking: users, or texts from outside, that try to talk a model out of its constraints.
+
+What a user wrote and what a tool returned are different evidence: a user who asks for an
+unrestricted persona is an attempt; a document that gives orders to its reader is an injection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.detectors.catalog import entry_of
+from analytics.detectors.decision import Decision, decision, decisions
+from analytics.detectors.semantic_view import of_traces
+from analytics.text.evidence import excerpt, rule_evidence
+from analytics.text.head import shipped_head
+from analytics.text.phrases import RULES
+from analytics.text.scoring import probabilities
+from analytics.text.suffix import adversarial_suffix
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.context import DetectorContext
+    from analytics.text.evidence import RuleEvidence
+
+_ENTRY = entry_of("jailbreaking")
+
+RULES_CLAIM = 0.95
+"""Rules this strong claim a match alone: two different attempts in one text."""
+
+RULES_WITH_HEAD = 0.9
+"""Rules this strong claim a match when the classifier does not contradict them."""
+
+RULES_AMBIGUOUS = 0.6
+"""Rules this strong are worth a second look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    trace_id: str
+    is_claim: bool
+    confidence: float
+    severity: float
+    reason: str
+    evidence: dict[str, Any]
+
+
+class Jailbreaking:
+    """Reads user turns with the jailbreak head and rules, tool results with injection rules."""
+
+    id = _ENTRY.id
+    version = "1"
+    title = _ENTRY.title
+    instructions = _ENTRY.instructions
+
+    def __init__(self, config: AnalysisConfig) -> None:
+        self.config = config
+
+    def decide(self, context: DetectorContext) -> pl.DataFrame:
+        """The strongest attempt of each trace, with every attempt as evidence."""
+        view = context.semantic
+        wanted = view.candidates(self.id)
+        parts = of_traces(view.parts, wanted)
+        attempts = self._by_users(parts) + self._from_outside(_outside(context, wanted, parts))
+        by_trace: dict[str, list[_Attempt]] = {}
+        for attempt in attempts:
+            by_trace.setdefault(attempt.trace_id, []).append(attempt)
+        refused = _refusing_traces(parts, list(by_trace))
+        rows = [_row(trace_id, found, refused) for trace_id, found in by_trace.items()]
+        return view.with_gaps(decisions(rows))
+
+    def _by_users(self, parts: pl.DataFrame) -> list[_Attempt]:
+        """What users wrote."""
+        said = parts.filter(
+            (pl.col("direction") == "input")
+            & (pl.col("role") == "user")
+            & (pl.col("part_type") == "text")
+            & pl.col("text").is_not_null()
+            & ~pl.col("is_repeat")
+        )
+        head = shipped_head("jailbreak")
+        rules = rule_evidence(said["text"], RULES["jailbreak"])
+        scores = probabilities(head, said["text"])
+        attempts = []
+        for row, evidence, score in zip(said.iter_rows(named=True), rules, scores, strict=True):
+            strength = evidence.strength
+            suffix = adversarial_suffix(row["text"])
+            is_claim = (
+                score >= head.rung.matched_at
+                or strength >= RULES_CLAIM
+                or (strength >= RULES_WITH_HEAD and score >= head.rung.ambiguous_at)
+            )
+            is_unsure = score >= head.rung.ambiguous_at or strength >= RULES_AMBIGUOUS
+            if not (is_claim or is_unsure or suffix):
+                continue
+            why = _why(evidence, score, suffix=suffix)
+            attempts.append(
+                _Attempt(
+                    trace_id=row["trace_id"],
+                    is_claim=is_claim,
+                    confidence=round(max(score, strength if is_claim else 0.5 * strength), 4),
+                    severity=0.8 if is_claim else 0.4,
+                    reason=f"A user's message {why}",
+                    evidence=_evidence(row, "user", evidence, score),
+                )
+            )
+        return attempts
+
+    def _from_outside(self, outside: pl.DataFrame) -> list[_Attempt]:
+        """What tools returned."""
+        rules = rule_evidence(outside["text"], RULES["injection"])
+        attempts = []
+        for row, evidence in zip(outside.iter_rows(named=True), rules, strict=True):
+            if evidence.strength < 0.4:
+                continue
+            is_claim = evidence.strength >= RULES_CLAIM
+            name = f" of tool {row['tool_name']}" if row["tool_name"] else ""
+            why = _why(evidence, None, suffix=None)
+            attempts.append(
+                _Attempt(
+                    trace_id=row["trace_id"],
+                    is_claim=is_claim,
+                    confidence=evidence.strength if is_claim else round(0.5 * evidence.strength, 4),
+                    severity=0.9 if is_claim else 0.5,
+                    reason=f"A result{name} {why} (text from outside gives orders)",
+                    evidence=_evidence(row, "outside", evidence, None),
+                )
+            )
+        return attempts
+
+
+def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -> pl.DataFrame:
+    """Tool results in messages and on tool spans, each text once a trace."""
+    columns = [
+        "trace_id",
+        "span_id",
+        "direction",
+        "message_index",
+        "part_index",
+        "tool_name",
+        "text",
+    ]
+    in_messages = parts.filter(
+        pl.col("part_type").str.ends_with("tool_call_response") & ~pl.col("is_repeat")
+    ).select(columns)
+    on_spans = (
+        context.spans_of(wanted)
+        .filter(pl.col("tool_result").is_not_null())
+        .select(
+            "trace_id",
+            "span_id",
+            direction=pl.lit("tool_result"),
+            message_index=pl.lit(None, pl.Int64),
+            part_index=pl.lit(None, pl.Int64),
+            tool_name=pl.col("tool_name"),
+            text=pl.col("tool_result"),
+        )
+    )
+    both = pl.concat([on_spans, in_messages]).drop_nulls("text")
+    return both.unique(["trace_id", "text"], keep="first", maintain_order=True)
+
+
+def _refusing_traces(parts: pl.DataFrame, trace_ids: list[str]) -> set[str]:
+    """The traces whose last answer declines: the attempt did not succeed."""
+    head = shipped_head("refusal")
+    last = (
+        of_traces(parts, trace_ids)
+        .filter(
+            (pl.col("direction") == "output")
+            & (pl.col("part_type") == "text")
+            & pl.col("text").is_not_null()
+        )
+        .unique("trace_id", keep="last", maintain_order=True)
+    )
+    refused = probabilities(head, last["text"]) >= head.rung.ambiguous_at
+    return set(last.filter(refused)["trace_id"])
+
+
+def _row(trace_id: str, found: list[_Attempt], refused: set[str]) -> dict[str, Any]:
+    found = sorted(found, key=lambda attempt: (-attempt.is_claim, -attempt.confidence))
+    first = found[0]
+    severity, note = first.severity, ""
+    if trace_id in refused:
+        severity, note = round(severity * 0.6, 4), "; the assistant's last answer declines"
+    more = f"; {len(found)} such texts" if len(found) > 1 else ""
+    return decision(
+        trace_id,
+        Decision.MATCHED if first.is_claim else Decision.AMBIGUOUS,
+        reason=f"{first.reason}{more}{note}",
+        severity=severity,
+        confidence=first.confidence,
+        evidence=[attempt.evidence for attempt in found[:10]],
+    )
+
+
+def _why(evidence: RuleEvidence, score: float | None, *, suffix: str | None) -> str:
+    parts = []
+    if evidence.names:
+        parts.append(f"{' and '.join(evidence.names[:3])} (rules {evidence.strength:.2f})")
+    if suffix is not None:
+        parts.append("ends in a run of symbols as optimised attacks have")
+    if score is not None:
+        parts.append(f"reads like a jailbreak prompt with probability {score:.2f}")
+    return ", ".join(parts)
+
+
+def _evidence(
+    row: dict[str, Any], source: str, evidence: RuleEvidence, score: float | None
+) -> dict[str, Any]:
+    rules = RULES["jailbreak" if source == "user" else "injection"]
+    present = [rule for rule in rules if rule.name in evidence.names]
+    return {
+        "span_id": row["span_id"],
+        "direction": row["direction"],
+        "message": row["message_index"],
+        "part": row["part_index"],
+        "source": source,
+        "quote": excerpt(row["text"], present),
+        "rules": list(evidence.names),
+        "value": score if score is None else round(score, 4),
+        "threshold": None if score is None else shipped_head("jailbreak").rung.matched_at,
+    }
