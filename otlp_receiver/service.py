@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otlp_receiver.config import ReceiverConfig
+    from otlp_receiver.spool_folder import Repair
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +90,7 @@ class Service:
         self, lock: FolderLock, access: Access, certificates: Certificates | None
     ) -> None:
         repaired = repair(self._spool, self._data_dir / "quarantine")
-        if repaired.records or repaired.cut_bytes or repaired.damaged:
-            logger.warning(
-                "Found %d requests in the spool, cut %d torn bytes, kept %d damaged stretches.",
-                repaired.records,
-                repaired.cut_bytes,
-                len(repaired.damaged),
-            )
+        _tell_of(repaired)
         metrics = Metrics()
         level = SpoolLevel(self._spool, self._config)
         backlog = Backlog()
@@ -119,13 +114,7 @@ class Service:
         )
         intake.attach(writer)
         keeper = LoaderKeeper(self._loader_settings(), lock.descriptor, metrics, progress.loaded)
-        forward = ForwardKeeper(
-            self._spool,
-            self._forward_command,
-            descriptors=[lock.descriptor],
-            metrics=metrics,
-            clock=self._clock,
-        )
+        forward = self._forwarding(lock, metrics)
         stop = _stop_signal()
         servers: list[GrpcServer | HttpServer] = [
             GrpcServer(self._config, intake, access, certificates)
@@ -155,6 +144,15 @@ class Service:
             await watching
         progress.write(None)
 
+    def _forwarding(self, lock: FolderLock, metrics: Metrics) -> ForwardKeeper:
+        return ForwardKeeper(
+            self._spool,
+            self._forward_command,
+            descriptors=[lock.descriptor],
+            metrics=metrics,
+            clock=self._clock,
+        )
+
     def _loader_settings(self) -> dict[str, object]:
         return {
             "spool": str(self._spool),
@@ -164,6 +162,16 @@ class Service:
             "load_bytes": self._config.load_bytes,
             "load_interval_seconds": self._config.load_interval_seconds,
         }
+
+
+def _tell_of(repaired: Repair) -> None:
+    if repaired.records or repaired.cut_bytes or repaired.damaged:
+        logger.warning(
+            "Found %d requests in the spool, cut %d torn bytes, kept %d damaged stretches.",
+            repaired.records,
+            repaired.cut_bytes,
+            len(repaired.damaged),
+        )
 
 
 def _stop_signal() -> asyncio.Event:
