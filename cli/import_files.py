@@ -37,10 +37,14 @@ def import_files(context: Context, paths: tuple[Path, ...], output_format: str |
     from dataclasses import asdict
 
     from otlp_receiver.importer import Importer
-    from otlp_receiver.rows import to_rows
+    from otlp_receiver.rows import rows_reader
 
+    settings = context.configuration.receiver
     importer = Importer(
-        store=context.span_store, decode=to_rows, project=context.project, clock=time.time_ns
+        store=context.span_store,
+        decode=rows_reader(settings.attributes, settings.prices),
+        project=context.project,
+        clock=time.time_ns,
     )
     report = importer.run(paths)
     _say_some("Left alone", report.ignored, _IGNORED_SHOWN_MAX)

@@ -24,6 +24,8 @@ NOUNS: dict[str, Noun] = {
         "cli.quarantine:quarantine", "List, show, retry and drop requests that cannot be loaded."
     ),
     "spans": Noun("cli.spans:spans", "List, show and count canonical spans."),
+    "dialects": Noun("cli.dialects:dialects", "List the GenAI dialects that are understood."),
+    "prices": Noun("cli.prices:prices", "List model prices, and models without one."),
     "traces": Noun("cli.traces:traces", "List and show traces, and say where one is."),
     "analyze": Noun("cli.analyze:analyze", "Find what deserves a person and fill the queues."),
     "baselines": Noun("cli.baselines:baselines", "List resource baselines by cohort."),

@@ -91,6 +91,16 @@ class ReceiverConfig:
     retry_delay_seconds: float = _setting(
         1.0, "Delay that a client is told when it is refused for the moment.", "duration"
     )
+    prices: str = _setting(
+        "", "CSV file of your own model prices, which come before the shipped ones."
+    )
+    attributes: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={
+            "doc": "Your own attribute keys by canonical field, asked before the known ones,"
+            ' such as conversation_id = "shop.session" or a list of keys.'
+        },
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
@@ -102,6 +112,11 @@ class ReceiverConfig:
             raise ValueError("spool_bytes_soft is above spool_bytes_hard")
         if self.spool_age_soft_seconds > self.spool_age_hard_seconds:
             raise ValueError("spool_age_soft_seconds is above spool_age_hard_seconds")
+        if self.attributes:
+            # Reads the mapping table only when a user adds to it; names the nearest fields.
+            from otlp_receiver.dialects.mapping import shipped_mapping
+
+            shipped_mapping().with_keys(self.attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ ReceiverError
 ├── InvalidTokenFileError  the token file cannot be read
 ├── UnusableCertificateError  the TLS files cannot be used
 ├── InvalidForwardError    the settings of forwarding name no usable endpoint
-└── UnreadableFileError    a file handed to the importer is not OTLP
+├── UnreadableFileError    a file handed to the importer is not OTLP
+└── PriceFileError         a user's price file cannot be used (in dialects.prices)
 
 What is answered to a client is a :class:`otlp_receiver.status.Refusal`; it is not in this tree,
 because it never leaves the two servers.

@@ -68,7 +68,7 @@ def run(settings: dict[str, Any]) -> None:
 
 def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
     """Open the tables, again and again while their place is unavailable."""
-    from otlp_receiver.rows import to_rows
+    from otlp_receiver.rows import rows_reader
     from span_store.store import SpanStore
 
     while True:
@@ -77,7 +77,7 @@ def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
                 spool=Path(settings["spool"]),
                 quarantine=Path(settings["quarantine"]),
                 store=SpanStore(settings["store"], settings.get("store_options")),
-                decode=to_rows,
+                decode=rows_reader(settings.get("attributes", {}), settings.get("prices", "")),
                 load_bytes=settings["load_bytes"],
             )
         except (SpanStoreError, OSError) as error:

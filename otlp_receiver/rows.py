@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,12 +12,14 @@ from otlp_receiver.decode import BATCH_BYTES_MAX, Signal, decode
 from otlp_receiver.dialects.evaluations import evaluation_rows
 from otlp_receiver.dialects.logs import log_rows
 from otlp_receiver.dialects.mapping import FieldMapping, shipped_mapping
+from otlp_receiver.dialects.prices import PriceTable, load_prices, with_costs
 from otlp_receiver.dialects.spans import span_rows
 from span_store.schema import CONTENTS, EVALUATIONS, SPANS, TableSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from otlp_receiver.decoding import Decode
     from otlp_receiver.record import SpoolRecord
 
 
@@ -38,12 +41,13 @@ class Rows:
 def to_rows(
     records: Sequence[SpoolRecord],
     mapping: Mapping[str, str | list[str]] | FieldMapping | None = None,
+    prices: PriceTable | None = None,
 ) -> Rows:
     """Understand a batch of records.
 
     ``mapping`` holds a user's own keys, ``{field: key or [keys]}``, or a whole
-    :class:`FieldMapping`. Content never raises: what cannot be understood is null or marked, and
-    the raw attribute stays.
+    :class:`FieldMapping`; ``prices`` replaces the shipped price table. Content never raises: what
+    cannot be understood is null or marked, and the raw attribute stays.
     """
     if mapping is None:
         mapping = shipped_mapping()
@@ -60,7 +64,7 @@ def to_rows(
         received = [record.received_at for record in chunk]
         if signal == "traces":
             spans, events = span_rows(decoded, projects, received, mapping)
-            parts["spans"].append(spans)
+            parts["spans"].append(with_costs(spans, load_prices() if prices is None else prices))
             parts["evaluations"].append(evaluation_rows(events, "span_event"))
         else:
             contents, scores = log_rows(decoded, projects, received)
@@ -73,6 +77,15 @@ def to_rows(
         failed=failed,
         decoded_slowly=slowly,
     )
+
+
+def rows_reader(attributes: Mapping[str, str | list[str]], prices: str) -> Decode:
+    """:func:`to_rows` with a user's own attribute keys and price file.
+
+    Raises ValueError when a field does not exist or the price file cannot be read.
+    """
+    mapping = shipped_mapping().with_keys(attributes) if attributes else shipped_mapping()
+    return partial(to_rows, mapping=mapping, prices=load_prices(prices))
 
 
 def _chunks(records: Sequence[SpoolRecord]) -> Iterator[tuple[Signal, list[SpoolRecord]]]:

@@ -160,6 +160,8 @@ class Service:
             "store": self._store_place,
             "store_options": self._store_options,
             "load_bytes": self._config.load_bytes,
+            "attributes": self._config.attributes,
+            "prices": self._config.prices,
             "load_interval_seconds": self._config.load_interval_seconds,
         }
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from otlp_receiver.dialects.captures import Capture, Understood, read_captures, understand
+from otlp_receiver.dialects.captures import Capture, Understood, understand
 from otlp_receiver.dialects.catalog import DIALECTS
 from otlp_receiver.dialects.comparison import (
     AGENT_FIELDS,
@@ -22,7 +22,6 @@ from otlp_receiver.dialects.comparison import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 FIELDS = (
     *MODEL_FIELDS,
@@ -226,15 +225,3 @@ def _section(library: str, cells: dict[str, dict[str, Cell]]) -> list[str]:
         if groups[name]:
             lines.append(f"- **{sentence}**: {', '.join(groups[name])}")
     return [*lines, ""]
-
-
-def write_docs(archive: Path, target: Path, *, check: bool) -> bool:
-    """Write the page, or only say whether it is up to date.
-
-    Returns whether the file on disk was already what would be written.
-    """
-    text = page(list(read_captures(archive)))
-    same = target.exists() and target.read_text(encoding="utf-8") == text
-    if not check and not same:
-        target.write_text(text, encoding="utf-8")
-    return same

@@ -8,10 +8,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from otlp_receiver.dialects.captures import read_captures, understand
-from otlp_receiver.dialects.coverage import FIELDS, checks_of, page, surprises, table, write_docs
+from otlp_receiver.dialects.coverage import FIELDS, checks_of, page, surprises, table
 
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT / "tests" / "data" / "captures" / "captures.tar.xz"
@@ -70,11 +68,6 @@ def test_every_row_of_the_table_has_something_found():
     cells = table(checks())
 
     assert [field for field in FIELDS if not cells[field]] == []
-
-
-@pytest.mark.slow
-def test_the_page_on_dialects_is_up_to_date():
-    assert write_docs(ARCHIVE, ROOT / "docs" / "dialects.md", check=True)
 
 
 def test_the_page_is_the_same_every_time():

@@ -1,0 +1,74 @@
+"""``spandocket prices``: the prices in use, and the models that have none."""
+
+from __future__ import annotations
+
+import click
+
+from cli.context import Context, pass_context
+from cli.output import format_option, write_rows
+
+
+@click.group(epilog="Example: spandocket prices missing")
+def prices() -> None:
+    """List model prices, and models without one."""
+
+
+@prices.command("list", epilog="Example: spandocket prices list --format csv")
+@format_option
+@pass_context
+def list_prices(context: Context, output_format: str | None) -> None:
+    """List prices in US dollars per million tokens, those that are asked first at the top."""
+    from datetime import UTC, datetime
+
+    from otlp_receiver.dialects.prices import load_prices
+
+    def day(nanoseconds: int) -> str | None:
+        if nanoseconds in (0, 2**63 - 1):
+            return None
+        return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d}"
+
+    table = load_prices(context.configuration.receiver.prices)
+    rows = [
+        {
+            "model": price.model,
+            "from": day(price.since),
+            "until": day(price.until),
+            "input": price.input,
+            "output": price.output,
+            "cache_read": price.cache_read,
+            "cache_write": price.cache_write,
+            "reasoning": price.reasoning,
+        }
+        for price in table.prices
+    ]
+    columns = ("model", "from", "until", "input", "output", "cache_read", "cache_write")
+    write_rows(rows, output_format, (*columns, "reasoning"))
+
+
+@prices.command("missing", epilog="Example: spandocket prices missing --format table")
+@format_option
+@pass_context
+def missing(context: Context, output_format: str | None) -> None:
+    """List models whose calls have no known cost, with their share of all model calls."""
+    import polars as pl
+
+    columns = ("provider_name", "response_model", "request_model", "cost_usd", "total_tokens")
+    calls = (
+        context.span_store.scan(
+            "spans", project=context.project, where="is_model_call", columns=[*columns]
+        )
+        .with_columns(model=pl.coalesce("response_model", "request_model"))
+        .collect()
+    )
+    rows = (
+        calls.filter(pl.col("cost_usd").is_null())
+        .group_by("model", "provider_name")
+        .agg(
+            calls=pl.len(),
+            calls_percent=pl.len() * 100.0 / max(len(calls), 1),
+            total_tokens=pl.col("total_tokens").sum(),
+        )
+        .sort("calls", "model", "provider_name", descending=[True, False, False], nulls_last=True)
+    )
+    shown = ("model", "provider_name", "calls", "calls_percent", "total_tokens")
+    write_rows(rows.iter_rows(named=True), output_format, shown)

@@ -1,0 +1,123 @@
+"""What a call costs when nobody reported it."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from otlp_receiver.dialects.prices import PriceFileError, PriceTable, load_prices, with_costs
+from span_store.schema import SPANS
+
+MARCH_2024 = 1_710_000_000 * 10**9
+MARCH_2026 = 1_773_000_000 * 10**9
+
+
+def call(**values) -> pl.DataFrame:
+    base = {
+        "is_model_call": True,
+        "operation_name": "chat",
+        "request_model": "gpt-4o-mini",
+        "start_time": MARCH_2026,
+        "input_tokens": 1_000_000,
+        "output_tokens": 1_000_000,
+    }
+    return pl.DataFrame([base | values], schema=SPANS.polars)
+
+
+def cost(table: PriceTable | None = None, **values) -> tuple[float | None, str | None]:
+    row = with_costs(call(**values), table or load_prices()).row(0, named=True)
+    return row["cost_usd"], row["cost_source"]
+
+
+def test_input_and_output_have_their_own_prices():
+    assert cost() == (pytest.approx(0.75), "priced")
+
+
+def test_cached_tokens_are_a_part_of_input_at_a_price_of_their_own():
+    assert cost(output_tokens=0, cache_read_tokens=400_000)[0] == pytest.approx(0.12)
+
+
+def test_a_cache_write_costs_more_where_it_does():
+    dollars, _ = cost(request_model="claude-sonnet-4-5", output_tokens=0, cache_write_tokens=10**6)
+
+    assert dollars == pytest.approx(3.75)
+
+
+def test_the_price_of_the_spans_day_holds():
+    assert cost(request_model="gpt-4o", start_time=MARCH_2024)[0] == pytest.approx(20.0)
+    assert cost(request_model="gpt-4o")[0] == pytest.approx(12.5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt-4o-mini-2024-07-18",
+        "openai/gpt-4o-mini",
+        "GPT-4o-mini",
+        "azure/openai/gpt-4o-mini-2024-07-18",
+    ],
+)
+def test_makers_and_versions_do_not_matter(name):
+    assert load_prices().model(name) == "gpt-4o-mini"
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("claude-3-5-sonnet-20241022", "claude-3-5-sonnet"),
+        ("models/gemini-2.5-flash-001", "gemini-2.5-flash"),
+        ("gpt-4o-mini-audio", None),
+        ("our-own-model", None),
+        ("", None),
+    ],
+)
+def test_a_model_is_never_taken_for_another(name, known):
+    assert load_prices().model(name) == known
+
+
+def test_the_model_that_answered_is_asked_first():
+    assert cost(request_model="unknown", response_model="gpt-4o-mini")[1] == "priced"
+    assert cost(request_model="gpt-4o-mini", response_model="unknown")[1] == "priced"
+
+
+def test_unknown_is_null_and_never_zero():
+    assert cost(request_model="our-own-model") == (None, None)
+    assert cost(output_tokens=None) == (None, None)
+
+
+def test_an_embedding_needs_no_output():
+    priced = cost(
+        request_model="text-embedding-3-small", operation_name="embeddings", output_tokens=None
+    )
+
+    assert priced == (pytest.approx(0.02), "priced")
+
+
+def test_a_reported_cost_stands():
+    assert cost(cost_usd=0.5, cost_source="reported") == (0.5, "reported")
+
+
+def test_only_model_calls_are_priced():
+    assert cost(is_model_call=False) == (None, None)
+
+
+def test_a_users_own_price_comes_first(tmp_path):
+    own = tmp_path / "prices.csv"
+    own.write_text(
+        "model,from,until,input,output,cache_read,cache_write,reasoning\n"
+        "gpt-4o-mini,,,1,2,,,\nour-own-model,2026-01-01,,10,0,,,\n"
+    )
+    table = load_prices(str(own))
+
+    assert cost(table)[0] == pytest.approx(3.0)
+    assert cost(table, request_model="our-own-model")[0] == pytest.approx(10.0)
+    assert cost(table, request_model="our-own-model", start_time=MARCH_2024) == (None, None)
+
+
+def test_a_bad_price_file_names_its_line(tmp_path):
+    own = tmp_path / "prices.csv"
+    own.write_text("model,from,until,input,output\n\ngpt-4o-mini,,,cheap,2\n")
+
+    with pytest.raises(PriceFileError, match="line 3"):
+        load_prices(str(own))
