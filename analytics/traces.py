@@ -48,62 +48,72 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     ``spans`` holds :data:`LIGHT_COLUMNS`, times as integer nanoseconds, duplicates removed.
     The answer holds the trace facts of ``span_store.schema.TRACES`` that follow from spans alone,
     and ``first_received_at``, ``model_call_error_count`` and ``digest`` (a hash of the spans).
+    Grouping is by a 64-bit hash of the trace id: eight bytes compare faster than 32.
     """
-    frame = spans.lazy()
-    is_model = pl.col("is_model_call").fill_null(value=False)
-    is_tool = pl.col("operation_name") == "execute_tool"
+    frame = spans.lazy().with_columns(key=pl.col("trace_id").hash(0)).collect().lazy()
+    model = frame.filter(pl.col("is_model_call").fill_null(value=False))
     is_error = pl.col("is_error").fill_null(value=False)
-    model = frame.filter(is_model)
-    rolled = frame.group_by("trace_id").agg(
+    rolled = frame.group_by("key").agg(
+        trace_id=pl.col("trace_id").first(),
         start_time=pl.col("start_time").min(),
         end_time=pl.col("end_time").max(),
         first_received_at=pl.col("received_at").min(),
         received_at=pl.col("received_at").max(),
-        conversation_id=pl.col("conversation_id").drop_nulls().min(),
-        user_id=pl.col("user_id").drop_nulls().min(),
+        conversation_id=pl.col("conversation_id").min(),
+        user_id=pl.col("user_id").min(),
         span_count=pl.len().cast(pl.Int64),
-        tool_call_count=is_tool.sum().cast(pl.Int64),
+        tool_call_count=(pl.col("operation_name") == "execute_tool").sum().cast(pl.Int64),
         error_count=is_error.sum().cast(pl.Int64),
-        content_truncated=pl.col("content_truncated").fill_null(value=False).any(),
+        content_truncated=pl.col("content_truncated").max().fill_null(value=False),
         digest=_digest().sum(),
     )
-    calls = model.group_by("trace_id").agg(
-        time_to_first_chunk_ms=pl.col("time_to_first_chunk_ms")
-        .filter(pl.col("is_streaming") & (pl.col("dropped_events_count").fill_null(0) == 0))
-        .max(),
-        input_tokens=_known_sum("input_tokens"),
-        output_tokens=_known_sum("output_tokens"),
-        total_tokens=_known_sum("total_tokens"),
-        cost_usd=_known_sum("cost_usd"),
-        model_call_count=pl.len().cast(pl.Int64),
-        model_call_error_count=is_error.sum().cast(pl.Int64),
-        finish_reason=pl.col("finish_reasons").sort_by("end_time", "span_id").last().list.first(),
-        call_operation=pl.col("operation_name").sort_by("start_time", "span_id").first(),
-        call_agent=pl.col("agent_name").drop_nulls().min(),
-    )
     return (
-        rolled.join(calls, on="trace_id", how="left")
-        .join(_roots(frame), on="trace_id", how="left")
-        .join(_most_used(model, "request_model"), on="trace_id", how="left")
-        .join(_most_used(model, "provider_name"), on="trace_id", how="left")
+        rolled.join(_calls(model), on="key", how="left")
+        .join(_roots(frame), on="key", how="left")
+        .join(_most_used(model, "request_model"), on="key", how="left")
+        .join(_most_used(model, "provider_name"), on="key", how="left")
         .with_columns(
             pl.col("model_call_count", "model_call_error_count").fill_null(0),
             is_error=pl.col("root_is_error").fill_null(pl.col("error_count") > 0),
             operation_name=pl.coalesce("operation_name", "call_operation"),
-            agent_name=pl.coalesce("agent_name", "call_agent"),
+            agent_name=pl.coalesce("agent_name", "any_agent"),
             duration_ms=pl.when(pl.col("end_time") >= pl.col("start_time")).then(
                 (pl.col("end_time") - pl.col("start_time")) / 1e6
             ),
         )
-        .drop("root_is_error", "call_operation", "call_agent")
+        .drop("key", "root_is_error", "call_operation", "any_agent")
         .sort("trace_id")
         .collect()
     )
 
 
-def _known_sum(column: str) -> pl.Expr:
-    """The sum of what is known; null when nothing is."""
-    return pl.when(pl.col(column).is_not_null().any()).then(pl.col(column).sum())
+def _calls(model: pl.LazyFrame) -> pl.LazyFrame:
+    """What the model calls of a trace used, and how the last one ended."""
+    measured = pl.col("is_streaming") & (pl.col("dropped_events_count").fill_null(0) == 0)
+    sums = ("input_tokens", "output_tokens", "total_tokens", "cost_usd")
+    return (
+        model.select(
+            "key",
+            "start_time",
+            "span_id",
+            *sums,
+            pl.col("is_error").fill_null(value=False),
+            finish_reason=pl.col("finish_reasons").list.first(),
+            call_operation=pl.col("operation_name"),
+            time_to_first_chunk_ms=pl.when(measured).then("time_to_first_chunk_ms"),
+        )
+        .sort("start_time", "span_id")
+        .group_by("key", maintain_order=True)
+        .agg(
+            # The sum of what is known; null when nothing is.
+            *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in sums),
+            time_to_first_chunk_ms=pl.col("time_to_first_chunk_ms").max(),
+            model_call_count=pl.len().cast(pl.Int64),
+            model_call_error_count=pl.col("is_error").sum().cast(pl.Int64),
+            finish_reason=pl.col("finish_reason").last(),
+            call_operation=pl.col("call_operation").first(),
+        )
+    )
 
 
 def _digest() -> pl.Expr:
@@ -116,28 +126,41 @@ def _digest() -> pl.Expr:
 
 def _roots(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The root of every trace; where none was seen, the earliest span names the trace."""
-    first = frame.with_columns(is_root=pl.col("parent_span_id").is_null()).sort(
-        ["trace_id", "is_root", "start_time", "span_id"], descending=[False, True, False, False]
+    columns = ("start_time", "span_id", "name", "service_name", "operation_name", "agent_name")
+    roots = frame.filter(pl.col("parent_span_id").is_null())
+    rootless = frame.join(roots.select("key"), on="key", how="anti")
+    own = _first(roots.select("key", "is_error", *columns)).with_columns(
+        root_span_id="span_id", root_is_error=pl.col("is_error").fill_null(value=False)
     )
-    return first.group_by("trace_id", maintain_order=True).agg(
-        root_span_id=pl.when(pl.col("is_root").first()).then(pl.col("span_id").first()),
-        root_is_error=pl.when(pl.col("is_root").first()).then(
-            pl.col("is_error").first().fill_null(value=False)
-        ),
-        name=pl.col("name").first(),
-        service_name=pl.col("service_name").first(),
-        operation_name=pl.col("operation_name").first(),
-        agent_name=pl.col("agent_name").drop_nulls().first(),
+    other = _first(rootless.select("key", "is_error", *columns)).with_columns(
+        root_span_id=pl.lit(None, dtype=pl.String), root_is_error=pl.lit(None, dtype=pl.Boolean)
     )
+    agents = (
+        frame.filter(pl.col("agent_name").is_not_null())
+        .select("key", "start_time", "span_id", "agent_name")
+        .sort("start_time", "span_id")
+        .group_by("key", maintain_order=True)
+        .agg(any_agent=pl.col("agent_name").first())
+    )
+    return (
+        pl.concat([own, other])
+        .drop("start_time", "span_id", "is_error")
+        .join(agents, on="key", how="left")
+    )
+
+
+def _first(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The row of each trace that began first."""
+    return frame.sort("start_time", "span_id").unique("key", keep="first", maintain_order=True)
 
 
 def _most_used(model: pl.LazyFrame, column: str) -> pl.LazyFrame:
     """The most frequent value a trace; the alphabetically first one among equals."""
     return (
         model.filter(pl.col(column).is_not_null())
-        .group_by("trace_id", column)
+        .group_by("key", column)
         .len()
-        .sort(["trace_id", "len", column], descending=[False, True, False])
-        .group_by("trace_id", maintain_order=True)
-        .agg(pl.col(column).first())
+        .sort(["len", column], descending=[True, False])
+        .unique("key", keep="first", maintain_order=True)
+        .select("key", column)
     )

@@ -29,11 +29,10 @@ _PLACEHOLDER = re.compile(
 )
 _TERSE = re.compile(r"[\"']?(?:none|n/?a|nil)[\"'.]?", re.IGNORECASE)
 
-# A text in which letters of both halves of the alphabet stand, and that is not short, is neither
-# blank, nor one repeated character, nor a placeholder: its message need not be parsed.
-_SUBSTANTIVE = (
-    r'"content":\s?"[^"]{0,80}?(?:[a-mA-M][^"]{0,80}?[n-zN-Z]|[n-zN-Z][^"]{0,80}?[a-mA-M])[^"]{40}'
-)
+# A text of some length in which letters of both halves of the alphabet stand is neither blank, nor
+# one repeated character, nor a placeholder: its message need not be parsed.
+_LONG = r'"content":\s?"[^"]{60}'
+_VARIED = r'"content":\s?"[^"]*(?:[a-m][^"]*[n-z]|[n-z][^"]*[a-m])'
 
 
 class EmptyResponse:
@@ -51,7 +50,8 @@ class EmptyResponse:
         """One decision for every trace whose last word is missing or degenerate."""
         last = last_calls(context.spans).collect()
         suspicious = last.filter(
-            ~pl.col("output_messages").str.contains(_SUBSTANTIVE).fill_null(value=False)
+            ~pl.col("output_messages").str.contains(_LONG).fill_null(value=False)
+            | ~pl.col("output_messages").str.contains(_VARIED).fill_null(value=False)
             | pl.col("output_messages").str.contains('"reasoning"', literal=True)
         )
         if suspicious.is_empty():

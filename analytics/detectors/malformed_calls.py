@@ -12,7 +12,9 @@ from analytics.detectors.decision import quote
 from analytics.messages import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    import polars as pl
 
 _CALL = "tool_call"
 _RESPONSE = "tool_call_response"
@@ -69,6 +71,65 @@ def tools_of(definitions: str | None) -> dict[str, Any]:
             parameters = load(parameters)
         tools[name] = parameters if isinstance(parameters, dict) else None
     return tools
+
+
+def traces_with_odd_calls(spans: pl.DataFrame, known: Collection[str]) -> set[str]:
+    """Ids of the traces in which some output holds a call that is not evidently proper.
+
+    A tight loop over the outputs alone: it decides which traces the exact rules look at.
+    ``known`` are traces that need no further reason.
+    """
+    declared: dict[str | None, dict[str, Any]] = {}
+    validators: dict[tuple[str | None, str], Any] = {}
+    odd: set[str] = set()
+    columns = ("trace_id", "tool_definitions", "output_messages")
+    for trace_id, definitions, outputs in spans.select(columns).iter_rows():
+        if trace_id in known or trace_id in odd:
+            continue
+        if definitions not in declared:
+            declared[definitions] = tools_of(definitions)
+            for name, schema in declared[definitions].items():
+                validators[definitions, name] = _validator(schema)
+        if not _are_proper(outputs, definitions, declared[definitions], validators):
+            odd.add(trace_id)
+    return odd
+
+
+def _are_proper(
+    outputs: str,
+    definitions: str | None,
+    tools: dict[str, Any],
+    validators: dict[tuple[str | None, str], Any],
+) -> bool:
+    ids = set()
+    try:
+        for message in orjson.loads(outputs):
+            for part in message["parts"]:
+                if part["type"] != _CALL:
+                    continue
+                name, call_id, arguments = part["name"], part.get("id"), part.get("arguments")
+                if not name or call_id == "" or call_id in ids or (tools and name not in tools):
+                    return False
+                if call_id is not None:
+                    ids.add(call_id)
+                if isinstance(arguments, str):
+                    arguments = orjson.loads(arguments) if arguments.strip() else {}
+                validator = validators.get((definitions, name))
+                if validator is not None and not validator.is_valid(arguments or {}):
+                    return False
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def _validator(schema: Any) -> Any:
+    """A compiled validator; None when there is no usable schema."""
+    if not isinstance(schema, dict) or not schema:
+        return None
+    try:
+        return jsonschema_rs.validator_for(schema)
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return None
 
 
 def _faulty_outputs(outputs: list[dict[str, Any]], tools: dict[str, Any]) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
-from analytics.detectors.malformed_calls import malformed_calls
+from analytics.detectors.malformed_calls import malformed_calls, traces_with_odd_calls
 from analytics.detectors.tool_calls import ToolCall, tool_calls
 from analytics.detectors.tool_failure import MARKERS, failure_of
 
@@ -46,7 +46,7 @@ class ToolCallErrors:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace with a sign of failure or truncated content."""
-        wanted = candidates(context.spans).collect()["trace_id"]
+        wanted = candidates(context.spans)["trace_id"]
         if wanted.is_empty():
             return decisions([])
         spans = context.spans_of(wanted)
@@ -145,21 +145,47 @@ class ToolCallErrors:
         )
 
 
-def candidates(spans: pl.LazyFrame) -> pl.LazyFrame:
-    """Ids of the traces worth parsing, found by filters over columns and strings."""
-    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+def candidates(spans: pl.LazyFrame) -> pl.DataFrame:
+    """Ids of the traces worth parsing, found by filters over columns and strings.
+
+    Parsing every message would cost many times everything else; a trace is worth it when a tool
+    span or a response looks failed, when calls and responses do not pair up, or when a model's
+    call does not fit what was declared.
+    """
+    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False) | (
+        pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null()
+    )
     is_bad_tool = is_tool & (
         pl.col("is_error").fill_null(value=False)
         | pl.col("error_type").is_not_null()
         | pl.col("content_truncated").fill_null(value=False)
+        | (pl.col("dropped_attributes_count").fill_null(0) > 0)
         | (pl.col("tool_name").fill_null("") == "")
         | pl.col("tool_result").str.contains(MARKERS).fill_null(value=False)
     )
-    has_tools = pl.any_horizontal(
-        pl.col(name).str.contains("tool_call", literal=True).fill_null(value=False)
-        for name in ("input_messages", "output_messages")
+    told = pl.col("input_messages")
+    calls = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call"')
+    answers = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call_response"')
+    has_foreign = told.str.contains('"tool_calls"', literal=True)
+    has_tools = ((calls > 0) | (answers > 0) | has_foreign).fill_null(value=False)
+    is_bad_input = has_tools & (
+        (calls != answers) | has_foreign | told.str.contains(MARKERS)
+    ).fill_null(value=False)
+    calling = pl.col("output_messages").str.contains(r'"type"\s*:\s*"tool_call"')
+    found = (
+        spans.select(
+            "trace_id",
+            "tool_definitions",
+            "output_messages",
+            is_bad=is_bad_tool | is_bad_input,
+            is_calling=calling.fill_null(value=False),
+        )
+        .filter(pl.col("is_bad") | pl.col("is_calling"))
+        .collect()
     )
-    return spans.filter(is_bad_tool | has_tools).select("trace_id").unique().sort("trace_id")
+    bad = set(found.filter("is_bad")["trace_id"].unique().to_list())
+    bad |= traces_with_odd_calls(found.filter("is_calling"), bad)
+    return pl.DataFrame({"trace_id": sorted(bad)}, schema={"trace_id": pl.String})
 
 
 def _recovered_by(failed: ToolCall, calls: list[ToolCall]) -> ToolCall | None:

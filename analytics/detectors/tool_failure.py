@@ -13,9 +13,14 @@ from typing import Any
 
 from analytics.messages import load
 
+_Q = r'\\*"'
 MARKERS = (
-    r'\\*"(?:is_error|isError|ok|success|status|status_code|statusCode|error|errors)\\*"\s*:'
-    r"|(?:^|\")\s*(?:Error\b|Traceback \(most recent|[A-Z][A-Za-z]*(?:Error|Exception)\b)"
+    rf"{_Q}(?:ok|success){_Q}\s*:\s*false"
+    rf"|{_Q}(?:is_error|isError){_Q}\s*:\s*true"
+    rf"|{_Q}status{_Q}\s*:\s*{_Q}\s*(?i:error|fail)"
+    rf"|{_Q}(?:status|status_code|statusCode|http_status|httpStatus|code){_Q}\s*:\s*(?:{_Q})?[45]\d\d\b"
+    rf"|{_Q}errors?{_Q}\s*:\s*(?:{_Q}[^\"\\]|\{{|\[\s*[^\]\s]|true|-?[1-9])"
+    r"|(?:^|\")\s*(?:Error\b|Traceback \(most recent|[\w.]*(?:Error|Exception)\b\s*[:(])"
     r"|Fix the errors and try again"
 )
 """A regular expression over JSON text or plain text: without a hit, no result can be a failure."""

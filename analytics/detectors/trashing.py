@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from analytics.detectors.context import DetectorContext
 
 _ENTRY = entry_of("trashing")
+_TOLD = r'"type"\s*:\s*"(?:tool_call|server_tool_call|function)"'
 _CYCLE_LENGTH_MAX = 4
 _MANY_CALLS = 10
 _FAILED_REPEATS_MIN = 5
@@ -89,15 +90,43 @@ class Trashing:
 
 
 def candidates(spans: pl.LazyFrame, repeats_min: int) -> pl.LazyFrame:
-    """Ids of the traces with enough tool calls, counted in spans or in strings."""
-    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
-    told = pl.sum_horizontal(
-        pl.col(name).str.count_matches('"tool_calls?"').fill_null(0)
-        for name in ("input_messages", "output_messages")
+    """Ids of the traces that can hold a loop, found without parsing.
+
+    Every loop calls one tool ``repeats_min`` times with arguments of one length, or is a stall of
+    many calls. Where only messages tell of the calls, their number must do.
+    """
+    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False) | (
+        pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null()
     )
-    counted = spans.group_by("trace_id").agg(tools=is_tool.sum(), told=told.sum())
+    tools = (
+        spans.filter(is_tool)
+        .select(
+            "trace_id",
+            "tool_name",
+            "tool_result",
+            size=pl.col("tool_arguments").str.replace_all(" ", "", literal=True).str.len_bytes(),
+        )
+        .with_columns(alike=pl.len().over("trace_id", "tool_name", "size"))
+        .group_by("trace_id")
+        .agg(
+            alike=pl.col("alike").max(),
+            tools=pl.len(),
+            results=pl.col("tool_result").n_unique(),
+        )
+    )
+    inside = pl.col("input_messages").str.count_matches(_TOLD).fill_null(0)
+    outside = pl.col("output_messages").str.count_matches(_TOLD).fill_null(0)
+    told = spans.group_by("trace_id").agg(
+        told=pl.max_horizontal(outside.sum(), (inside + outside).max())
+    )
+    can_stall = (pl.col("tools") >= _MANY_CALLS) & (pl.col("results") <= 0.6 * pl.col("tools") + 1)
     return (
-        counted.filter((pl.col("tools") >= repeats_min) | (pl.col("told") >= repeats_min))
+        told.join(tools, on="trace_id", how="left")
+        .filter(
+            (pl.col("alike") >= repeats_min)
+            | can_stall
+            | ((pl.col("told") >= repeats_min) & (pl.col("told") > pl.col("tools").fill_null(0)))
+        )
         .select("trace_id")
         .sort("trace_id")
     )
