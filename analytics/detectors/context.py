@@ -32,7 +32,7 @@ class DetectorContext:
     traces: pl.DataFrame
     """Roll-ups: one row a trace, the columns of :func:`analytics.traces.assemble`."""
     span_frame: pl.DataFrame
-    """The spans of these traces: :data:`SPAN_COLUMNS`, duplicates removed, by start time."""
+    """The spans of these traces: :data:`SPAN_COLUMNS`, duplicates removed, in no order."""
     baselines: pl.DataFrame = field(default_factory=pl.DataFrame)
     """Per trace and metric: value, cohort, n, median, p95, p99 and threshold; see baselines."""
 
@@ -43,7 +43,7 @@ class DetectorContext:
 
     @property
     def spans(self) -> pl.LazyFrame:
-        """The canonical spans of these traces (:data:`SPAN_COLUMNS`), in order of start time."""
+        """The canonical spans of these traces (:data:`SPAN_COLUMNS`), in no order."""
         return self.span_frame.lazy()
 
     @cached_property
@@ -63,9 +63,10 @@ class DetectorContext:
         return explode_messages(self.spans_of(trace_ids))
 
     def spans_of(self, trace_ids: pl.Series) -> pl.DataFrame:
-        """The spans of some of these traces."""
+        """The spans of some of these traces, by trace and start time."""
         wanted = pl.DataFrame({"trace_id": trace_ids})
-        return self.span_frame.join(wanted, on="trace_id", how="semi", maintain_order="left")
+        chosen = self.span_frame.join(wanted, on="trace_id", how="semi")
+        return chosen.sort("trace_id", "start_time", "span_id")
 
 
 SPAN_COLUMNS = (

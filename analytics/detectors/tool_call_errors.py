@@ -167,24 +167,20 @@ def candidates(spans: pl.LazyFrame) -> pl.DataFrame:
     calls = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call"')
     answers = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call_response"')
     has_foreign = told.str.contains('"tool_calls"', literal=True)
-    has_tools = ((calls > 0) | (answers > 0) | has_foreign).fill_null(value=False)
-    is_bad_input = has_tools & (
-        (calls != answers) | has_foreign | told.str.contains(MARKERS)
-    ).fill_null(value=False)
-    calling = pl.col("output_messages").str.contains(r'"type"\s*:\s*"tool_call"')
-    found = (
-        spans.select(
-            "trace_id",
-            "tool_definitions",
-            "output_messages",
-            is_bad=is_bad_tool | is_bad_input,
-            is_calling=calling.fill_null(value=False),
-        )
-        .filter(pl.col("is_bad") | pl.col("is_calling"))
+    bad_tools = spans.filter(is_bad_tool).select("trace_id").collect()
+    bad_inputs = (
+        spans.filter(told.str.contains("tool_call", literal=True))
+        .select("trace_id", is_bad=(calls != answers) | has_foreign | told.str.contains(MARKERS))
+        .filter("is_bad")
         .collect()
     )
-    bad = set(found.filter("is_bad")["trace_id"].unique().to_list())
-    bad |= traces_with_odd_calls(found.filter("is_calling"), bad)
+    calling = (
+        spans.filter(pl.col("output_messages").str.contains('"tool_call"', literal=True))
+        .select("trace_id", "tool_definitions", "output_messages")
+        .collect()
+    )
+    bad = {*bad_tools["trace_id"].to_list(), *bad_inputs["trace_id"].to_list()}
+    bad |= traces_with_odd_calls(calling, bad)
     return pl.DataFrame({"trace_id": sorted(bad)}, schema={"trace_id": pl.String})
 
 
