@@ -45,7 +45,7 @@ def _checks(context: Context) -> Iterator[Check]:
     from cli.checks.model import failed, good
     from cli.checks.places import check_data_dir
     from cli.checks.ports import check_port
-    from cli.checks.stores import check_tables
+    from cli.checks.stores import check_queue_store, check_tables
     from cli.configuration import ConfigurationError
 
     yield from check_installation()
@@ -58,4 +58,10 @@ def _checks(context: Context) -> Iterator[Check]:
         return
     yield good("settings", context.config_file or "the defaults")
     yield check_port("grpc port", receiver.host, receiver.grpc_port, "receiver.grpc_port")
+    if receiver.http_port >= 0:
+        yield check_port("http port", receiver.host, receiver.http_port, "receiver.http_port")
     yield from check_tables(context.span_store)
+    if context.has_queue_store:
+        yield check_queue_store(context.queue_url, context.configuration.queue)
+    else:
+        yield good("queue store", "none yet; the first command that needs it makes it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.context import Context, pass_context
+from cli.hex_ids import TRACE_ID
 from cli.output import format_option, write_rows
 
 _COLUMNS = (
@@ -25,7 +26,7 @@ def findings() -> None:
 
 @findings.command("list", epilog="Example: spandocket findings list --detector empty_response")
 @click.option("--detector", help="Only findings of this detector.")
-@click.option("--trace-id", help="Only findings on this trace.")
+@click.option("--trace-id", type=TRACE_ID, help="Only findings on this trace.")
 @click.option(
     "--all-revisions", is_flag=True, help="Findings on earlier revisions of a trace as well."
 )
@@ -49,7 +50,7 @@ def list_findings(
         _check_detector(context, detector)
         frame = frame.filter(pl.col("detector") == detector)
     if trace_id is not None:
-        frame = frame.filter(pl.col("trace_id") == trace_id.lower())
+        frame = frame.filter(pl.col("trace_id") == trace_id)
     if not all_revisions:
         newest = (
             context.span_store.scan("traces", project=context.project)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FORMATS = ("table", "json", "jsonl", "csv")
-_PIPED_TABLE_COLUMNS = 160
+_TABLE_COLUMNS_MAX = 2_000
+_TEXT_COLUMNS_MAX = 60
 _TIME_ENDINGS = ("time", "_at", "_until")
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -70,9 +72,12 @@ def write_object(value: Mapping[str, Any], output_format: str | None) -> None:
         case "csv":
             write_rows([value], "csv", list(value))
         case _:
+            room = shutil.get_terminal_size((120, 24)).columns
+            rest = room - max(map(len, value), default=0) - 2
             _write_table(
                 [{"field": key, "value": entry} for key, entry in value.items()],
                 ["field", "value"],
+                text_columns=max(rest, _TEXT_COLUMNS_MAX),
             )
 
 
@@ -125,20 +130,33 @@ def _as_cell(name: str, value: Any) -> str:
             return as_text(value, unknown="-")
 
 
-def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def _write_table(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    text_columns: int = _TEXT_COLUMNS_MAX,
+) -> None:
+    """Columns as wide as their content; long text is folded, ids and numbers never are.
+
+    A table wider than the terminal is left to the terminal: an id that is broken by us could not
+    be copied, and a column squeezed to a letter could not be read.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        # An id that is broken over two lines cannot be copied.
         whole = name == "id" or name.endswith(("_id", *_TIME_ENDINGS))
-        table.add_column(name, no_wrap=whole, overflow="fold")
+        table.add_column(
+            name, no_wrap=whole, overflow="fold", max_width=None if whole else text_columns
+        )
     for row in rows:
         table.add_row(*(Text(_as_cell(name, row.get(name))) for name in columns))
     if not table.row_count:
         say("Nothing to list.")
         return
-    width = None if sys.stdout.isatty() else _PIPED_TABLE_COLUMNS
-    Console(width=width, soft_wrap=False, highlight=False).print(table)
+    console = Console(width=_TABLE_COLUMNS_MAX, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())

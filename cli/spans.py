@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import Context, pass_context
+from cli.hex_ids import SPAN_ID, TRACE_ID
 from cli.output import format_option, write_object, write_rows
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def spans() -> None:
 @spans.command(
     "list", epilog='Example: spandocket spans list --where "is_error" --limit 20 --format jsonl'
 )
-@click.option("--trace-id", metavar="H", help="Spans of this trace alone.")
+@click.option("--trace-id", type=TRACE_ID, metavar="H", help="Spans of this trace alone.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most this many spans.")
 @where_option
 @format_option
@@ -57,7 +58,7 @@ def list_spans(
 
     frame = context.span_store.scan("spans", project=context.project, where=where)
     if trace_id is not None:
-        frame = frame.filter(pl.col("trace_id") == trace_id.strip().lower())
+        frame = frame.filter(pl.col("trace_id") == trace_id)
     frame = frame.sort("start_time", "trace_id", "span_id")
     if limit is not None:
         frame = frame.head(limit)
@@ -68,8 +69,8 @@ def list_spans(
     "show",
     epilog="Example: spandocket spans show 4bf92f3577b34da6a3ce929d0e0e4736 00f067aa0ba902b7",
 )
-@click.argument("trace_id")
-@click.argument("span_id")
+@click.argument("trace_id", type=TRACE_ID)
+@click.argument("span_id", type=SPAN_ID)
 @click.option("--explain", is_flag=True, help="Say for each field which attribute it came from.")
 @format_option
 @pass_context
@@ -84,10 +85,7 @@ def show(
 
     frame: pl.DataFrame = (
         context.span_store.scan("spans", project=context.project)
-        .filter(
-            (pl.col("trace_id") == trace_id.strip().lower())
-            & (pl.col("span_id") == span_id.strip().lower())
-        )
+        .filter((pl.col("trace_id") == trace_id) & (pl.col("span_id") == span_id))
         .collect()
     )
     if frame.is_empty():

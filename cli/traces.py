@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cli.context import Context, pass_context
+from cli.hex_ids import TRACE_ID
 from cli.output import default_format, format_option, write_object, write_rows
 
 _LISTED = [
@@ -46,29 +47,10 @@ _SHOWN = [
 ]
 
 
-_TRACE_ID_DIGITS = 32
-
-
 class UnknownTraceError(click.ClickException):
     """No span, item or rejection is known for the trace id."""
 
     exit_code = 1
-
-
-class TraceId(click.ParamType[str]):
-    """32 hex digits in either case; the product writes them in lower case."""
-
-    name = "trace_id"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The id in lower case; refuses anything else, saying what is wrong with it."""
-        text = value.strip().lower()
-        strange = sorted(set(text) - set("0123456789abcdef"))
-        if strange:
-            self.fail(f"{value!r} is no trace id: {strange[0]!r} is no hex digit.", param, ctx)
-        if len(text) != _TRACE_ID_DIGITS:
-            self.fail(f"{value!r} has {len(text)} digits; a trace id has 32.", param, ctx)
-        return text
 
 
 @click.group(epilog="Example: spandocket traces list --limit 10")
@@ -101,7 +83,7 @@ def list_traces(context: Context, where: str | None, limit: int, output_format: 
 
 
 @traces.command(epilog="Example: spandocket traces show 8a3c60f7d188f8fa79d48a391a778fa6")
-@click.argument("trace_id", type=TraceId())
+@click.argument("trace_id", type=TRACE_ID)
 @format_option
 @pass_context
 def show(context: Context, trace_id: str, output_format: str | None) -> None:
@@ -143,7 +125,7 @@ def _rows(context: Context, table: str, trace_id: str) -> list[dict[str, Any]]:
 
 
 @traces.command(epilog="Example: spandocket traces where 8a3c60f7d188f8fa79d48a391a778fa6")
-@click.argument("trace_id", type=TraceId())
+@click.argument("trace_id", type=TRACE_ID)
 @format_option
 @pass_context
 def where(context: Context, trace_id: str, output_format: str | None) -> None:

@@ -30,7 +30,11 @@ class UnknownColumnError(SpanStoreError):
         self.column = column
         self.table = table
         self.nearest = get_close_matches(column, known, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(self.nearest)}?" if self.nearest else ", ".join(known)
+        hint = (
+            f"did you mean {', '.join(self.nearest)}?"
+            if self.nearest
+            else "known: " + ", ".join(known)
+        )
         super().__init__(f"unknown column {column!r} in {table}; {hint}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.checks.model import failed, good
+from queue_store.errors import QueueStoreError
+from queue_store.inspection import inspect_store
 from span_store.errors import SpanStoreError
 from span_store.schema import TABLES
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cli.checks.model import Check
+    from queue_store.config import QueueConfig
     from span_store.store import SpanStore
 
 
@@ -38,3 +41,26 @@ def check_tables(store: SpanStore) -> Iterator[Check]:
             )
     found = ", ".join(present) if present else "none yet; the first spans make them"
     yield good("tables", f"{store.place}: {found}")
+
+
+def check_queue_store(url: str, config: QueueConfig) -> Check:
+    """Whether the queue store opens, and whether its schema is this version's."""
+    try:
+        found = inspect_store(url, config)
+    except QueueStoreError as error:
+        remedy = "Correct queue.url, start the database, or give yourself the right to read it."
+        return failed("queue store", str(error), remedy)
+    if found.version is None:
+        return good(
+            "queue store", f"{found.place}: empty; the first command that needs it fills it"
+        )
+    if found.version < found.current:
+        known = f"schema {found.version} becomes {found.current} with the next command"
+        return good("queue store", f"{found.place}: {known}")
+    if found.version > found.current:
+        return failed(
+            "queue store",
+            f"{found.place}: schema {found.version}; this version knows {found.current}",
+            "Install the version of spandocket that wrote it.",
+        )
+    return good("queue store", f"{found.place}: schema {found.version}")

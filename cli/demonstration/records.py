@@ -55,5 +55,3 @@ class AnswerRecord:
     inclusion_probability: float
     adjudicated: bool
     """Whether the answer settles what the others disagreed on."""
-    inclusion_probability: float = 1.0
-    """Everything was labelled: nothing decided which answers people saw."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 from contextlib import closing
 
 import pytest
@@ -23,7 +24,7 @@ def doctor(spandocket, tmp_path, free_port):
 
     def run(*arguments, settings="", **options):
         path = tmp_path / "doctor.toml"
-        path.write_text(f"[receiver]\ngrpc_port = {free_port}\n{settings}")
+        path.write_text(f"[receiver]\ngrpc_port = {free_port}\nhttp_port = -1\n{settings}")
         outcome = spandocket("--config", path, *arguments, "doctor", **options)
         rows = {row["check"]: row for row in map(json.loads, outcome.out.splitlines())}
         return outcome, rows
@@ -96,6 +97,28 @@ def test_a_broken_table_fails_and_names_its_place(doctor, tmp_path):
 
     assert outcome.code == 3
     assert str(tmp_path / "data" / "spans") in rows["table spans"]["found"]
+
+
+def test_an_unreadable_queue_store_fails(doctor, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "queue.sqlite3").write_text("this is no database, as its first bytes say")
+
+    outcome, rows = doctor()
+
+    assert outcome.code == 3
+    assert rows["queue store"]["state"] == "failed"
+
+
+def test_a_queue_store_of_a_newer_version_fails_and_is_left_as_it_is(doctor, spandocket, tmp_path):
+    spandocket("fields", "list")
+    database = tmp_path / "data" / "queue.sqlite3"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    outcome, rows = doctor()
+
+    assert outcome.code == 3
+    assert "schema 9999" in rows["queue store"]["found"]
 
 
 def test_another_distribution_with_a_package_of_ours_fails(tmp_path, monkeypatch):

@@ -59,6 +59,17 @@ def test_a_table_keeps_ids_whole_and_shows_times_to_the_second(capsys):
     assert second.split() == ["b" * 32, "-", "0", "true"]
 
 
+def test_long_text_is_folded_and_the_columns_beside_it_are_not_squeezed(capsys):
+    row = {"trace_id": "a" * 32, "evaluator": "a_long_name_of_one", "reason": "word " * 40}
+
+    write_rows([row], "table", ["trace_id", "evaluator", "reason"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert lines[1].startswith(f"{'a' * 32}  a_long_name_of_one  word word")
+    assert max(map(len, lines)) <= 32 + 2 + 18 + 2 + 60
+
+
 def test_a_table_of_nothing_says_so_on_stderr(capsys):
     write_rows([], "table", COLUMNS)
 
