@@ -7,10 +7,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from otlp_receiver.attempts import Attempts
 from otlp_receiver.decoding import LOADED_TABLES
+from otlp_receiver.load_mark import read_mark, write_mark
 from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.spool_folder import delete_finished, spool_identity
 from otlp_receiver.spool_reader import SpoolReader
+from span_store.errors import SpanStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from otlp_receiver.decoding import Decode
+    from otlp_receiver.decoding import Decode, LoadedRows
     from otlp_receiver.record import SpoolRecord
     from span_store.store import SpanStore
 
@@ -54,6 +57,7 @@ class Loader:
         self._store = store
         self._decode = decode
         self._load_bytes = load_bytes
+        self._attempts = Attempts(spool)
         self.resume()
 
     def resume(self) -> None:
@@ -62,41 +66,60 @@ class Loader:
             table: self._store.last_transaction(table, self._application(table)) or 0
             for table in LOADED_TABLES
         }
-        self._floor = min(self._held.values())
+        # A table without rows remembers nothing; without the mark it would all be decoded again.
+        self._floor = max(min(self._held.values()), read_mark(self._folder))
         self._reader = SpoolReader(self._folder, after=self._floor)
         self._pending: list[SpoolRecord] = []
 
-    def step(self, *, records_max: int | None = None) -> LoadReport | None:
+    def step(self) -> LoadReport | None:
         """Load the next batch; None when nothing waits.
 
         Raises :class:`span_store.errors.StoreUnavailableError`; call :meth:`resume` before the
         next step then, because the commit may have happened.
         """
-        records = self._next_batch(records_max)
+        records = self._next_batch(self._attempts.records_max)
         if not records:
             self._delete_finished()
             return None
-        rows = self._decode(records)
-        self._quarantine_failed(records, rows.failed)
-        last_number = records[-1].number
-        counts = {}
-        for table in LOADED_TABLES:
-            frame: pl.DataFrame = getattr(rows, table)
-            counts[table] = 0
-            if last_number > self._held[table] and not frame.is_empty():
-                self._store.append(table, frame, (self._application(table), last_number))
-                self._held[table] = last_number
-                counts[table] = frame.height
+        self._attempts.begin(records[0].number, len(records))
+        try:
+            rows, failed = self._decoded(records)
+            self._quarantine_failed(records, failed)
+            counts = self._append(rows, records[-1].number)
+        except (SpanStoreError, OSError):
+            # The place is at fault, not the batch.
+            self._attempts.end()
+            raise
+        write_mark(self._folder, records[-1].number)
+        self._attempts.end()
         self._delete_finished()
         return LoadReport(
-            last_number=last_number,
+            last_number=records[-1].number,
             records=len(records),
             body_bytes=sum(len(record.body) for record in records),
             received_at=records[-1].received_at,
             rows=counts,
-            quarantined=len(rows.failed),
+            quarantined=len(failed),
             decoded_slowly=rows.decoded_slowly,
         )
+
+    def _decoded(self, records: Sequence[SpoolRecord]) -> tuple[LoadedRows, list[tuple[int, str]]]:
+        """Rows, and the records that have none; a record in quarantine is not tried again."""
+        if self._attempts.is_deadly(records[0].number, len(records)):
+            return self._decode([]), [(records[0].number, "the loader died of it each time")]
+        held = self._quarantine.ids()
+        rows = self._decode([record for record in records if self._item_id(record) not in held])
+        return rows, rows.failed
+
+    def _append(self, rows: LoadedRows, last_number: int) -> dict[str, int]:
+        counts = dict.fromkeys(LOADED_TABLES, 0)
+        for table in LOADED_TABLES:
+            frame: pl.DataFrame = getattr(rows, table)
+            if last_number > self._held[table] and not frame.is_empty():
+                self._store.append(table, frame, (self._application(table), last_number))
+                self._held[table] = last_number
+                counts[table] = frame.height
+        return counts
 
     def standing(self) -> LoadReport:
         """Where the tables stand, as the report of a step that did nothing."""
@@ -121,7 +144,10 @@ class Loader:
         by_number = {record.number: record for record in records}
         for number, reason in failed:
             record = by_number[number]
-            self._quarantine.add(f"{self._identity[:8]}-{number}", record, reason)
+            self._quarantine.add(self._item_id(record), record, reason)
+
+    def _item_id(self, record: SpoolRecord) -> str:
+        return f"{self._identity[:8]}-{record.number}"
 
     def _delete_finished(self) -> None:
         """Delete the segments before the one that is being read, when all of it is loaded."""

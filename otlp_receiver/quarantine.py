@@ -60,9 +60,13 @@ class Quarantine:
         }
         make_durable(self.folder / f"{item_id}.json", json.dumps(facts, indent=1).encode())
 
+    def ids(self) -> set[str]:
+        """The ids of everything in quarantine."""
+        return {path.stem for path in self.folder.glob("*.json")}
+
     def count(self) -> int:
         """How many requests are in quarantine."""
-        return sum(1 for _ in self.folder.glob("*.json")) if self.folder.is_dir() else 0
+        return len(self.ids())
 
     def items(self) -> list[QuarantineItem]:
         """Everything in quarantine, oldest first."""

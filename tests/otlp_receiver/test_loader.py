@@ -144,3 +144,63 @@ def test_every_loaded_table_is_a_field_of_the_rows() -> None:
     rows = id_rows([])
 
     assert all(getattr(rows, table).is_empty() for table in LOADED_TABLES)
+
+
+class Killed(BaseException):
+    """Ends the loader as kill -9 would: nothing is tidied up."""
+
+
+def test_a_request_that_kills_the_loader_is_found_and_put_into_quarantine(tmp_path: Path) -> None:
+    deadly = ("traces", trace_request(1, seed=99, name="deadly").SerializeToString())
+    fill(tmp_path / "spool", [*traces(9), deadly, *traces(20)[9:]])
+    decoded: list[int] = []
+
+    def dies(records):  # type: ignore[no-untyped-def]
+        if any(b"deadly" in record.body for record in records):
+            raise Killed
+        decoded.extend(record.number for record in records)
+        return id_rows(records)
+
+    for _ in range(100):
+        subject = loader(tmp_path, load_bytes=2**20)
+        subject._decode = dies
+        try:
+            run(subject)
+            break
+        except Killed:
+            continue
+
+    (item,) = Quarantine(tmp_path / "quarantine").items()
+    assert "died" in item.reason
+    assert stored(tmp_path).height == 60
+    assert len(decoded) == len(set(decoded)) == 20
+
+
+def test_an_innocent_request_survives_a_few_kills(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", traces(4))
+
+    def dies(_records):  # type: ignore[no-untyped-def]
+        raise Killed
+
+    for _ in range(5):
+        subject = loader(tmp_path)
+        subject._decode = dies
+        with pytest.raises(Killed):
+            subject.step()
+    run(loader(tmp_path))
+
+    assert stored(tmp_path).height == 12
+    assert not Quarantine(tmp_path / "quarantine").items()
+
+
+def test_a_store_that_is_down_for_long_sends_nothing_to_quarantine(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", traces(1))
+    for _ in range(20):
+        down = Dying(tmp_path, "spans", after_commit=False)
+        with pytest.raises(StoreUnavailableError):
+            loader(tmp_path, down).step()
+
+    run(loader(tmp_path))
+
+    assert stored(tmp_path).height == 3
+    assert not Quarantine(tmp_path / "quarantine").items()
