@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 from otlp_receiver.access import Access, check_binding
 from otlp_receiver.backlog import Backlog
+from otlp_receiver.endpoints import Addresses, Endpoints
 from otlp_receiver.forward_keeper import ForwardKeeper
-from otlp_receiver.grpc_server import GrpcServer
-from otlp_receiver.http_app import HttpApp
-from otlp_receiver.http_server import HttpServer
 from otlp_receiver.intake import Intake
 from otlp_receiver.loader_keeper import LoaderKeeper
 from otlp_receiver.metrics import Metrics
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from otlp_receiver.spool_folder import Repair
 
 logger = logging.getLogger(__name__)
-
-Addresses = dict[str, str | None]
 
 
 class Service:
@@ -116,22 +112,15 @@ class Service:
         keeper = LoaderKeeper(self._loader_settings(), lock.descriptor, metrics, progress.loaded)
         forward = self._forwarding(lock, metrics)
         stop = _stop_signal()
-        servers: list[GrpcServer | HttpServer] = [
-            GrpcServer(self._config, intake, access, certificates)
-        ]
-        addresses: Addresses = {"grpc": await servers[0].start(), "http": None}
-        if self._config.http_port >= 0:
-            app = HttpApp(self._config, intake, access, metrics.exposition)
-            context = None if certificates is None else certificates.http_context()
-            servers.append(HttpServer(self._config, app, context))
-            addresses["http"] = await servers[1].start()
+        endpoints = Endpoints(self._config, intake, access, certificates, metrics.exposition)
+        addresses = await endpoints.start()
         keeper.start()
         forward.start()
         watching = asyncio.create_task(progress.watch(writer, addresses, forward.measure))
         self._started(addresses)
         await stop.wait()
         deadline = time.monotonic() + self._config.drain_seconds
-        await asyncio.gather(*(server.stop(self._config.drain_seconds / 3) for server in servers))
+        await endpoints.stop(self._config.drain_seconds / 3)
         intake.is_stopping = True
         await intake.settled()
         writer.close()

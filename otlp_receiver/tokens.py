@@ -93,7 +93,7 @@ class TokenFile:
     def _read(self) -> dict[str, Token]:
         try:
             status = self.path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._stamp, self._tokens = None, {}
             return {}
         stamp = (status.st_mtime_ns, status.st_ino)

@@ -8,6 +8,7 @@ import json
 import socket
 import time
 import zlib
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -184,12 +185,11 @@ def test_a_request_over_the_limit_is_refused_before_it_is_read(served: Served) -
 
 def test_a_chunked_request_over_the_limit_is_refused(served: Served) -> None:
     host, port = served.http.split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
     chunks = (bytes(2**18) for _ in range(12))
+    with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:
+        connection.request("POST", "/v1/traces", chunks, {"Content-Type": PROTOBUF})
 
-    connection.request("POST", "/v1/traces", chunks, {"Content-Type": PROTOBUF})
-
-    assert connection.getresponse().status == 413
+        assert connection.getresponse().status == 413
 
 
 def test_a_zip_bomb_is_refused_and_honest_traffic_goes_on(served: Served) -> None:

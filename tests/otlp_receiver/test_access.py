@@ -1,0 +1,258 @@
+"""Tokens, projects, TLS and where the receiver may listen."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+import trustme
+
+from otlp_receiver.errors import InvalidTokenFileError, UnknownTokenError
+from otlp_receiver.tokens import TokenFile
+from span_store.store import SpanStore
+from tests.otlp_receiver.requests import span_ids, trace_request
+from tests.otlp_receiver.serving import TRACES, Served
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_token_opens_its_project_and_nothing_else(tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token, text = tokens.create("shop", now=1)
+
+    assert tokens.project_of(text) == "shop"
+    assert tokens.project_of(text[:-1]) is None
+    assert tokens.project_of(f"sdk_{token.id}_") is None
+    assert tokens.project_of("") is None
+    assert text not in (tmp_path / "tokens.json").read_text()
+    assert text.split("_", 2)[2] not in (tmp_path / "tokens.json").read_text()
+
+
+def test_two_tokens_live_together_until_one_is_revoked(tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    old, old_text = tokens.create("shop", now=1)
+    _, new_text = tokens.create("shop", now=2)
+    other = TokenFile(tmp_path / "tokens.json")
+
+    assert (other.project_of(old_text), other.project_of(new_text)) == ("shop", "shop")
+    tokens.revoke(old.id, now=3)
+
+    assert (other.project_of(old_text), other.project_of(new_text)) == (None, "shop")
+
+
+def test_an_unknown_token_is_named_with_the_nearest(tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token, _ = tokens.create("shop", now=1)
+
+    with pytest.raises(UnknownTokenError, match=token.id):
+        tokens.revoke(token.id[:-1], now=2)
+
+
+def test_a_broken_token_file_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").write_text("[")
+
+    with pytest.raises(InvalidTokenFileError):
+        TokenFile(tmp_path / "tokens.json").project_of("anything")
+
+
+def test_the_command_creates_lists_and_revokes(spandocket, tmp_path: Path) -> None:
+    made = json.loads(spandocket("--project", "shop", "tokens", "create", "--note", "ci").out)
+    listed = json.loads(spandocket("tokens", "list").out)
+    revoked = json.loads(spandocket("tokens", "revoke", made["id"]).out)
+    wrong = spandocket("tokens", "revoke", "nothing")
+
+    assert made["token"].startswith(f"sdk_{made['id']}_")
+    assert (listed["project"], listed["note"], listed["revoked_at"]) == ("shop", "ci", None)
+    assert "token" not in listed
+    assert revoked["revoked_at"] is not None
+    assert (wrong.code, "Traceback" in wrong.err) == (2, False)
+
+
+def post(served: Served, headers: dict[str, str]) -> int:
+    body = trace_request().SerializeToString()
+    with closing(http.client.HTTPConnection(served.http, timeout=30)) as connection:
+        connection.request(
+            "POST", "/v1/traces", body, {"content-type": "application/x-protobuf", **headers}
+        )
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+@pytest.mark.acceptance
+def test_tokens_are_asked_for_over_both_transports_and_choose_the_project(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    tokens = TokenFile(data_dir / "tokens.json")
+    _, shop = tokens.create("shop", now=1)
+    bank_token, bank = tokens.create("bank", now=1)
+    request = trace_request(2, seed=5)
+    body = request.SerializeToString()
+    with Served(data_dir) as served:
+        served.export(body, metadata=[("authorization", f"Bearer {shop}")])
+        served.export(body, metadata=[("x-api-key", bank)])
+        over_http = post(served, {"authorization": f"Bearer {shop}"})
+        for metadata in ([], [("authorization", "Bearer sdk_00000000_wrong")]):
+            with pytest.raises(grpc.RpcError) as caught:
+                served.export(body, metadata=metadata)
+            assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        assert (post(served, {}), post(served, {"x-api-key": "wrong"})) == (401, 401)
+        tokens.revoke(bank_token.id, now=2)
+        with pytest.raises(grpc.RpcError) as caught:
+            served.export(body, metadata=[("x-api-key", bank)])
+        assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        code = served.stop()
+
+    store = SpanStore(data_dir)
+    ids = set(span_ids(request))
+    for project in ("shop", "bank"):
+        frame = store.scan("spans", project=project).select("trace_id", "span_id").collect()
+        assert ids <= set(frame.rows()), project
+    assert (over_http, code) == (200, 0)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(("host", "code"), [("0.0.0.0", 2), ("::", 2)])
+def test_without_tokens_it_refuses_to_open_to_the_network(
+    tmp_path: Path, host: str, code: int
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'[receiver]\nhost = "{host}"\n')
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
+            *("--config", str(settings), "serve", "--grpc-port", "0", "--http-port", "0"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert "tokens create" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def certificates(folder: Path, authority: trustme.CA) -> None:
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    (folder / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+
+
+TLS = """
+[receiver]
+tls_certificate = "{folder}/cert.pem"
+tls_key = "{folder}/key.pem"
+"""
+
+
+def secure_export(served: Served, authority: trustme.CA, client: trustme.LeafCert | None) -> bytes:
+    credentials = grpc.ssl_channel_credentials(
+        authority.cert_pem.bytes(),
+        client.private_key_pem.bytes() if client else None,
+        client.cert_chain_pems[0].bytes() if client else None,
+    )
+    with grpc.secure_channel(
+        served.grpc, credentials, options=[("grpc.use_local_subchannel_pool", 1)]
+    ) as channel:
+        return bytes(channel.unary_unary(TRACES)(trace_request().SerializeToString(), timeout=30))
+
+
+def secure_post(served: Served, authority: trustme.CA, client: trustme.LeafCert | None) -> int:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    if client is not None:
+        client.configure_cert(context)
+    body = trace_request().SerializeToString()
+    with closing(
+        http.client.HTTPSConnection(served.http, context=context, timeout=30)
+    ) as connection:
+        connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+@pytest.mark.acceptance
+def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    certificates(tmp_path, old)
+    with Served(tmp_path / "data", config=TLS.format(folder=tmp_path)) as served:
+        assert secure_export(served, old, None) == b""
+        assert secure_post(served, old, None) == 200
+        with pytest.raises(ssl.SSLError):
+            secure_post(served, new, None)
+
+        time.sleep(0.02)
+        certificates(tmp_path, new)
+
+        assert secure_export(served, new, None) == b""
+        assert secure_post(served, new, None) == 200
+        with pytest.raises(ssl.SSLError):
+            secure_post(served, old, None)
+
+
+@pytest.mark.acceptance
+def test_with_client_authorities_a_client_needs_a_certificate(tmp_path: Path) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    certificates(tmp_path, authority)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    config = TLS.format(folder=tmp_path) + f'tls_client_ca = "{tmp_path}/ca.pem"\n'
+    known = authority.issue_cert("client.example")
+    unknown = stranger.issue_cert("client.example")
+    with Served(tmp_path / "data", config=config) as served:
+        assert secure_export(served, authority, known) == b""
+        assert secure_post(served, authority, known) == 200
+        for client in (None, unknown):
+            with pytest.raises(grpc.RpcError):
+                secure_export(served, authority, client)
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                secure_post(served, authority, client)
+        assert secure_export(served, authority, known) == b""
+
+
+@pytest.mark.acceptance
+def test_an_expired_client_certificate_is_refused(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    authority = trustme.CA()
+    certificates(tmp_path, authority)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    config = TLS.format(folder=tmp_path) + f'tls_client_ca = "{tmp_path}/ca.pem"\n'
+    expired = authority.issue_cert("client.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    with Served(tmp_path / "data", config=config) as served:
+        with pytest.raises(grpc.RpcError):
+            secure_export(served, authority, expired)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            secure_post(served, authority, expired)
+
+
+@pytest.mark.acceptance
+def test_a_certificate_that_cannot_be_read_is_a_clear_message(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(TLS.format(folder=tmp_path))
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
+            *("--config", str(settings), "serve", "--grpc-port", "0", "--http-port", "0"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "cert.pem" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,337 @@
+"""The failure table of the README: what happens when the place or the loader fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import psutil
+import pytest
+
+from otlp_receiver.config import ReceiverConfig
+from otlp_receiver.quarantine import Quarantine
+from otlp_receiver.segment import segments
+from otlp_receiver.spool_level import SpoolLevel
+from otlp_receiver.whereabouts import find
+from span_store.store import SpanStore
+from tests.otlp_receiver.requests import span_ids, trace_request
+from tests.otlp_receiver.serving import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.acceptance
+
+
+def eventually(check: Callable[[], object], patience_seconds: float = 90) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + patience_seconds
+    while not check():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.1)
+
+
+def rows(data_dir: Path) -> set[tuple[str, str]]:
+    return set(SpanStore(data_dir).scan("spans").select("trace_id", "span_id").collect().rows())
+
+
+def test_a_data_directory_that_cannot_be_written_is_a_clear_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "file" / "data")),
+            *("serve", "--grpc-port", "0", "--http-port", "0"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "cannot write the spool" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_a_clear_message(tmp_path: Path, served: Served) -> None:
+    for option, address in (("--grpc-port", served.grpc), ("--http-port", served.http)):
+        other = "--http-port" if option == "--grpc-port" else "--grpc-port"
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / option)),
+                *("serve", option, address.split(":")[1], other, "0"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert done.returncode == 1
+        assert address in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def can_mount() -> bool:
+    probe = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "x", "/mnt"]
+    try:
+        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def test_a_full_disk_refuses_retryably_and_recovers(tmp_path: Path) -> None:
+    if not can_mount() and "CI" not in os.environ:
+        pytest.skip("SKIPPED LOUDLY: a small disk needs unshare and mount namespaces")
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    ready = tmp_path / "ready.json"
+    log = (tmp_path / "log").open("w")
+    script = 'mount -t tmpfs -o size=24m none "$1" && head -c 16M /dev/zero > "$1/ballast" && shift'
+    process = subprocess.Popen(
+        [
+            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
+            *(f'{script} && exec "$@"', "sh", str(data_dir)),
+            *(sys.executable, "-m", "cli", "--data-dir", str(data_dir), "serve"),
+            *("--grpc-port", "0", "--http-port", "0", "--ready-file", str(ready)),
+        ],
+        stderr=log,
+    )
+    served = object.__new__(Served)
+    served.process, served.ready, served.log = process, ready, tmp_path / "log"
+    try:
+        served.wait()
+        inside = Path(f"/proc/{process.pid}/root{data_dir}")
+        loader = next(iter(psutil.Process(process.pid).children()), None)
+        if loader is not None:
+            loader.suspend()
+        acknowledged, codes = fill_until_refused(served)
+        (inside / "ballast").unlink()
+        if loader is not None:
+            loader.resume()
+        more = trace_request(5, seed=10**6)
+        eventually(lambda: accepted(served, more.SerializeToString()))
+        acknowledged.update(span_ids(more))
+
+        eventually(lambda: acknowledged <= rows(copy_of(inside, tmp_path / "copy")))
+        assert codes == {grpc.StatusCode.UNAVAILABLE}
+        assert served.stop() == 0
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+def copy_of(inside: Path, outside: Path) -> Path:
+    """The tables within the namespace, where a path that is made absolute still leads to them."""
+    shutil.rmtree(outside, ignore_errors=True)
+    if (inside / "spans" / "_delta_log").exists():
+        shutil.copytree(inside / "spans", outside / "spans")
+    return outside
+
+
+def fill_until_refused(served: Served) -> tuple[set[tuple[str, str]], set[grpc.StatusCode]]:
+    acknowledged: set[tuple[str, str]] = set()
+    codes: set[grpc.StatusCode] = set()
+    for seed in range(200):
+        request = trace_request(20, seed=seed, content="x" * 9000)
+        try:
+            served.export(request.SerializeToString())
+        except grpc.RpcError as error:
+            codes.add(error.code())
+            if seed > 60:
+                break
+        else:
+            acknowledged.update(span_ids(request))
+    return acknowledged, codes
+
+
+def accepted(served: Served, body: bytes) -> bool:
+    try:
+        served.export(body)
+    except grpc.RpcError:
+        return False
+    return True
+
+
+def test_tables_that_cannot_be_written_hold_nothing_up_and_lose_nothing(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    (data_dir / "spans").write_text("in the way")
+    sent = [trace_request(3, seed=seed) for seed in range(5)]
+    with Served(data_dir, config="[receiver]\nload_interval_seconds = '50ms'\n") as served:
+        for request in sent:
+            served.export(request.SerializeToString())
+        eventually(lambda: "cannot write" in served.log.read_text())
+        trace_id = span_ids(sent[0])[0][0]
+        waiting = find(data_dir, "default", trace_id, SpanStore(tmp_path / "elsewhere"))
+
+        (data_dir / "spans").unlink()
+
+        eventually(lambda: {ids for request in sent for ids in span_ids(request)} <= rows(data_dir))
+        assert waiting.waiting_spans == 1
+        assert find(data_dir, "default", trace_id).waiting_spans == 0
+
+
+def test_a_killed_loader_is_started_again(tmp_path: Path) -> None:
+    with Served(tmp_path / "data") as served:
+        eventually(lambda: served.loader() is not None)
+        first = served.loader()
+        first.kill()
+        request = trace_request(4, seed=8)
+        served.export(request.SerializeToString())
+
+        eventually(lambda: set(span_ids(request)) <= rows(tmp_path / "data"))
+
+        assert served.loader().pid != first.pid
+
+
+def test_a_damaged_spool_is_served_and_the_damage_kept(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    requests = [trace_request(2, seed=seed) for seed in range(3)]
+    with Served(data_dir, config="[receiver]\nload_interval_seconds = '1h'\n") as served:
+        served.export(trace_request(1, seed=99).SerializeToString())
+        eventually(lambda: rows(data_dir))
+        for request in requests:
+            served.export(request.SerializeToString())
+        served.kill(with_loader=True)
+    path = max(segments(data_dir / "spool"), key=lambda entry: entry[1].stat().st_size)[1]
+    damaged = path.read_bytes().replace(requests[1].SerializeToString()[50:60], b"0123456789")
+    path.write_bytes(damaged + b"torn at the end"[:9])
+
+    with Served(data_dir) as served:
+        assert served.stop() == 0
+
+    kept = [ids for request in (requests[0], requests[2]) for ids in span_ids(request)]
+    assert set(kept) <= rows(data_dir)
+    assert not set(span_ids(requests[1])) & rows(data_dir)
+    assert list((data_dir / "quarantine").glob("*.damaged"))
+
+
+def test_what_does_not_load_in_time_is_loaded_at_the_next_start(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    request = trace_request(3, seed=1)
+    with Served(data_dir, config="[receiver]\ndrain_seconds = '1s'\n") as served:
+        eventually(lambda: served.loader() is not None)
+        served.loader().suspend()
+        served.export(request.SerializeToString())
+        code = served.stop()
+        log = served.log.read_text()
+
+    with Served(data_dir) as served:
+        served.stop()
+
+    assert code == 0
+    assert "at the next start" in log
+    assert set(span_ids(request)) <= rows(data_dir)
+
+
+def test_poison_is_listed_shown_retried_and_dropped(spandocket, tmp_path: Path) -> None:
+    import json
+
+    from otlp_receiver.record import SpoolRecord
+
+    quarantine = Quarantine(tmp_path / "data" / "quarantine")
+    good = trace_request(2, seed=6)
+    for name, body in (("a-1", good.SerializeToString()), ("a-2", b"\x0a\xff\xff")):
+        record = SpoolRecord(number=1, project="shop", signal="traces", received_at=7, body=body)
+        quarantine.add(name, record, "nobody could read it")
+
+    listed = [json.loads(line)["id"] for line in spandocket("quarantine", "list").out.splitlines()]
+    shown = json.loads(spandocket("quarantine", "show", "a-2").out)
+    retried = spandocket("quarantine", "retry")
+    dropped = spandocket("quarantine", "drop", "a-2", "--yes")
+    unknown = spandocket("quarantine", "show", "a-3")
+
+    assert listed == ["a-1", "a-2"]
+    assert (shown["reason"], shown["head"]) == ("nobody could read it", "0affff")
+    loaded = {line["id"]: line["loaded"] for line in map(json.loads, retried.out.splitlines())}
+    assert (retried.code, loaded) == (1, {"a-1": True, "a-2": False})
+    assert (dropped.code, unknown.code) == (0, 2)
+    assert quarantine.count() == 0
+    assert set(span_ids(good)) <= rows(tmp_path / "data")
+
+
+def test_a_rejected_span_can_be_asked_for(tmp_path: Path) -> None:
+    request = trace_request(2, seed=2)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.span_id = b""
+    with Served(tmp_path / "data") as served:
+        served.export(request.SerializeToString())
+
+        found = find(tmp_path / "data", "default", span.trace_id.hex())
+
+    assert found.refusals == ("span (no id): no span id",)
+
+
+def test_the_same_span_twice_is_one_and_in_two_projects_two(tmp_path: Path) -> None:
+    first, later = trace_request(2, seed=4), trace_request(2, seed=4, content="longer")
+    for span in later.resource_spans[0].scope_spans[0].spans:
+        span.end_time_unix_nano += 5
+    with Served(tmp_path / "data") as served:
+        served.export(first.SerializeToString())
+        eventually(lambda: rows(tmp_path / "data"))
+        served.export(later.SerializeToString())
+        served.export(first.SerializeToString())
+        served.stop()
+    other = Served(tmp_path / "data", command=("serve",))
+    with other as served:
+        served.stop()
+
+    found = SpanStore(tmp_path / "data").scan("spans", columns=["span_id", "attributes"]).collect()
+    assert found.height == 2
+    assert all("longer" in text for text in found["attributes"])
+
+
+@pytest.mark.parametrize(
+    ("size", "age", "is_full", "delay"),
+    [
+        (0, 0.0, False, 0.0),
+        (50, 0.0, False, 0.0),
+        (75, 0.0, False, 1.0),
+        (101, 0.0, True, 2.0),
+        (0, 15.0, False, 1.0),
+        (0, 21.0, True, 2.0),
+    ],
+)
+def test_callers_are_slowed_above_the_soft_limit_and_refused_above_the_hard_one(
+    tmp_path: Path, size: int, age: float, is_full: bool, delay: float
+) -> None:
+    config = ReceiverConfig(
+        spool_bytes_soft=50,
+        spool_bytes_hard=100,
+        spool_age_soft_seconds=10.0,
+        spool_age_hard_seconds=20.0,
+    )
+    (tmp_path / "00000000000000000001.segment").write_bytes(bytes(size))
+    level = SpoolLevel(tmp_path, config)
+
+    level.measure(age)
+
+    assert (level.is_full(), level.delay_seconds()) == (is_full, delay)
+
+
+def test_the_numbers_are_shown_while_it_runs_and_after(spandocket, tmp_path: Path) -> None:
+    import json
+
+    data_dir = tmp_path / "data"
+    before = json.loads(spandocket("receiver", "stats").out)
+    with Served(data_dir) as served:
+        served.export(trace_request(3).SerializeToString())
+        eventually(lambda: json.loads(spandocket("receiver", "stats").out).get("spans_total"))
+        during = json.loads(spandocket("receiver", "stats").out)
+        served.stop()
+    after = json.loads(spandocket("receiver", "stats").out)
+
+    assert (before["running"], during["running"], after["running"]) == (False, True, False)
+    assert during["spans_total"] == {"grpc": 3}
+    assert during["grpc"] == served.grpc
+    assert (after["loader_lag_requests"], after["loaded_rows_total"]["spans"]) == (0, 3)
+    shutil.rmtree(data_dir)
