@@ -17,6 +17,9 @@ from cli.nearest import nearest_names
 from queue_store.model import FieldType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analytics.alignment.report import ReportOptions
     from cli.context import Context
     from queue_store.model import AnnotationRow, Field
 
@@ -90,6 +93,27 @@ def stored_pairs(context: Context, evaluator: str, field_name: str) -> StoredPai
     if frame["inclusion_probability"].null_count() == frame.height:
         wanted.remove("inclusion_probability")
     return StoredPairs(frame=frame.select(wanted), about=about, field=field)
+
+
+def human_frames(
+    context: Context, queue: str, field_name: str | None, options: ReportOptions
+) -> Iterator[tuple[str, pl.DataFrame, ReportOptions]]:
+    """The answers given in a queue, a frame a field, with no evaluator beside them."""
+    target = context.queue_store.queue(project=context.project, name=queue)
+    rows = context.queue_store.annotations(project=context.project, queue=target.name)
+    for name in [field_name] if field_name else sorted({row.field for row in rows}):
+        field = context.queue_store.field(project=context.project, name=name)
+        answers = _answers([row for row in rows if row.field == field.name])
+        if answers.is_empty():
+            continue
+        frame = answers.select(
+            "human", "rater", "blind", "adjudicated", "time",
+            item=pl.concat_str("object_type", pl.lit(" "), "object_id"),
+            evaluator=pl.lit(None, dtype=pl.String),
+        )  # fmt: skip
+        nothing = pl.DataFrame()
+        scale = StoredPairs(frame=nothing, about={}, field=field).scale_options(options.scale)
+        yield field.name, frame, replace(options, scale=scale)
 
 
 def evaluator_scores(context: Context, evaluator: str, field: Field | None) -> pl.DataFrame:

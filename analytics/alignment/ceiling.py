@@ -118,19 +118,21 @@ def leave_one_out(table: Ratings, seed: int) -> dict[str, Any]:
         nothing = missing("no item has two people and an evaluator score")
         return {"human_loo": nothing, "evaluator_loo": nothing, "evaluator_minus_human": nothing,
                 "by_rater": []}  # fmt: skip
+    scored = bool(np.isfinite(table.evaluator).any())
     by_rater = []
     for index, name in enumerate(names):
         mine, its, count = totals[3 * index : 3 * index + 3]
         if count > 0:
             by_rater.append(
-                {"rater": name, "human": mine / count, "evaluator": its / count,
+                {"rater": name, "human": mine / count, "evaluator": its / count if scored else None,
                  "items": round(count)}
             )  # fmt: skip
+    unscored = missing("no evaluator was compared")
     return {
         "measure": "minus mean distance" if table.numeric else "agreement",
         "human_loo": made(float(people[0]), drawn[0]),
-        "evaluator_loo": made(float(machine[0]), drawn[1]),
-        "evaluator_minus_human": made(float(gap[0]), drawn[2]),
+        "evaluator_loo": made(float(machine[0]), drawn[1]) if scored else unscored,
+        "evaluator_minus_human": made(float(gap[0]), drawn[2]) if scored else unscored,
         "by_rater": by_rater,
     }
 
@@ -138,11 +140,14 @@ def leave_one_out(table: Ratings, seed: int) -> dict[str, Any]:
 def _loo_parts(table: Ratings) -> tuple[Floats, list[str]]:
     """For each item three columns a person: closeness of the person, of the evaluator, count."""
     columns = []
+    scored = bool(np.isfinite(table.evaluator).any())
     for person in range(len(table.raters)):
         others = np.delete(table.values, person, axis=1)
         there = np.isfinite(others)
         mine, its = table.values[:, person], table.evaluator
-        used = np.isfinite(mine) & np.isfinite(its) & there.any(axis=1)
+        used = np.isfinite(mine) & there.any(axis=1)
+        if scored:
+            used &= np.isfinite(its)
         count = np.maximum(there.sum(axis=1), 1)
         for value in (mine, its):
             gap = np.where(there, others - value[:, None], math.inf)
@@ -173,7 +178,9 @@ def _reliability(sample: Sample, table: Ratings, seed: int) -> dict[str, Any]:
     with_evaluator = np.column_stack((table.values, table.evaluator))
     result: dict[str, Any] = {
         "alpha_humans": _alpha(sample, table.values, table.clusters, seed),
-        "alpha_with_evaluator": _alpha(sample, with_evaluator, table.clusters, seed),
+        "alpha_with_evaluator": _alpha(sample, with_evaluator, table.clusters, seed)
+        if np.isfinite(table.evaluator).any()
+        else missing("no evaluator was compared"),
     }
     complete = table.values[np.isfinite(table.values).all(axis=1)]
     if sample.scale.score_type in (ScoreType.NUMERIC, ScoreType.ORDINAL):
@@ -224,6 +231,8 @@ def _alternative(table: Ratings, skill: str) -> dict[str, Any]:
     """The alternative annotator test; it wants three people."""
     if len(table.raters) < 2:
         return {"null_reason": "two people are needed, three to rely on it"}
+    if not np.isfinite(table.evaluator).any():
+        return {"null_reason": "no evaluator was compared"}
     epsilon = EPSILON[skill]
     found = alternative_test(table.values, table.evaluator, epsilon, numeric=table.numeric)
     return {

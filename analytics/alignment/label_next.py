@@ -137,25 +137,28 @@ def label_next(
     if free.is_empty():
         return {"null_reason": "every item is labelled already", "items": []}
     spread = spreads(cells, target)
-    given = allocate(cells, spread, count)
+    wanted = allocate(cells, spread, count)
+    items = _chosen(free, cells, wanted, sample, (salt, project), target)
+    chosen = np.array([sum(item["cell"] == index for item in items) for index in range(len(cells))])
     figure = _figure(report, target)
-    shrink = _shrink(cells, spread, given)
+    now = _half_width(figure)
     return {
         "null_reason": None,
         "target": target,
-        "count": min(count, free.height),
-        "half_width_now": _half_width(figure),
-        "half_width_then": None if figure is None else _times(_half_width(figure), shrink),
+        "count": len(items),
+        "half_width_now": now,
+        "half_width_then": None if now is None else now * _shrink(cells, spread, chosen),
         "cells": [
-            _cell_json(sample, cells, spread, index, given, target, figure)
+            _cell_json(sample, cells, spread, index, wanted, target, figure)
+            | {"labels_chosen": int(chosen[index])}
             for index in range(len(cells))
         ],
-        "items": _chosen(free, cells, spread, count, sample, (salt, project), target),
+        "items": items,
     }
 
 
 def _cell_json(
-    sample: Sample, cells: list[Cell], spread: Floats, index: int, given: NDArray[np.int64],
+    sample: Sample, cells: list[Cell], spread: Floats, index: int, wanted: NDArray[np.int64],
     target: str, figure: Figure | None,
 ) -> dict[str, Any]:  # fmt: skip
     cell = cells[index]
@@ -176,7 +179,7 @@ def _cell_json(
         "items": cell.items,
         "labels": cell.labels,
         "bad_share": cell.bad_share,
-        "labels_wanted": int(given[index]),
+        "labels_wanted": int(wanted[index]),
         "sentence": sentence,
     }
 
@@ -187,22 +190,30 @@ def _named(sample: Sample, cell: Cell) -> str:
 
 
 def _chosen(
-    free: pl.DataFrame, cells: list[Cell], spread: Floats, count: int, sample: Sample,
-    drawing: tuple[str, str], target: str,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Priority sampling: the highest s/u, each with p = min(1, s / the first one left out)."""
-    mean = float(np.average(spread, weights=[cell.items for cell in cells])) or 1.0
-    by_cell = {
-        (cell.verdict, cell.stratum): (1 - UNIFORM_SHARE) * value / mean + UNIFORM_SHARE
-        for cell, value in zip(cells, spread, strict=True)
-    }
-    named = {(cell.verdict, cell.stratum): _named(sample, cell) for cell in cells}
+    free: pl.DataFrame,
+    cells: list[Cell],
+    wanted: NDArray[np.int64],
+    sample: Sample,
+    drawing: tuple[str, str],
+    target: str,
+) -> list[dict[str, Any]]:
+    """Priority sampling: the highest s/u, each with p = min(1, s / the first one left out).
+
+    The importance s is the cell's wanted share of its free items, mixed with a uniform part, so
+    that no item is out of reach.
+    """
+    count = min(int(wanted.sum()), free.height)
+    place = {(cell.verdict, cell.stratum): index for index, cell in enumerate(cells)}
+    verdicts = free.select("e_binary", "stratum").iter_rows()
+    where = np.array([place[verdict, stratum] for verdict, stratum in verdicts])
+    room = np.bincount(where, minlength=len(cells))
+    share = (1 - UNIFORM_SHARE) * wanted / np.maximum(room, 1)
+    by_cell = share + UNIFORM_SHARE * count / free.height
     salt, project = drawing
     rows = []
-    for item, verdict, stratum in free.select("item", "e_binary", "stratum").iter_rows():
-        importance = by_cell[verdict, stratum]
+    for item, index in zip(free["item"], where, strict=True):
         u = max(draw(salt, project, item.partition(":")[0]), 2.0**-64)
-        rows.append((importance / u, item, importance, u, (verdict, stratum)))
+        rows.append((float(by_cell[index]) / u, item, float(by_cell[index]), u, int(index)))
     rows.sort(key=lambda row: (-row[0], row[1]))
     tau = rows[count][0] if len(rows) > count else 0.0
     return [
@@ -213,10 +224,17 @@ def _chosen(
             "salt": salt,
             "importance": importance,
             "priority": priority,
-            "reason": f"{named[cell]}: a label here tells most about {_WORDS[target]}",
+            "cell": index,
+            "reason": f"{_named(sample, cells[index])}: {_why(wanted, index, target)}",
         }
-        for priority, item, importance, u, cell in rows[:count]
+        for priority, item, importance, u, index in rows[:count]
     ]
+
+
+def _why(wanted: NDArray[np.int64], index: int, target: str) -> str:
+    if wanted[index]:
+        return f"a label here makes {_WORDS[target]} surest"
+    return "kept in reach, so that nothing goes unseen"
 
 
 def _figure(report: Report, target: str) -> Figure | None:
@@ -231,7 +249,3 @@ def _half_width(figure: Figure | None) -> float | None:
     if figure is None or figure.ci_low is None or figure.ci_high is None:
         return None
     return (figure.ci_high - figure.ci_low) / 2
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor

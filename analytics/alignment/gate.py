@@ -1,0 +1,156 @@
+"""The gate: the evaluator holds what was asked, fails it, or there are too few labels to say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analytics.alignment.intervals import wilson
+from analytics.alignment.verdict import CLASS_PROVISIONAL, NUMERIC_MIN, class_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytics.alignment.figure import Figure
+    from analytics.alignment.report import Report
+    from analytics.alignment.sample import Sample
+
+RATES = ("accuracy", "tpr", "tnr", "ppv", "npv", "f1", "balanced_accuracy", "within_one")
+MINIMA = (
+    "accuracy", "balanced_accuracy", "tpr", "tnr", "ppv", "npv", "f1", "mcc", "cohen_kappa",
+    "weighted_kappa", "gwet_ac1", "krippendorff_alpha", "pearson", "spearman", "kendall_tau_b",
+    "ccc",
+)  # fmt: skip
+MAXIMA = ("mae", "rmse")
+LABELS_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One bound on one figure."""
+
+    figure: str
+    bound: float
+    at_least: bool = True
+    """False: at most."""
+
+
+def gate(
+    report: Report, sample: Sample, conditions: Sequence[Condition], *, on: str
+) -> dict[str, Any]:
+    """``passed``, ``failed`` or ``not_enough_data``, with the evidence for each condition.
+
+    ``on`` is ``lower`` (the bound of the interval on the unfavourable side must hold) or
+    ``value``. Weighted figures decide where there are any.
+    """
+    checks = [_check(report, condition, on) for condition in conditions]
+    fewest, needed = _scarcity(sample)
+    wanted = max([needed, *(check["labels_needed"] or 0 for check in checks)])
+    failed = [check for check in checks if check["status"] == "failed"]
+    if all(check["holds"] for check in checks) and fewest is None:
+        status = "passed"
+    elif failed and (fewest is None or any(check["surely"] for check in failed)):
+        status = "failed"
+    else:
+        status = "not_enough_data"
+    return {
+        "status": status,
+        "passed": status == "passed",
+        "sentence": _sentence(status, checks, wanted, fewest),
+        "on": on,
+        "labels_needed": wanted if status == "not_enough_data" else None,
+        "evaluator": report.scope.get("evaluator"),
+        "evaluator_version": report.scope["evaluator_version"],
+        "field": report.scope.get("field"),
+        "positive": report.scope["positive"],
+        "labelled": report.scope["labelled"],
+        "checks": checks,
+    }
+
+
+def _check(report: Report, condition: Condition, on: str) -> dict[str, Any]:
+    name = condition.figure
+    figure = report.weighted[name] if report.weighted[name].value is not None else report.raw[name]
+    value, low, high = figure.value, figure.ci_low, figure.ci_high
+    good, bad = (high, low) if condition.at_least else (low, high)
+    judged = bad if on == "lower" else value
+    holds = judged is not None and _meets(judged, condition)
+    surely = good is not None and not _meets(good, condition)
+    needed = None
+    if holds:
+        status = "held"
+    elif value is None or judged is None:
+        status, needed = "not_enough_data", CLASS_PROVISIONAL
+    elif on == "lower" and _meets(value, condition) and value != condition.bound:
+        status, needed = "not_enough_data", _labels_needed(figure, condition)
+    else:
+        status = "failed"
+    return {
+        "figure": name,
+        "bound": condition.bound,
+        "side": "min" if condition.at_least else "max",
+        "holds": holds,
+        "status": status,
+        "surely": surely,
+        "labels_needed": needed,
+        **figure.to_json(),
+    }
+
+
+def _meets(value: float, condition: Condition) -> bool:
+    return value >= condition.bound if condition.at_least else value <= condition.bound
+
+
+def _labels_needed(figure: Figure, condition: Condition) -> int:
+    """How many labels more until the bound would hold, if the value stays what it is."""
+    assert figure.value is not None
+    assert figure.ci_low is not None
+    assert figure.ci_high is not None
+    worth = (figure.n_eff or figure.n) / max(1, figure.n)
+    if condition.figure in RATES:
+        size = figure.n
+        while size < LABELS_MAX and wilson(figure.value, size * worth)[0] < condition.bound:
+            size = math.ceil(size * 1.05) + 1
+        return size - figure.n
+    room = abs(figure.value - condition.bound)
+    bad = figure.ci_low if condition.at_least else figure.ci_high
+    half = abs(figure.value - bad)
+    if abs(figure.value) < 1 and condition.at_least and condition.bound > -1:
+        half = math.atanh(figure.value) - math.atanh(max(bad, -1 + 1e-9))
+        room = math.atanh(figure.value) - math.atanh(condition.bound)
+    if room <= 0:
+        return LABELS_MAX
+    return min(LABELS_MAX, math.ceil(figure.n * ((half / room) ** 2 - 1)) + 1)
+
+
+def _scarcity(sample: Sample) -> tuple[tuple[str, int] | None, int]:
+    """The rarest class when it has too few labels, and how many labels would be needed."""
+    classes = class_sizes(sample)
+    if not classes:
+        return ("pairs", 0), NUMERIC_MIN
+    name, fewest = min(classes.items(), key=lambda entry: entry[1])
+    least = NUMERIC_MIN if list(classes) == ["pairs"] else CLASS_PROVISIONAL
+    if fewest >= least:
+        return None, 0
+    total = sum(classes.values())
+    share = (fewest + 1) / (total + 2)
+    return (name, fewest), math.ceil((least - fewest) / share)
+
+
+def _sentence(
+    status: str, checks: list[dict[str, Any]], needed: int, fewest: tuple[str, int] | None
+) -> str:
+    if status == "passed":
+        return "the gate holds"
+    if status == "failed":
+        failed = [check for check in checks if check["status"] == "failed"]
+        return "the gate does not hold: " + "; ".join(_told(check) for check in failed)
+    why = f" ({fewest[1]} labels of {fewest[0]})" if fewest else ""
+    return f"not enough data, label {needed} more{why}"
+
+
+def _told(check: dict[str, Any]) -> str:
+    low, high = check["ci_low"], check["ci_high"]
+    bounds = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+    return f"{check['figure']} {check['value']:.3f}{bounds}, {check['side']} {check['bound']:g}"
