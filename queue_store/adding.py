@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import bindparam, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from queue_store.column_types import to_json, to_microseconds
 from queue_store.errors import InvalidValueError
 from queue_store.model import Action, ItemState
 from queue_store.moves import NOT_HELD, move
 from queue_store.rows import item_from_row
 from queue_store.tables.items import ITEMS, NOBODY
-from queue_store.tables.queues import QUEUES
+from queue_store.tables.queues import QUEUES, STRIPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,15 +38,9 @@ def add_batch(
         known = first.setdefault((draft.object_type.value, draft.object_id), draft)
         if draft.revision > known.revision:
             first[draft.object_type.value, draft.object_id] = draft
-    result = writing.connection.execute(
-        writing.database.insert(ITEMS)
-        .on_conflict_do_nothing(index_elements=["queue_id", "object_type", "object_id"])
-        .returning(ITEMS.c.id, ITEMS.c.object_type, ITEMS.c.object_id),
-        [_row(writing, queue, draft) for draft in first.values()],
-    )
-    ids = {(row.object_type, row.object_id): row.id for row in result}
-    for item_id in ids.values():
-        writing.count(queue.id, item_id, ItemState.PENDING.value, +1)
+    ids = _inserted(writing, queue, [_row(writing, queue, draft) for draft in first.values()])
+    for stripe, number in Counter(item_id % STRIPES for item_id in ids.values()).items():
+        writing.count(queue.id, stripe, ItemState.PENDING.value, number)
     counts = {"added": len(ids), "duplicates": len(drafts) - len(first)}
     counts |= {"reentered": 0, "removed": 0}
     for item in _present(writing, queue, [key for key in first if key not in ids]):
@@ -50,6 +48,57 @@ def add_batch(
         ids[key] = item.id
         counts[_settle(writing, item, first[key])] += 1
     return [ids[draft.object_type.value, draft.object_id] for draft in drafts], counts
+
+
+def _inserted(
+    writing: Writing, queue: Queue, rows: Sequence[dict[str, Any]]
+) -> dict[tuple[str, str], int]:
+    """Insert the rows that are new; gives their ids by object.
+
+    SQLite has one writer, so that new rows are those above the highest number before, and the
+    driver's own bulk insert can be used; PostgreSQL tells by RETURNING which rows it took.
+    """
+    connection = writing.connection
+    columns = (ITEMS.c.id, ITEMS.c.object_type, ITEMS.c.object_id)
+    if writing.database.is_sqlite:
+        before = connection.scalar(_HIGHEST) or 0
+        if rows:
+            names = tuple(column.name for column in ITEMS.c if column.name in rows[0])
+            bound = [_bound(row, names) for row in rows]
+            connection.exec_driver_sql(_sqlite_insert(names), bound)
+        result = connection.execute(_NEW, {"before": before, "in_queue": queue.id})
+    else:
+        result = connection.execute(_POSTGRESQL_INSERT.returning(*columns), rows)
+    return {(row.object_type, row.object_id): row.id for row in result}
+
+
+_OBJECT = ["queue_id", "object_type", "object_id"]
+
+
+@cache
+def _sqlite_insert(names: tuple[str, ...]) -> str:
+    """The statement as text, so that a million rows need not be bound one by one."""
+    statement = sqlite.insert(ITEMS).on_conflict_do_nothing(index_elements=_OBJECT)
+    dialect = sqlite.dialect(paramstyle="qmark")
+    columns: dict[str, Any] = {name: bindparam(name) for name in names}
+    return str(statement.values(columns).compile(dialect=dialect))
+
+
+def _bound(row: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
+    """A row as SQLite stores it."""
+    for name in ("added_at", "updated_at"):
+        row[name] = to_microseconds(row[name])
+    for name in ("priority_terms", "metadata"):
+        if row[name] is not None:
+            row[name] = to_json(row[name])
+    return tuple(row[name] for name in names)
+
+
+_POSTGRESQL_INSERT = postgresql.insert(ITEMS).on_conflict_do_nothing(index_elements=_OBJECT)
+_HIGHEST = select(func.max(ITEMS.c.id))
+_NEW = select(ITEMS.c.id, ITEMS.c.object_type, ITEMS.c.object_id).where(
+    ITEMS.c.id > bindparam("before"), ITEMS.c.queue_id == bindparam("in_queue")
+)
 
 
 def _check(draft: ItemDraft) -> None:

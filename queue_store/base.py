@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from queue_store.errors import NotFoundError
 from queue_store.rows import item_from_row, queue_from_row
@@ -49,16 +49,29 @@ class StoreBase:
             writing.finish()
 
 
-def find_queue(connection: Connection, project: str, name: str) -> Queue:
-    """The queue with this name, or with this link; raises NotFoundError with the nearest names."""
-    columns = QUEUES.c
-    for column in (columns.name, columns.link):
-        row = connection.execute(
-            select(QUEUES).where(columns.project == project, column == name)
-        ).one_or_none()
+_BY_NAME, _BY_LINK = (
+    select(QUEUES).where(QUEUES.c.project == bindparam("in_project"), column == bindparam("called"))
+    for column in (QUEUES.c.name, QUEUES.c.link)
+)
+_FORMS = (
+    select(QUEUE_FIELDS.c.queue_id, FIELDS.c.name, FIELDS.c.version)
+    .join(FIELDS, FIELDS.c.id == QUEUE_FIELDS.c.field_id)
+    .where(QUEUE_FIELDS.c.queue_id.in_(bindparam("queue_ids", expanding=True)))
+    .order_by(QUEUE_FIELDS.c.queue_id, QUEUE_FIELDS.c.position)
+)
+
+
+def find_queue(connection: Connection, project: str, name: str, *, with_form: bool = True) -> Queue:
+    """The queue with this name, or with this link; raises NotFoundError with the nearest names.
+
+    Without its form it is found in half the time.
+    """
+    for statement in (_BY_NAME, _BY_LINK):
+        row = connection.execute(statement, {"in_project": project, "called": name}).one_or_none()
         if row is not None:
-            return queue_from_row(row, _form_of(connection, [row.id]).get(row.id, []))
-    known = connection.scalars(select(columns.name).where(columns.project == project))
+            form = _form_of(connection, [row.id]).get(row.id, []) if with_form else []
+            return queue_from_row(row, form)
+    known = connection.scalars(select(QUEUES.c.name).where(QUEUES.c.project == project))
     raise NotFoundError("queue", name, known)
 
 
@@ -75,16 +88,19 @@ def all_queues(connection: Connection, project: str, kind: str | None = None) ->
 
 def _form_of(connection: Connection, queue_ids: list[int]) -> dict[int, list[Any]]:
     """The fields of each queue, in the order of the form, as rows of ``name, version``."""
-    rows = connection.execute(
-        select(QUEUE_FIELDS.c.queue_id, FIELDS.c.name, FIELDS.c.version)
-        .join(FIELDS, FIELDS.c.id == QUEUE_FIELDS.c.field_id)
-        .where(QUEUE_FIELDS.c.queue_id.in_(queue_ids))
-        .order_by(QUEUE_FIELDS.c.queue_id, QUEUE_FIELDS.c.position)
-    )
+    rows = connection.execute(_FORMS, {"queue_ids": queue_ids})
     forms: dict[int, list[Any]] = {}
     for row in rows:
         forms.setdefault(row.queue_id, []).append(row)
     return forms
+
+
+_ITEM = (
+    select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)
+    .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
+    .where(ITEMS.c.id == bindparam("called"), QUEUES.c.project == bindparam("in_project"))
+)
+_LOCKED_ITEM = _ITEM.with_for_update(of=ITEMS)
 
 
 def find_item(
@@ -94,14 +110,8 @@ def find_item(
 
     ``lock`` keeps others from changing the row until the end of the transaction.
     """
-    statement = (
-        select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)
-        .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
-        .where(ITEMS.c.id == item_id, QUEUES.c.project == project)
-    )
-    if lock:
-        statement = statement.with_for_update(of=ITEMS)
-    row = connection.execute(statement).one_or_none()
+    statement = _LOCKED_ITEM if lock else _ITEM
+    row = connection.execute(statement, {"called": item_id, "in_project": project}).one_or_none()
     if row is None:
         raise NotFoundError("item", str(item_id))
     return item_from_row(row), row.token

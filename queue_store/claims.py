@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Text, bindparam, exists, func, literal_column, select, update
 
 from queue_store.base import StoreBase, find_item, find_queue
+from queue_store.column_types import Moment
 from queue_store.errors import (
     InvalidValueError,
     ItemLockedError,
@@ -16,6 +17,7 @@ from queue_store.errors import (
 )
 from queue_store.model import Action, Claim, ItemState, QueueState
 from queue_store.moves import move
+from queue_store.rows import item_from_row
 from queue_store.tables.items import ITEMS, NOBODY, RESPONSES
 from queue_store.tables.metadata import word
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS
@@ -23,7 +25,7 @@ from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, ScalarSelect, Select, Update
+    from sqlalchemy import Connection, ScalarSelect, Select
 
     from queue_store.model import Item, Queue
     from queue_store.writing import Writing
@@ -50,21 +52,22 @@ class Claims(StoreBase):
         Raises NoItemsAvailableError, NotFoundError, NotPermittedError.
         """
         with self._writing(project=project, now=now, actor=reviewer) as writing:
-            target = find_queue(writing.connection, project, queue)
+            target = find_queue(writing.connection, project, queue, with_form=False)
             may_work(target, reviewer)
             expire_leases(writing, target.id)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
-            held = writing.connection.execute(held_statement(target.id, reviewer)).scalar()
+            mine = {"in_queue": target.id, "for_reviewer": reviewer}
+            held = writing.connection.scalar(HELD, mine)
             if held is not None:
                 return _renewed(writing, held, until)
             token = self.new_token()
-            claimed = writing.connection.execute(
-                claim_statement(target.id, reviewer, token=token, now=now, until=until)
-            ).scalar()
-            if claimed is not None:
-                writing.moved(target.id, claimed, ItemState.PENDING, ItemState.IN_PROGRESS)
-                writing.audit("claim", queue_id=target.id, item_id=claimed)
-                item, _ = find_item(writing.connection, project, claimed)
+            row = writing.connection.execute(
+                CLAIM, mine | {"with_token": token, "at": now, "until": until}
+            ).one_or_none()
+            if row is not None:
+                writing.moved(target.id, row.id, ItemState.PENDING, ItemState.IN_PROGRESS)
+                writing.audit("claim", queue_id=target.id, item_id=row.id)
+                item = item_from_row(row, target)
                 return Claim(item=item, token=token, lease_until=until)
         raise self._nothing(target)
 
@@ -194,66 +197,35 @@ def may_work(queue: Queue, reviewer: str) -> None:
         )
 
 
-def held_statement(queue_id: int, reviewer: str) -> Select[Any]:
-    """The item that the reviewer holds in this queue."""
-    return (
-        select(ITEMS.c.id)
-        .where(
-            ITEMS.c.holder == reviewer,
-            ITEMS.c.queue_id == queue_id,
-            ITEMS.c.state == word(ItemState.IN_PROGRESS),
-        )
-        .order_by(ITEMS.c.id)
-        .limit(1)
+HELD: Select[Any] = (
+    select(ITEMS.c.id)
+    .where(
+        ITEMS.c.holder == bindparam("for_reviewer"),
+        ITEMS.c.queue_id == bindparam("in_queue"),
+        ITEMS.c.state == word(ItemState.IN_PROGRESS),
     )
+    .order_by(ITEMS.c.id)
+    .limit(1)
+)
+"""The item that the reviewer holds in this queue."""
 
 
-def claim_statement(
-    queue_id: int, reviewer: str, *, token: str, now: datetime, until: datetime
-) -> Update:
-    """Take the best pending item, if any, in one conditional statement.
-
-    Assigned to the reviewer first, then anyone's, then what they put off for themselves.
-    On PostgreSQL rows that another claim holds are skipped; SQLite has one writer.
-    """
-    mine, anyone, put_off = (
-        _best(queue_id, reviewer, assignee=assignee, put_off=late)
-        for assignee, late in ((reviewer, False), (NOBODY, False), (reviewer, True))
-    )
-    return (
-        update(ITEMS)
-        .where(ITEMS.c.id == func.coalesce(mine, anyone, put_off))
-        .values(
-            state=ItemState.IN_PROGRESS.value,
-            came_from=ItemState.PENDING.value,
-            holder=reviewer,
-            token=token,
-            claimed_by=reviewer,
-            claimed_at=now,
-            lease_until=until,
-            claim_count=ITEMS.c.claim_count + 1,
-            updated_at=now,
-        )
-        .returning(ITEMS.c.id)
-    )
-
-
-def _best(queue_id: int, reviewer: str, *, assignee: str, put_off: bool) -> ScalarSelect[int]:
-    """The best pending item of one assignee that the reviewer has not answered."""
-    candidate = ITEMS.alias("candidate")
+def _best(*, mine: bool, put_off: bool) -> ScalarSelect[int]:
+    """The best pending item of the reviewer, or of nobody, that they have not answered."""
+    candidate = ITEMS.alias(f"{'own' if mine else 'free'}_{'later' if put_off else 'now'}")
+    reviewer = bindparam("for_reviewer", type_=Text)
     answered = exists().where(
         RESPONSES.c.item_id == candidate.c.id,
         RESPONSES.c.reviewer == reviewer,
         RESPONSES.c.round == candidate.c.round,
     )
-    turn = candidate.c.turn > 0 if put_off else candidate.c.turn == 0
     return (
         select(candidate.c.id)
         .where(
-            candidate.c.queue_id == queue_id,
+            candidate.c.queue_id == bindparam("in_queue"),
             candidate.c.state == word(ItemState.PENDING),
-            candidate.c.assignee == assignee,
-            turn,
+            candidate.c.assignee == (reviewer if mine else literal_column(f"'{NOBODY}'")),
+            candidate.c.turn > 0 if put_off else candidate.c.turn == 0,
             ~answered,
         )
         .order_by(candidate.c.turn, candidate.c.priority.desc(), candidate.c.id)
@@ -263,24 +235,52 @@ def _best(queue_id: int, reviewer: str, *, assignee: str, put_off: bool) -> Scal
     )
 
 
-def expire_statement(queue_id: int, now: datetime) -> Select[Any]:
-    """Leases of the queue that ran out, oldest first; locked ones are somebody's business."""
-    return (
-        select(ITEMS.c.id, ITEMS.c.holder)
-        .where(
-            ITEMS.c.queue_id == queue_id,
-            ITEMS.c.state == word(ItemState.IN_PROGRESS),
-            ITEMS.c.lease_until <= now,
+CLAIM = (
+    update(ITEMS)
+    .where(
+        ITEMS.c.id
+        == func.coalesce(
+            _best(mine=True, put_off=False),
+            _best(mine=False, put_off=False),
+            _best(mine=True, put_off=True),
         )
-        .order_by(ITEMS.c.lease_until)
-        .limit(EXPIRED_MAX)
-        .with_for_update(skip_locked=True)
     )
+    .values(
+        state=ItemState.IN_PROGRESS.value,
+        came_from=ItemState.PENDING.value,
+        holder=bindparam("for_reviewer", type_=Text),
+        token=bindparam("with_token"),
+        claimed_by=bindparam("for_reviewer", type_=Text),
+        claimed_at=bindparam("at", type_=Moment),
+        lease_until=bindparam("until", type_=Moment),
+        claim_count=ITEMS.c.claim_count + 1,
+        updated_at=bindparam("at", type_=Moment),
+    )
+    .returning(*ITEMS.c)
+)
+"""Takes the best pending item, if any, in one conditional statement.
+
+Assigned to the reviewer first, then anyone's, then what they put off for themselves.
+On PostgreSQL rows that another claim holds are skipped; SQLite has one writer.
+"""
+
+EXPIRED: Select[Any] = (
+    select(ITEMS.c.id, ITEMS.c.holder)
+    .where(
+        ITEMS.c.queue_id == bindparam("in_queue"),
+        ITEMS.c.state == word(ItemState.IN_PROGRESS),
+        ITEMS.c.lease_until <= bindparam("at", type_=Moment),
+    )
+    .order_by(ITEMS.c.lease_until)
+    .limit(EXPIRED_MAX)
+    .with_for_update(skip_locked=True)
+)
+"""Leases of the queue that ran out, oldest first; locked ones are somebody's business."""
 
 
 def expire_leases(writing: Writing, queue_id: int) -> int:
     """Make items pending whose lease ran out; their token stays good until another claims."""
-    ended = writing.connection.execute(expire_statement(queue_id, writing.now)).all()
+    ended = writing.connection.execute(EXPIRED, {"in_queue": queue_id, "at": writing.now}).all()
     if not ended:
         return 0
     writing.connection.execute(

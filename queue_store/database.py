@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, func, select
@@ -16,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import StaticPool
 
 from queue_store.errors import InvalidValueError, StoreUnavailableError
+from queue_store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,12 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.is_memory = self.is_sqlite and self.url.database in {None, "", ":memory:"}
         self.place = self.url.render_as_string(hide_password=True)
-        self._turn: Any = threading.RLock() if self.is_memory else nullcontext()
+        self._alone: Any = threading.RLock() if self.is_memory else nullcontext()
+        self._turns = (
+            Turns(Path(f"{self.url.database}-turn"))
+            if self.is_sqlite and not self.is_memory
+            else None
+        )
         self.engine = self._connect(config)
 
     def _connect(self, config: QueueConfig) -> Engine:
@@ -59,7 +66,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of the data."""
-        with self._translating(), self._turn, self.engine.connect() as connection:
+        with self._translating(), self._alone, self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
             with connection.begin():
@@ -72,7 +79,8 @@ class Database:
         SQLite has a single writer: the transaction takes its turn at the start,
         so that nothing read inside it can be stale.
         """
-        with self._translating(), self._turn, self.engine.connect() as connection:
+        turn = self._turns.taken() if self._turns is not None else self._alone
+        with self._translating(), self.engine.connect() as connection, turn:
             options = connection.execution_options(**{WRITE: True})
             with options.begin():
                 yield options
@@ -101,6 +109,8 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
 
 
 def _parsed(url: str) -> URL:

@@ -95,13 +95,13 @@ def selection_from_row(row: Any) -> Selection | None:
     )
 
 
-def item_from_row(row: Any) -> Item:
-    """A row of ``items`` with ``queue`` (name) and ``project``."""
+def item_from_row(row: Any, queue: Queue | None = None) -> Item:
+    """A row of ``items`` of this queue, or one that names ``queue`` and ``project`` itself."""
     return Item(
         id=row.id,
         queue_id=row.queue_id,
-        queue=row.queue,
-        project=row.project,
+        queue=row.queue if queue is None else queue.name,
+        project=row.project if queue is None else queue.project,
         object_type=ObjectType(row.object_type),
         object_id=row.object_id,
         trace_id=row.trace_id,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 
 from queue_store.tables.audit import AUDIT
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, STRIPES
@@ -18,7 +19,7 @@ from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, STRIPES
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Update
 
     from queue_store.database import Database
     from queue_store.model import ItemState
@@ -69,11 +70,25 @@ class Writing:
                 changes.setdefault((queue_id, stripe), {})[column] = change
         for queue_id, stripe in sorted(changes):
             deltas = changes[queue_id, stripe]
-            columns = QUEUE_COUNTERS.c
+            counted = tuple(name for name in COUNTED if name in deltas)
             self.connection.execute(
-                update(QUEUE_COUNTERS)
-                .where(columns.queue_id == queue_id, columns.stripe == stripe)
-                .values({name: columns[name] + deltas[name] for name in COUNTED if name in deltas})
+                _counting(counted),
+                {"of_queue": queue_id, "of_stripe": stripe}
+                | {f"by_{name}": deltas[name] for name in counted},
             )
         if self._audit:
-            self.connection.execute(insert(AUDIT), self._audit)
+            self.connection.execute(_AUDITING, self._audit)
+
+
+_AUDITING = insert(AUDIT)
+
+
+@cache
+def _counting(counted: tuple[str, ...]) -> Update:
+    """The statement that changes these counters; building it costs more than running it."""
+    columns = QUEUE_COUNTERS.c
+    return (
+        update(QUEUE_COUNTERS)
+        .where(columns.queue_id == bindparam("of_queue"), columns.stripe == bindparam("of_stripe"))
+        .values({name: columns[name] + bindparam(f"by_{name}") for name in counted})
+    )

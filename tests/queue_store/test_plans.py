@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from queue_store.claims import claim_statement, expire_statement, held_statement
+from queue_store.claims import CLAIM, EXPIRED, HELD
 from queue_store.items import VISIBLE, list_statement
 from queue_store.model import ItemState
 
@@ -40,13 +40,13 @@ def full(desk):
     return desk
 
 
-def plan(desk, statement):
+def plan(desk, statement, **given):
     """What the engine is going to do, as text."""
     database = desk.store.database
     prefix = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
     compiled = statement.compile(database.engine)
     with database.engine.connect() as connection:
-        processed = compiled.construct_params()
+        processed = compiled.construct_params(given)
         bound = {
             name: compiled._bind_processors[name](value)
             if name in compiled._bind_processors
@@ -64,12 +64,12 @@ def plan(desk, statement):
 def whole_reads(desk, found):
     """Lines of a plan that read a whole table."""
     word = "SCAN items" if desk.store.database.is_sqlite else "Seq Scan on items"
-    return [line for line in found.splitlines() if word in line or "SCAN candidate" in line]
+    return [line for line in found.splitlines() if word in line or "SCAN free" in line]
 
 
 def test_a_claim_uses_the_claim_index_and_sorts_nothing(full):
     now = full.clock.now
-    found = plan(full, claim_statement(1, "ana", token="t", now=now, until=now))
+    found = plan(full, CLAIM, in_queue=1, for_reviewer="ana", with_token="t", at=now, until=now)
 
     assert found.count("items_claim") >= 3
     assert whole_reads(full, found) == []
@@ -78,14 +78,14 @@ def test_a_claim_uses_the_claim_index_and_sorts_nothing(full):
 
 
 def test_expiring_uses_the_lease_index(full):
-    found = plan(full, expire_statement(1, full.clock.now + timedelta(hours=1)))
+    found = plan(full, EXPIRED, in_queue=1, at=full.clock.now + timedelta(hours=1))
 
     assert "items_lease" in found
     assert whole_reads(full, found) == []
 
 
 def test_finding_what_a_reviewer_holds_uses_the_holder_index(full):
-    found = plan(full, held_statement(1, "r1"))
+    found = plan(full, HELD, in_queue=1, for_reviewer="r1")
 
     assert "items_holder" in found
     assert whole_reads(full, found) == []
