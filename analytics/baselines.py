@@ -129,7 +129,8 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     """
     ordered = traces.filter(pl.col("end_time").is_not_null()).sort("end_time", "trace_id")
     codes = {
-        column: ordered[column].rank("dense").cast(pl.Int64).to_numpy() for column in COHORT_COLUMNS
+        column: ordered[column].cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
+        for column in COHORT_COLUMNS
     }
     times = ordered["end_time"].to_numpy()
     candidate = ordered["is_candidate"].to_numpy()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import orjson
+import polars as pl
 
 from analytics.detectors.decision import quote
 from analytics.messages import load
@@ -14,7 +15,6 @@ from analytics.messages import load
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    import polars as pl
 
 _CALL = "tool_call"
 _RESPONSE = "tool_call_response"
@@ -76,23 +76,75 @@ def tools_of(definitions: str | None) -> dict[str, Any]:
 def traces_with_odd_calls(spans: pl.DataFrame, known: Collection[str]) -> set[str]:
     """Ids of the traces in which some output holds a call that is not evidently proper.
 
-    A tight loop over the outputs alone: it decides which traces the exact rules look at.
-    ``known`` are traces that need no further reason.
+    It decides which traces the exact rules look at. Outputs with one call that differ only in
+    the values of strings are alike, so one of them stands for all, unless the declared schema
+    looks into values. ``known`` are traces that need no further reason.
     """
-    declared: dict[str | None, dict[str, Any]] = {}
-    validators: dict[tuple[str | None, str], Any] = {}
+    checks = _Checks()
     odd: set[str] = set()
+    outputs = pl.col("output_messages")
+    prepared = spans.with_columns(
+        name=outputs.str.extract(r'"name"\s*:\s*"([^"\\]+)"'),
+        is_plain=(outputs.str.count_matches('"name"', literal=True) == 1)
+        & (outputs.str.count_matches('"id"', literal=True) == 1)
+        & outputs.str.contains(r'"id"\s*:\s*"[^"\s]'),
+        shape=outputs.str.replace_all(r'"(?:[^"\\]|\\.)*"(\s*[,}\]])', '""$1'),
+    )
+    one_by_one = [prepared.filter(~pl.col("is_plain"))]
+    plain = prepared.filter("is_plain")
+    kinds = ["tool_definitions", "name", "shape"]
+    alike = plain.unique(kinds, keep="first", maintain_order=True)
+    stands = [
+        checks.is_proper(row["output_messages"], row["tool_definitions"])
+        and checks.is_blind_to_values(row["tool_definitions"], row["name"])
+        for row in alike.select("output_messages", *kinds).iter_rows(named=True)
+    ]
+    doubtful = alike.select(kinds).filter(~pl.Series(stands, dtype=pl.Boolean))
+    one_by_one.append(plain.join(doubtful, on=kinds, how="semi", nulls_equal=True))
     columns = ("trace_id", "tool_definitions", "output_messages")
-    for trace_id, definitions, outputs in spans.select(columns).iter_rows():
-        if trace_id in known or trace_id in odd:
-            continue
-        if definitions not in declared:
-            declared[definitions] = tools_of(definitions)
-            for name, schema in declared[definitions].items():
-                validators[definitions, name] = _validator(schema)
-        if not _are_proper(outputs, definitions, declared[definitions], validators):
+    for trace_id, definitions, output in pl.concat(one_by_one).select(columns).iter_rows():
+        is_settled = trace_id in known or trace_id in odd
+        if not is_settled and not checks.is_proper(output, definitions):
             odd.add(trace_id)
     return odd
+
+
+_VALUE_KEYWORDS = {
+    *("enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum"),
+    *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "contentEncoding", "if", "not"),
+    *("contentMediaType", "uniqueItems", "$ref", "$dynamicRef"),
+}
+
+
+def _looks_into_values(schema: Any) -> bool:
+    if isinstance(schema, dict):
+        return not _VALUE_KEYWORDS.isdisjoint(schema) or any(
+            _looks_into_values(value) for value in schema.values()
+        )
+    return isinstance(schema, list) and any(_looks_into_values(value) for value in schema)
+
+
+class _Checks:
+    """Declared tools and their compiled validators, each read once."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str | None, dict[str, Any]] = {}
+        self._validators: dict[tuple[str | None, str], Any] = {}
+
+    def _declared(self, definitions: str | None) -> dict[str, Any]:
+        if definitions not in self._tools:
+            self._tools[definitions] = tools_of(definitions)
+            for name, schema in self._tools[definitions].items():
+                self._validators[definitions, name] = _validator(schema)
+        return self._tools[definitions]
+
+    def is_proper(self, output: str, definitions: str | None) -> bool:
+        """Whether every call of an output has a name, an id of its own and proper arguments."""
+        return _are_proper(output, definitions, self._declared(definitions), self._validators)
+
+    def is_blind_to_values(self, definitions: str | None, name: str) -> bool:
+        """Whether the declared schema of this tool looks at kinds of values only."""
+        return not _looks_into_values(self._declared(definitions).get(name))
 
 
 def _are_proper(

@@ -12,7 +12,7 @@ from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
 from analytics.detectors.malformed_calls import malformed_calls, traces_with_odd_calls
 from analytics.detectors.tool_calls import ToolCall, tool_calls
-from analytics.detectors.tool_failure import MARKERS, failure_of
+from analytics.detectors.tool_failure import failure_of, marked
 
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
@@ -161,25 +161,27 @@ def candidates(spans: pl.LazyFrame) -> pl.DataFrame:
         | pl.col("content_truncated").fill_null(value=False)
         | (pl.col("dropped_attributes_count").fill_null(0) > 0)
         | (pl.col("tool_name").fill_null("") == "")
-        | pl.col("tool_result").str.contains(MARKERS).fill_null(value=False)
     )
     told = pl.col("input_messages")
     calls = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call"')
     answers = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call_response"')
     has_foreign = told.str.contains('"tool_calls"', literal=True)
-    bad_tools = spans.filter(is_bad_tool).select("trace_id").collect()
-    bad_inputs = (
-        spans.filter(told.str.contains("tool_call", literal=True))
-        .select("trace_id", is_bad=(calls != answers) | has_foreign | told.str.contains(MARKERS))
-        .filter("is_bad")
-        .collect()
+    telling = spans.filter(told.str.contains("tool_call", literal=True)).select(
+        "trace_id", "input_messages"
     )
+    signs = [
+        spans.filter(is_bad_tool),
+        marked(spans.filter(is_tool), "tool_result"),
+        telling.filter((calls != answers) | has_foreign),
+        marked(telling, "input_messages"),
+    ]
+    signed = pl.concat([sign.select("trace_id") for sign in signs]).unique().collect()
     calling = (
         spans.filter(pl.col("output_messages").str.contains('"tool_call"', literal=True))
         .select("trace_id", "tool_definitions", "output_messages")
         .collect()
     )
-    bad = {*bad_tools["trace_id"].to_list(), *bad_inputs["trace_id"].to_list()}
+    bad = set(signed["trace_id"].to_list())
     bad |= traces_with_odd_calls(calling, bad)
     return pl.DataFrame({"trace_id": sorted(bad)}, schema={"trace_id": pl.String})
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from analytics.messages import load
 
 _Q = r'\\*"'
@@ -24,6 +26,19 @@ MARKERS = (
     r"|Fix the errors and try again"
 )
 """A regular expression over JSON text or plain text: without a hit, no result can be a failure."""
+
+# Plain words and one short pattern that a fast search finds; only what they hit is looked at with
+# the exact expression above.
+_WORDS = r"rror|false|fail|Fail|xception|raceback"
+_HTTP = r'(?:tatus|tatus_code|tatusCode|ttpStatus|"code)\\*"[ ]?:[ ]?\\*"?[45][0-9][0-9]'
+
+
+def marked(frame: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    """The rows whose text in this column can tell of a failure."""
+    text = pl.col(column)
+    quick = text.str.contains(_WORDS) | text.str.contains(_HTTP)
+    return frame.filter(quick).filter(text.str.contains(MARKERS))
+
 
 _FAILED_WORDS = {"error", "errored", "failed", "failure"}
 _ENVELOPES = ("response", "result", "output", "content", "data", "body", "outputs", "kwargs")
