@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analytics.alignment.meanings import MEANINGS
+from cli.alignment_more_text import heading, interval, number, print_more
 
 WIDTH_MAX = 100
 
@@ -25,29 +26,15 @@ def print_report(document: dict[str, Any]) -> None:
     """Print every section that has something to say."""
     out = console()
     _scope(out, document)
+    verdict = document["verdict"]
+    out.print(Text(" ".join([verdict["sentence"], *(f"({r})" for r in verdict["reasons"])]),
+                   style="bold"))  # fmt: skip
     _confusion(out, document["confusion"])
+    if verdict["level"] == "too_few":
+        return
     _agreement(out, document)
     _pass_rate(out, document["pass_rate"])
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number in few characters; a dash for none."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def interval(figure: dict[str, Any]) -> str:
-    """``0.558 [0.447, 0.663]``, or a dash."""
-    if figure["value"] is None:
-        return "-"
-    if figure["ci_low"] is None:
-        return f"{number(figure['value'])} [no interval]"
-    return f"{number(figure['value'])} [{number(figure['ci_low'])}, {number(figure['ci_high'])}]"
-
-
-def heading(out: Console, text: str) -> None:
-    """A section's name."""
-    out.print()
-    out.print(Text(text, style="bold"))
+    print_more(out, document)
 
 
 def _scope(out: Console, document: dict[str, Any]) -> None:

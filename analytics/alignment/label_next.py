@@ -171,8 +171,10 @@ def _cell_json(
     if now is not None and alone[index]:
         sentence = (
             f"{alone[index]} more labels in {name} shrink the interval of {_WORDS[target]} "
-            f"from +-{now:.3f} to +-{now * shrink:.3f}"
+            f"from ±{now:.3f} to ±{now * shrink:.3f}"
         )
+        if f"{now:.3f}" == f"{now * shrink:.3f}":
+            sentence = f"{alone[index]} more labels in {name}: no change for {_WORDS[target]}"
     return {
         "verdict": sample.scale.labels[cell.verdict] if sample.scale.labels else cell.verdict,
         "stratum": cell.stratum,

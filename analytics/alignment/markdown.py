@@ -22,9 +22,14 @@ def markdown(document: dict[str, Any]) -> str:
     zero = document["sampling"]["zero_probability"]["sentence"]
     told = [*scope["warnings"], *document["sampling"]["warnings"], *([zero] if zero else [])]
     parts += [f"> **Note:** {_cell(sentence)}" for sentence in told]
+    entry = document["verdict"]
+    parts.append(f"**{entry['sentence']}** " + _cell("; ".join(entry["reasons"])))
+    if entry["level"] == "too_few":
+        return "\n\n".join([*parts, _matrix(document["confusion"])]) + "\n"
     parts.append(_headline(document))
     parts.append(_matrix(document["confusion"]))
     parts.append(_rates(document["pass_rate"]))
+    parts.append(_ceiling(document["ceiling"]))
     parts.append(_agreement(document))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -81,6 +86,18 @@ def _rates(entry: dict[str, Any]) -> str:
         for name in _ESTIMATORS
     ]  # fmt: skip
     return f"### {title}: share of {_cell(entry['of'])}\n\n" + _table(["estimate", "value"], rows)
+
+
+def _ceiling(entry: dict[str, Any]) -> str:
+    if entry["null_reason"]:
+        return ""
+    rows = [
+        ["people with each other", _figure(entry["human_loo"])],
+        ["evaluator, same yardstick", _figure(entry["evaluator_loo"])],
+        ["evaluator minus people", _figure(entry["evaluator_minus_human"])],
+        ["alpha of people", _figure(entry["alpha_humans"])],
+    ]
+    return "### Human ceiling\n\n" + _table(["figure", "value"], rows)
 
 
 def _agreement(document: dict[str, Any]) -> str:

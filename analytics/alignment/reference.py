@@ -138,9 +138,7 @@ def _reference_columns(
         case ScoreType.BOOLEAN | ScoreType.CATEGORICAL:
             return joined.with_columns(
                 h_code=pl.col("code"),
-                h_number=pl.when(
-                    pl.col("code").is_not_null() | pl.col("median").eq(pl.col("mean"))
-                ).then("median"),
+                h_number=pl.when(pl.col("code").is_not_null()).then("median"),
                 h_binary=_binary_of_class(scale),
                 kind=kind.when(pl.col("code").is_not_null())
                 .then(pl.lit("majority"))

@@ -215,7 +215,7 @@ def _suggestion(
         if picked
         else None,
         "ready": fewest >= CLASS_MIN,
-        "advice": "may be applied"
+        "advice": "ready to be applied"
         if fewest >= CLASS_MIN
         else f"a suggestion only: {fewest} labels of the rarer class, {CLASS_MIN} are needed",
         "folds": FOLDS,

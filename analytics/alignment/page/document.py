@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from analytics.alignment.page import sections
+from analytics.alignment.page import more_sections, sections
 from analytics.alignment.page.elements import text
 
 
@@ -14,15 +14,22 @@ def html_page(document: dict[str, Any]) -> str:
     style = (files("analytics.alignment.page") / "style.css").read_text(encoding="utf-8")
     scope = document["scope"]
     name = scope["evaluator"] or scope.get("file") or "evaluator"
+    few = document["verdict"]["level"] == "too_few"
     body = "\n".join(
         part
         for part in (
             sections.scope_bar(document),
-            sections.tiles(document),
+            more_sections.verdict(document),
+            "" if few else sections.tiles(document),
             sections.matrix(document),
-            sections.pass_rate(document),
-            sections.agreement(document),
+            "" if few else sections.pass_rate(document),
+            more_sections.ceiling(document),
+            "" if few else sections.agreement(document),
             sections.sampling(document),
+            more_sections.slices(document),
+            more_sections.versions(document),
+            more_sections.thresholds(document),
+            more_sections.label_next(document),
         )
         if part
     )

@@ -76,25 +76,3 @@ def intervals(
     dots = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("value:Q", title=None))
     height = (16 * len(series) + 6) * len(order)
     return (rules + dots).properties(width=WIDTH, height=height)
-
-
-def curve(
-    rows: Sequence[dict[str, Any]], titles: tuple[str, str], *, reference: str | None = None
-) -> Any:
-    """A line through rows of x and y within the unit square; ``reference`` is diagonal or none."""
-    unit = alt.Scale(domain=[0, 1])
-    line = (
-        alt.Chart(values(rows))
-        .mark_line(color=BLUE, interpolate="step-after")
-        .encode(
-            x=alt.X("x:Q", title=titles[0], scale=unit),
-            y=alt.Y("y:Q", title=titles[1], scale=unit),
-            order="order:Q",
-        )
-    )
-    layers = [line]
-    if reference == "diagonal":
-        ends = [{"x": 0, "y": 0}, {"x": 1, "y": 1}]
-        dash = alt.Chart(values(ends)).mark_line(color=GREY, strokeDash=[4, 3])
-        layers.insert(0, dash.encode(x="x:Q", y="y:Q"))
-    return alt.layer(*layers).properties(width=WIDTH, height=WIDTH)

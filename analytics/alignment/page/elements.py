@@ -30,7 +30,8 @@ def figure(entry: dict[str, Any]) -> str:
         return f'<span class="soft">{text(entry["null_reason"])}</span>'
     if entry["ci_low"] is None:
         return number(entry["value"])
-    return f"{number(entry['value'])} [{number(entry['ci_low'])}, {number(entry['ci_high'])}]"
+    bounds = f"[{number(entry['ci_low'])}, {number(entry['ci_high'])}]"
+    return f'<span class="interval">{number(entry["value"])} {bounds}</span>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:

@@ -171,8 +171,9 @@ def agreement(document: dict[str, Any]) -> str:
     listing = table(["figure", "raw", "weighted", "n", "meaning"], rows, (3,)) if rows else ""
     return section(
         "Agreement",
-        f'<div class="columns"><div>{picture}</div><div>{missing}'
-        f"<details open><summary>Every figure</summary>{listing}</details></div></div>",
+        picture,
+        missing,
+        f"<details open><summary>Every figure</summary>{listing}</details>",
     )
 
 

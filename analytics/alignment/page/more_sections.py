@@ -1,0 +1,232 @@
+"""The sections that a report has when the data allow: ceiling, thresholds, versions, slices, next.
+
+A section whose data do not allow it says why in one line.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analytics.alignment.page.charts import bars, line_with_band, unit_curve
+from analytics.alignment.page.drawing import drawn
+from analytics.alignment.page.elements import (
+    figure,
+    number,
+    percent,
+    section,
+    table,
+    text,
+    warnings,
+)
+
+
+def verdict(document: dict[str, Any]) -> str:
+    """What the evaluator may be used for, and why not for more."""
+    entry = document["verdict"]
+    reasons = "".join(f"<p>{text(reason)}</p>" for reason in entry["reasons"])
+    sizes = ", ".join(f"{text(name)} {count}" for name, count in entry["class_sizes"].items())
+    level = entry["level"].replace("_", "-")
+    return (
+        f'<div class="verdict {level}"><strong>{text(entry["sentence"])}</strong>{reasons}'
+        f'<p class="soft">Decided by the lower bound of {text(entry["figure"])}: '
+        f"{number(entry['lower_bound'])}; labels: {sizes}.</p></div>"
+    )
+
+
+def _absent(title: str, reason: str) -> str:
+    return section(title, f'<p class="soft">{text(reason)}</p>')
+
+
+def ceiling(document: dict[str, Any]) -> str:
+    """People among themselves, the evaluator on the same yardstick."""
+    entry = document["ceiling"]
+    if entry["null_reason"]:
+        return _absent("Human ceiling", entry["null_reason"])
+    rows = [
+        {"name": person["rater"], "series": series, "value": person[key]}
+        for person in entry["by_rater"]
+        for series, key in (("the person", "human"), ("the evaluator", "evaluator"))
+        if person[key] is not None
+    ]
+    picture = drawn(bars(rows), "ceiling", "Each person and the evaluator against the others")
+    figures = [
+        ["people with each other", figure(entry["human_loo"])],
+        ["evaluator, same yardstick", figure(entry["evaluator_loo"])],
+        ["evaluator minus people", figure(entry["evaluator_minus_human"])],
+        ["alpha of people", figure(entry["alpha_humans"])],
+        ["alpha with the evaluator", figure(entry["alpha_with_evaluator"])],
+        ["unanimous items", figure(entry["certainty"]["unanimous"])],
+        ["contested items", figure(entry["certainty"]["contested"])],
+        ["ties", percent(entry["tie_rate"])],
+    ]
+    if "kappa_human_human" in entry:
+        figures.insert(5, ["kappa, people by pairs", number(entry["kappa_human_human"])])
+        figures.insert(6, ["kappa, evaluator and person", number(entry["kappa_human_evaluator"])])
+    listing = table(["figure", "value"], figures)
+    return section(
+        "Human ceiling",
+        f'<div class="columns"><div>{picture if rows else ""}</div><div>{listing}'
+        f"{_alternative(entry['alternative_test'])}</div></div>",
+        _reviewers(entry["reviewers"]),
+    )
+
+
+def _alternative(entry: dict[str, Any]) -> str:
+    if entry["null_reason"]:
+        return ""
+    outcome = "may stand in for a person" if entry["passed"] else "may not stand in for a person"
+    caution = "" if entry["reliable"] else " Fewer than three people or fifty items: unreliable."
+    return (
+        f"<p>Alternative annotator test: the evaluator {outcome} (winning rate "
+        f"{number(entry['winning_rate'], 2)}, advantage {number(entry['advantage'], 2)}, epsilon "
+        f"{entry['epsilon']}).{caution}</p>"
+    )
+
+
+def _reviewers(entries: list[dict[str, Any]]) -> str:
+    rows = [
+        [text(entry["rater"]), str(entry["labels"]), figure(entry["agreement_with_others"]),
+         figure(entry["agreement_with_adjudication"]), figure(entry["gold_accuracy"])]
+        for entry in entries
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    header = ["reviewer", "labels", "with others", "with adjudications", "on gold items"]
+    return f"<details><summary>Reviewers</summary>{table(header, rows, (1,))}</details>"
+
+
+def versions(document: dict[str, Any]) -> str:
+    """Segments, the weekly line, alerts, and version against version."""
+    entry = document["versions"]
+    parts = []
+    if len(entry["segments"]) > 1:
+        rows = [
+            [text(s["version"]), str(s["labelled"]), text(s["figure"]), figure(s["raw"]),
+             figure(s["weighted"])]
+            for s in entry["segments"]
+        ]  # fmt: skip
+        header = ["version", "labels", "figure", "raw", "weighted"]
+        parts.append(table(header, rows, (1,)))
+    points = [
+        {"start": window["start"], "value": window["figure"]["value"],
+         "low": window["figure"]["ci_low"], "high": window["figure"]["ci_high"]}
+        for window in entry["windows"] if window["figure"]["ci_low"] is not None
+    ]  # fmt: skip
+    if len(points) > 1:
+        name = entry["segments"][-1]["figure"]
+        parts.append(drawn(line_with_band(points, name), "drift", "The figure by week"))
+    parts.append(
+        warnings(
+            f"{alert['start']}: {alert['because']}; {'; '.join(alert['causes'])}"
+            for alert in entry["alerts"]
+        )
+    )
+    parts += [_compared(found) for found in entry["comparisons"]]
+    if not any(parts):
+        return _absent("Versions and drift", entry["window_reason"] or "one version, one window")
+    return section("Versions and drift", *parts)
+
+
+def _compared(found: dict[str, Any]) -> str:
+    kind = "weighted" if "weighted" in found else "raw"
+    rows = [
+        [text(name), number(entry["first"]["value"]), number(entry["second"]["value"]),
+         figure(entry["difference"])]
+        for name, entry in found[kind].items()
+    ]  # fmt: skip
+    one, two = text(found["first"]), text(found["second"])
+    test = found.get("mcnemar")
+    told = ""
+    if test:
+        told = (
+            f"<p>Only {one} right: {test['first_only_right']}, only {two} right: "
+            f"{test['second_only_right']}; McNemar mid-p {number(test['mid_p'], 4)}.</p>"
+        )
+    flipped = table(
+        ["item", "people", str(found["first"]), str(found["second"])],
+        [[f"<code>{text(f['item'])}</code>", text(f["human"]), text(f["first"]), text(f["second"])]
+         for f in found["flipped"]],
+    )  # fmt: skip
+    return (
+        f"<h3>{one} against {two}, {found['n']} common items</h3>"
+        + table(["figure", str(found["first"]), str(found["second"]), "difference"], rows)
+        + told
+        + f"<details><summary>{found['flipped_count']} flipped items</summary>{flipped}</details>"
+    )
+
+
+def thresholds(document: dict[str, Any]) -> str:
+    """The sweep, ROC and precision-recall, reliability, and the tested suggestion."""
+    entry = document["thresholds"]
+    if entry["null_reason"]:
+        return _absent("Threshold", entry["null_reason"])
+    pictures = [
+        (unit_curve(entry["roc"], ("false alarms", "caught"), diagonal=True), "roc",
+         f"ROC, area {number(entry['auc']['value'], 2)}"),
+        (unit_curve(entry["precision_recall"], ("recall", "precision"),
+                    level=entry["prevalence"]), "pr",
+         f"Precision and recall, area {entry['pr_auc']:.2f}, baseline {entry['prevalence']:.2f}"),
+    ]  # fmt: skip
+    if "reliability" in entry:
+        points = [{"x": row["score"], "y": row["share"]} for row in entry["reliability"]]
+        picture = unit_curve(points, ("score", "share of high values"), diagonal=True, dots=True)
+        pictures.append((picture, "reliability", "Reliability"))
+    shown = "".join(
+        f"<div><h3>{title}</h3>{drawn(chart, name, title)}</div>" for chart, name, title in pictures
+    )
+    spread = entry["chosen_spread"]
+    steady = "" if not spread else f", chosen between {spread['low']:g} and {spread['high']:g}"
+    told = (
+        f"<p>Suggested threshold <b>{entry['suggested']:g}</b>{steady}: MCC "
+        f"{number(entry['out_of_fold'])} on sessions it was not chosen on, "
+        f"{number(entry['in_sample']['value'])} in sample (optimism {number(entry['optimism'])}). "
+        f"It is {text(entry['advice'])}.</p>"
+    )
+    rows = [
+        [f"{row['threshold']:g}", number(row["tpr"]), number(row["tnr"]), number(row["ppv"]),
+         number(row["f1"]), number(row["mcc"])]
+        for row in entry["sweep"]
+    ]  # fmt: skip
+    header = ["threshold", "TPR", "TNR", "PPV", "F1", "MCC"]
+    listing = table(header, rows, (0, 1, 2, 3, 4, 5))
+    scores = [["AUC", figure(entry["auc"])], ["Brier", figure(entry["brier"])],
+              ["calibration error", figure(entry["ece"])]]  # fmt: skip
+    return section(
+        "Threshold",
+        told,
+        f'<div class="columns three">{shown}</div>',
+        table(["figure", "value"], scores),
+        f"<details><summary>Every threshold</summary>{listing}</details>",
+    )
+
+
+def slices(document: dict[str, Any]) -> str:
+    """Agreement in each part, corrected for looking at many."""
+    rows = [
+        [text(row["column"]), text(row["value"]), str(row["n"]),
+         figure(row["agreement"]) if row["agreement"] else "too few",
+         number(row["difference"]), number(row["p_adjusted"])]
+        for row in document["slices"]["rows"]
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    header = ["part", "value", "n", "agreement", "against the rest", "p, corrected"]
+    return section("Slices", table(header, rows, (2, 4, 5)))
+
+
+def label_next(document: dict[str, Any]) -> str:
+    """Which labels would help most."""
+    entry = document["label_next"]
+    if entry["null_reason"]:
+        return _absent("Label next", entry["null_reason"])
+    told = "".join(f"<p>{text(c['sentence'])}.</p>" for c in entry["cells"] if c["sentence"])
+    rows = [
+        [f"<code>{text(item['item'])}</code>", number(item["probability"], 4),
+         number(item["importance"], 4), text(item["reason"])]
+        for item in entry["items"]
+    ]  # fmt: skip
+    listing = table(["item", "p", "importance", "why"], rows, (1, 2))
+    summary = f"The next {entry['count']} items"
+    if entry["half_width_now"] is not None:
+        summary += f": ±{entry['half_width_now']:.3f} becomes ±{entry['half_width_then']:.3f}"
+    return section("Label next", told, f"<details><summary>{summary}</summary>{listing}</details>")

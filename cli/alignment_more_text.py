@@ -1,0 +1,101 @@
+"""The later sections of the report on a terminal: ceiling, threshold, versions, what is next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number in few characters; a dash for none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def interval(figure: dict[str, Any]) -> str:
+    """``0.558 [0.447, 0.663]``, or a dash."""
+    if figure["value"] is None:
+        return "-"
+    if figure["ci_low"] is None:
+        return f"{number(figure['value'])} [no interval]"
+    return f"{number(figure['value'])} [{number(figure['ci_low'])}, {number(figure['ci_high'])}]"
+
+
+def heading(out: Console, text: str) -> None:
+    """A section's name."""
+    out.print()
+    out.print(Text(text, style="bold"))
+
+
+def print_more(out: Console, document: dict[str, Any]) -> None:
+    """Print the sections that the data allow."""
+    _ceiling(out, document["ceiling"])
+    _thresholds(out, document["thresholds"])
+    _versions(out, document["versions"])
+    _next(out, document["label_next"])
+
+
+def _ceiling(out: Console, entry: dict[str, Any]) -> None:
+    heading(out, "Human ceiling")
+    if entry["null_reason"]:
+        out.print(Text(entry["null_reason"], style="dim"))
+        return
+    table = Table("figure", "value", box=None, pad_edge=False)
+    for title, name in (
+        ("people with each other", "human_loo"),
+        ("evaluator, same yardstick", "evaluator_loo"),
+        ("evaluator minus people", "evaluator_minus_human"),
+        ("alpha of people", "alpha_humans"),
+        ("alpha with the evaluator", "alpha_with_evaluator"),
+    ):
+        table.add_row(title, interval(entry[name]))
+    for title, name in (("unanimous items", "unanimous"), ("contested items", "contested")):
+        table.add_row(title, interval(entry["certainty"][name]))
+    out.print(table)
+    test = entry["alternative_test"]
+    if not test["null_reason"]:
+        may = "may" if test["passed"] else "may not"
+        out.print(
+            Text(f"alternative annotator test: {may} stand in for a person (winning rate "
+                 f"{number(test['winning_rate'], 2)}, advantage {number(test['advantage'], 2)})")
+        )  # fmt: skip
+
+
+def _thresholds(out: Console, entry: dict[str, Any]) -> None:
+    if entry["null_reason"]:
+        return
+    heading(out, "Threshold")
+    out.print(
+        Text(f"suggested {entry['suggested']:g}: MCC {number(entry['out_of_fold'])} out of fold, "
+             f"{number(entry['in_sample']['value'])} in sample; {entry['advice']}")
+    )  # fmt: skip
+    out.print(Text(f"AUC {interval(entry['auc'])}"))
+
+
+def _versions(out: Console, entry: dict[str, Any]) -> None:
+    if len(entry["segments"]) < 2 and not entry["windows"]:
+        return
+    heading(out, "Versions and drift")
+    table = Table("version", "labels", "figure", "raw", "weighted", box=None, pad_edge=False)
+    for segment in entry["segments"]:
+        table.add_row(
+            Text(str(segment["version"] or "-")), str(segment["labelled"]), segment["figure"],
+            interval(segment["raw"]), interval(segment["weighted"]),
+        )  # fmt: skip
+    out.print(table)
+    for alert in entry["alerts"]:
+        told = f"! {alert['start']}: {alert['because']}; {'; '.join(alert['causes'])}"
+        out.print(Text(told, style="yellow"))
+
+
+def _next(out: Console, entry: dict[str, Any]) -> None:
+    if entry["null_reason"]:
+        return
+    heading(out, "Label next")
+    for cell in entry["cells"]:
+        if cell["sentence"]:
+            out.print(Text(cell["sentence"]))
