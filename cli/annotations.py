@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.annotation_edits import VERBS
 from cli.context import pass_context
 from cli.output import format_option, say, write_object, write_rows
 from cli.queue_access import actor_option, name_and_value
@@ -160,3 +161,7 @@ def import_file(
     )
     if problems:
         raise click.exceptions.Exit(1)
+
+
+for verb in VERBS:
+    group.add_command(verb)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.claims import VERBS
 from cli.context import pass_context
 from cli.output import default_format, format_option, say, write_object, write_rows
 from cli.queue_access import actor_option, name_and_value, ready_store
@@ -14,7 +15,6 @@ from cli.queue_rows import ITEM_COLUMNS, annotation_row, item_row
 
 if TYPE_CHECKING:
     from cli.context import Context
-    from queue_store.model import Claim
 
 STATUSES = (
     "pending",
@@ -194,39 +194,6 @@ def count(
     write_object({"count": page.total}, output_format)
 
 
-@items.command("next", epilog="Example: spandocket items next refusal --reviewer ana")
-@click.argument("queue")
-@click.option("--reviewer", required=True, help="Who is going to look at it.")
-@click.option("--lease", "lease_seconds", type=float, help="Seconds until others may take it.")
-@format_option
-@pass_context
-def next_item(
-    context: Context,
-    queue: str,
-    reviewer: str,
-    lease_seconds: float | None,
-    output_format: str | None,
-) -> None:
-    """Claim the next item; prints it with the token that finishing or skipping it needs.
-
-    What the reviewer holds already comes first, then what is assigned to them, then the highest
-    priority; never what they labelled before. Without any, says whether the queue is finished or
-    who holds the rest until when, and exits 1.
-    """
-    claim = ready_store(context).claim_next(
-        project=context.project,
-        queue=queue,
-        reviewer=reviewer,
-        now=context.now(),
-        lease_seconds=lease_seconds,
-    )
-    _write_claim(claim, output_format)
-
-
-def _write_claim(claim: Claim, output_format: str | None) -> None:
-    write_object(item_row(claim.item) | {"token": claim.token}, output_format)
-
-
 @items.command(epilog="Example: spandocket items show 17 --format json")
 @click.argument("item", type=int)
 @format_option
@@ -302,3 +269,7 @@ def skip(
         now=context.now(),
     )
     write_object(item_row(skipped), output_format)
+
+
+for verb in VERBS:
+    items.add_command(verb)

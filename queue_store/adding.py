@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from queue_store.assignment import deal
 from queue_store.column_types import to_json, to_microseconds
 from queue_store.errors import InvalidValueError
 from queue_store.model import Action, ItemState
@@ -38,7 +39,9 @@ def add_batch(
         known = first.setdefault((draft.object_type.value, draft.object_id), draft)
         if draft.revision > known.revision:
             first[draft.object_type.value, draft.object_id] = draft
-    ids = _inserted(writing, queue, [_row(writing, queue, draft) for draft in first.values()])
+    rows = [_row(writing, queue, draft) for draft in first.values()]
+    deal(writing, queue, rows)
+    ids = _inserted(writing, queue, rows)
     for stripe, number in Counter(item_id % STRIPES for item_id in ids.values()).items():
         writing.count(queue.id, stripe, ItemState.PENDING.value, number)
     counts = {"added": len(ids), "duplicates": len(drafts) - len(first)}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from queue_store.agreement import Agreement, agreement
 from queue_store.base import StoreBase, find_queue
-from queue_store.model import Progress
+from queue_store.column_types import to_json
+from queue_store.model import AnnotationState, FieldType, Progress, ReviewerProgress
 from queue_store.rows import audit_from_row
+from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.audit import AUDIT
+from queue_store.tables.fields import FIELDS
+from queue_store.tables.items import RESPONSES
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, QUEUES
 
 if TYPE_CHECKING:
@@ -46,6 +52,64 @@ class Reports(StoreBase):
             for row in rows
         ]
 
+    def reviewers(self, *, project: str, queue: str | None = None) -> list[ReviewerProgress]:
+        """What each reviewer did in each queue, by queue and name."""
+        with self.database.reading() as connection:
+            statement = (
+                select(
+                    QUEUES.c.name.label("queue"),
+                    RESPONSES.c.reviewer,
+                    RESPONSES.c.kind,
+                    RESPONSES.c.seconds,
+                    RESPONSES.c.at,
+                )
+                .join(QUEUES, QUEUES.c.id == RESPONSES.c.queue_id)
+                .where(QUEUES.c.project == project)
+                .order_by(QUEUES.c.id, RESPONSES.c.reviewer)
+            )
+            if queue is not None:
+                target = find_queue(connection, project, queue)
+                statement = statement.where(RESPONSES.c.queue_id == target.id)
+            rows = connection.execute(statement).all()
+        groups: dict[tuple[str, str], list[Any]] = {}
+        for row in rows:
+            groups.setdefault((row.queue, row.reviewer), []).append(row)
+        return [_reviewer(name, person, done) for (name, person), done in groups.items()]
+
+    def agreement(self, *, project: str, queue: str) -> dict[str, Agreement]:
+        """How far the reviewers of a queue agree so far, by field; free text is left out."""
+        with self.database.reading() as connection:
+            target = find_queue(connection, project, queue)
+            rows = connection.execute(
+                select(
+                    FIELDS.c.name,
+                    FIELDS.c.type,
+                    ANNOTATIONS.c.object_type,
+                    ANNOTATIONS.c.object_id,
+                    ANNOTATIONS.c.item_revision,
+                    ANNOTATIONS.c.reviewer,
+                    ANNOTATIONS.c.value,
+                )
+                .join(FIELDS, FIELDS.c.id == ANNOTATIONS.c.field_id)
+                .where(
+                    ANNOTATIONS.c.queue_id == target.id,
+                    ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
+                    ANNOTATIONS.c.anchor.is_(None),
+                    ANNOTATIONS.c.adjudicated.is_(False),
+                    FIELDS.c.type != FieldType.STRING.value,
+                )
+                .order_by(FIELDS.c.name, ANNOTATIONS.c.id)
+            ).all()
+        ratings: dict[str, dict[Any, dict[str, Any]]] = {}
+        numeric = set()
+        for row in rows:
+            unit = (row.object_type, row.object_id, row.item_revision)
+            value = to_json(row.value) if isinstance(row.value, list) else row.value
+            ratings.setdefault(row.name, {}).setdefault(unit, {})[row.reviewer] = value
+            if row.type in {FieldType.INTEGER.value, FieldType.NUMBER.value}:
+                numeric.add(row.name)
+        return {name: agreement(units, interval=name in numeric) for name, units in ratings.items()}
+
     def audit(
         self,
         *,
@@ -75,3 +139,17 @@ class Reports(StoreBase):
             if before_id is not None:
                 statement = statement.where(AUDIT.c.id < before_id)
             return [audit_from_row(row) for row in connection.execute(statement)]
+
+
+def _reviewer(queue: str, reviewer: str, rows: list[Any]) -> ReviewerProgress:
+    """One reviewer's part in one queue, from their responses."""
+    submitted = [row for row in rows if row.kind == "submitted"]
+    spent = [row.seconds for row in submitted if row.seconds is not None]
+    return ReviewerProgress(
+        queue=queue,
+        reviewer=reviewer,
+        done=len(submitted),
+        skipped=len(rows) - len(submitted),
+        last_active=max(row.at for row in rows),
+        median_seconds=median(spent) if spent else None,
+    )

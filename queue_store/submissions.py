@@ -56,7 +56,8 @@ class Submissions(Claims):
                 raise InvalidValueError(
                     missing[0], None, f"is required; missing: {', '.join(missing)}"
                 )
-            done = item.labels_done + _respond(writing, item, "submitted", None, seconds_spent)
+            labels = _respond(writing, item, "submitted", None, seconds_spent)
+            done = item.labels_done + labels
             after, wanted = _after_submit(writing, queue, item, done)
             finished: dict[str, Any] = {}
             if after is ItemState.COMPLETED:
@@ -68,7 +69,12 @@ class Submissions(Claims):
                 item,
                 Action.SUBMIT,
                 after,
-                details={"revision": item.revision, "labels_done": done},
+                details={
+                    "revision": item.revision,
+                    "labels_added": labels,
+                    "labels_wanted": item.labels_wanted,
+                    "assignee": item.assignee,
+                },
                 labels_done=done,
                 labels_wanted=wanted,
                 **{**NOT_HELD, **finished},
@@ -108,7 +114,7 @@ class Submissions(Claims):
                 item,
                 Action.SKIP,
                 after,
-                details={"reason": reason, "policy": policy.value},
+                details={"reason": reason, "policy": policy.value, "assignee": item.assignee},
                 **{**NOT_HELD, **values},
             )
             return find_item(writing.connection, project, item_id)[0]
