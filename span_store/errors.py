@@ -106,5 +106,6 @@ def unavailable(place: str, error: BaseException) -> StoreUnavailableError:
 
 def one_line(text: str) -> str:
     """A library's message as one short line, without the stack that some append."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     line = " ".join(re.split(r"\s+0: ", text, maxsplit=1)[0].split())
     return line if len(line) <= 300 else line[:297] + "..."

@@ -13,7 +13,7 @@ from deltalake._internal import RemoveAction
 from deltalake.exceptions import DeltaError
 
 from span_store.datafiles import delete_data_file
-from span_store.errors import unavailable
+from span_store.errors import ConcurrentWriterError, unavailable
 from span_store.layout import ROW_KEY
 from span_store.tablelog import TableLog
 
@@ -74,6 +74,9 @@ class Maintenance:
                 delete_data_file(self.log.uri, action.path)
             raise
         self._number += 1
+        delta = self.log.opened()
+        if delta.transaction_version(APPLICATION_ID) != self._number:
+            raise ConcurrentWriterError(self.log.uri, [APPLICATION_ID])
 
     def vacuum(self, *, grace_hours: int) -> int:
         """Delete files that have not been live for so long, and files of writers that died.

@@ -53,6 +53,11 @@ class TableLog:
         with self._lock:
             return self._current()
 
+    def opened(self) -> DeltaTable:
+        """The table at the version this log last saw, without looking for a newer one."""
+        assert self._table is not None, "current() or create() comes first"
+        return self._table
+
     def live_files(self) -> tuple[int, pl.DataFrame]:
         """The newest version, and its files.
 
@@ -93,7 +98,7 @@ class TableLog:
         actions: Sequence[AddAction | RemoveAction],
         transactions: Mapping[str, int],
     ) -> int:
-        """Commit files and application transactions together; the version that was written.
+        """Commit files and application transactions together; the table's version afterwards.
 
         Raises :class:`ConcurrentWriterError` when another process committed under one of these
         application ids since the table was opened: two writers believe to be the same one.
@@ -101,6 +106,7 @@ class TableLog:
         with self._lock:
             table = self._table
             assert table is not None, "create() comes first"
+            before = table.version()
             properties = CommitProperties(
                 max_commit_retries=_COMMIT_RETRIES,
                 app_transactions=[Transaction(*entry) for entry in transactions.items()],
@@ -121,8 +127,11 @@ class TableLog:
                     raise unavailable(self.uri, error) from error
                 table = self._table
                 assert table is not None
+            # The handle does not always know its own commit, and conflicts are measured from it.
+            table.update_incremental()
             version = table.version()
-            self._sync_commit(version)
+            for number in range(before + 1, version + 1):
+                self._sync_commit(number)
             return version
 
     def _current(self) -> DeltaTable | None:

@@ -48,6 +48,20 @@ def test_small_files_become_one_sorted_file(store: SpanStore) -> None:
     assert keys.is_sorted()
 
 
+def test_every_day_has_its_own_file(store: SpanStore) -> None:
+    day = 86_400 * 10**9
+    for number in range(3):
+        for trace in range(2):
+            arrived = span(trace=trace, number=number, received_at=number * day)
+            store.append("spans", spans(arrived))
+    before = rows(store)
+
+    report = compacted(store)
+
+    assert (report.files_before, report.files_after) == (6, 3)
+    assert_frame_equal(rows(store), before)
+
+
 def test_losing_duplicates_disappear_from_disk(store: SpanStore) -> None:
     for end in (1, 3, 2):
         store.append("spans", spans(span(end_time=end), span(trace=2, end_time=end)))
