@@ -45,6 +45,11 @@ class Context:
         return SpanStore(settings.url or self.data_path, settings.storage_options or None)
 
     @property
+    def has_tables(self) -> bool:
+        """Whether there may be tables; none are looked for beyond this machine."""
+        return bool(self.configuration.store.url) or (self.data_path / "spans").exists()
+
+    @property
     def queue_url(self) -> str:
         """Where the queue store lies."""
         own = f"sqlite:///{self.data_path / 'queue.sqlite3'}"

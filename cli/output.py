@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 FORMATS = ("table", "json", "jsonl", "csv")
 _TABLE_COLUMNS_MAX = 2_000
@@ -46,20 +46,48 @@ def say(message: str) -> None:
 def write_rows(
     rows: Iterable[Mapping[str, Any]], output_format: str | None, columns: Sequence[str]
 ) -> None:
-    """Print rows; JSON forms hold every key of a row, CSV and table the named columns."""
+    """Print rows; JSON forms hold every key of a row, CSV and table the named columns.
+
+    Of an empty listing stderr says so, and whether the data are in another project.
+    """
+    kept = _Counted(rows)
     match output_format or default_format():
         case "jsonl":
-            for row in rows:
+            for row in kept:
                 click.echo(to_json(row))
         case "json":
-            click.echo("[" + ",\n ".join(to_json(row) for row in rows) + "]")
+            click.echo("[" + ",\n ".join(to_json(row) for row in kept) + "]")
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
-            for row in rows:
+            for row in kept:
                 writer.writerow([as_text(row.get(name), unknown="") for name in columns])
         case _:
-            _write_table(rows, columns)
+            _write_table(kept, columns)
+    if kept.count == 0:
+        _say_nothing()
+
+
+class _Counted:
+    """Rows that know, once they were read, how many they were."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def _say_nothing() -> None:
+    from cli.other_projects import hint_of_other_projects
+
+    say("Nothing to list.")
+    hint = hint_of_other_projects()
+    if hint is not None:
+        say(hint)
 
 
 def write_object(value: Mapping[str, Any], output_format: str | None) -> None:
@@ -153,7 +181,6 @@ def _write_table(
     for row in rows:
         table.add_row(*(Text(_as_cell(name, row.get(name))) for name in columns))
     if not table.row_count:
-        say("Nothing to list.")
         return
     console = Console(width=_TABLE_COLUMNS_MAX, highlight=False)
     with console.capture() as captured:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -59,3 +60,45 @@ def test_a_package_that_shadows_ours_is_refused_at_start(tmp_path, spandocket):
     assert (code, out) == (1, "")
     assert f"analytics would come from {tmp_path / 'analytics'}" in err
     assert "environment of its own" in err
+
+
+def test_an_empty_listing_names_the_projects_that_have_data(tmp_path, spandocket):
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "x"}
+    document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    (tmp_path / "spans.json").write_text(json.dumps(document))
+    assert spandocket("--project", "shop", "import", "spans.json").code == 0
+
+    code, out, err = spandocket("--project", "shpo", "spans", "list")
+
+    assert (code, out) == (0, "")
+    assert "Nothing to list." in err
+    assert "Project 'shpo' has no spans here; there are spans of shop: use --project." in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["spans", "list", "--trace-id", "xyz"], "'x' is no hex digit"),
+        (["spans", "show", "a" * 32, "b" * 15], "has 15 digits; a span id has 16"),
+        (["traces", "show", "a" * 31], "has 31 digits; a trace id has 32"),
+        (["traces", "list", "--where", "span_cout > 1"], "did you mean span_count"),
+        (["spans", "list", "--where", "name ="], "cannot read the filter"),
+        (["spans", "count", "--where", "1 + 1"], "not true or false"),
+        (["findings", "list", "--detector", "refusl"], "refusal"),
+        (["queues", "show", "refusl"], "did you mean refusal?"),
+        (["items", "list", "refusl"], "did you mean refusal?"),
+        (["items", "next", "refusl", "--reviewer", "ann"], "did you mean refusal?"),
+        (["items", "show", "99"], "no item '99'"),
+        (["annotations", "add", "99", "--reviewer", "ann", "--field", "x=1"], "99"),
+        (["alignment", "report", "--evaluator", "judge", "--field", "verdict"], "verdict"),
+        (["analyze", "--as-of", "someday"], "'someday' is not a time"),
+        (["queues", "create", "q", "--live", "--filter", "costusd > 1"], "did you mean cost_usd"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_unknown_names_end_with_2_and_name_the_nearest(spandocket, arguments, said):
+    code, out, err = spandocket(*arguments)
+
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
