@@ -240,7 +240,7 @@ def measured(function: object, *arguments: object) -> dict[str, object]:
         return pool.apply(_timed, (function, arguments))  # type: ignore[no-any-return]
 
 
-def _timed(function, arguments):  # noqa: ANN001, ANN202
+def _timed(function, arguments):
     began = time.perf_counter()
     value = function(*arguments)
     return {
