@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from otlp_receiver.errors import UnreadableFileError
@@ -154,18 +155,28 @@ def _binary_requests(path: Path, content: bytes) -> Iterator[FileRequest]:
 
 
 def _signal(path: Path, body: bytes) -> str:
-    """From the name; else traces when any span has the ids of one."""
+    """From the name; else traces when the spans have ids of the right length; else logs."""
     named = _signal_in_name(path)
     if named is not None:
         return named
+    if _has_spans(body):
+        return "traces"
+    try:
+        LogsData.FromString(body)
+    except DecodeError:
+        return "traces"
+    return "logs"
+
+
+def _has_spans(body: bytes) -> bool:
+    """Read as traces, log records have no trace id: another field has its number there."""
     try:
         data = TracesData.FromString(body)
     except DecodeError:
-        return "traces"
-    spans = [
-        span
+        return False
+    return any(
+        len(span.trace_id) == 16
         for resource_spans in data.resource_spans
         for scope_spans in resource_spans.scope_spans
         for span in scope_spans.spans
-    ]
-    return "traces" if any(len(span.trace_id) == 16 for span in spans) or not spans else "logs"
+    )

@@ -86,7 +86,8 @@ class Importer:
         self._number = 0
         self._state: tuple[bool, ...] = ()
         self._held_by = {table: store.transaction_reader(table) for table in LOADED_TABLES}
-        self._added: dict[tuple[str, str], int] = {}
+        # Requests of each file of this run, so that a copy of it is not taken a second time.
+        self._queued: dict[str, int] = {}
 
     def run(self, paths: Sequence[Path]) -> ImportReport:
         """Import files and folders; raises only when the tables cannot be written."""
@@ -110,10 +111,8 @@ class Importer:
         content = read_content(path)
         digest = hashlib.blake2b(content, digest_size=16).hexdigest()
         application = f"import:{self._project}:{digest}"
-        held = {
-            table: self._added.get((table, application), self._held_by[table](application) or 0)
-            for table in LOADED_TABLES
-        }
+        queued = self._queued.get(application)
+        held = {table: queued or self._held_by[table](application) or 0 for table in LOADED_TABLES}
         source = _Source(path=path, application=application, held=held)
         count = 0
         is_new = False
@@ -121,6 +120,7 @@ class Importer:
             count += 1
             is_new = is_new or all(position > number for number in held.values())
             self._add(source, position, request)
+        self._queued[application] = max(count, queued or 0)
         self._report.files += 1
         self._report.files_already_imported += not is_new and count > 0
 
@@ -175,8 +175,6 @@ class Importer:
             frame = getattr(rows, table)
             if not is_held and not frame.is_empty():
                 self._store.append(table, frame, list(reached.items()))
-                for application, position in reached.items():
-                    self._added[table, application] = position
                 self._report.rows[table] += frame.height
         self._records, self._places, self._bytes = [], {}, 0
 

@@ -57,8 +57,8 @@ class Progress:
         """Look at the spool and set the gauges."""
         oldest = self._backlog.oldest()
         age_seconds = 0.0 if oldest is None else max(0.0, (self._clock() - oldest) / 1e9)
-        self._level.measure(age_seconds)
         requests, items = self._backlog.size()
+        self._level.measure(age_seconds, is_loaded=requests == 0)
         self._metrics.set("spool_bytes", self._level.bytes)
         self._metrics.set("spool_age_seconds", age_seconds)
         self._metrics.set("loader_lag_requests", requests)

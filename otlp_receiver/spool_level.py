@@ -24,9 +24,13 @@ class SpoolLevel:
         self.bytes = 0
         self.age_seconds = 0.0
 
-    def measure(self, age_seconds: float) -> None:
-        """Look at the folder; the age is that of the oldest request not in the tables."""
-        self.bytes = spool_bytes(self._folder)
+    def measure(self, age_seconds: float, *, is_loaded: bool = False) -> None:
+        """Look at the folder; the age is that of the oldest request not in the tables.
+
+        When everything is loaded, the segment that is being written does not count: it is only
+        deleted once a newer one is begun.
+        """
+        self.bytes = spool_bytes(self._folder, without_newest=is_loaded)
         self.age_seconds = age_seconds
 
     def is_full(self) -> bool:
@@ -53,10 +57,11 @@ def _share(value: float, soft: float, hard: float) -> float:
     return 1.0 if value >= hard else (value - soft) / (hard - soft)
 
 
-def spool_bytes(folder: Path) -> int:
+def spool_bytes(folder: Path, *, without_newest: bool = False) -> int:
     """Bytes of all segments."""
     total = 0
-    for _, path in segments(folder):
+    known = segments(folder)
+    for _, path in known[:-1] if without_newest else known:
         try:
             total += path.stat().st_size
         except FileNotFoundError:
