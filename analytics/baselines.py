@@ -26,11 +26,10 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from analytics.norms import OWN_SAMPLES_MIN, Norms, level_norms, spread_within
 from analytics.traces import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from analytics.config import AnalysisConfig
@@ -42,6 +41,13 @@ LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
 """Cohort levels from narrow to wide."""
 
 COHORT_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
+
+TOGETHER = "duration_and_tokens"
+"""The geometric mean of duration and tokens: it shows what is large on both, but not so large on
+either that it would stand out alone; its spread knows how far the two go together anyway."""
+
+JUDGED = (*METRICS, TOGETHER)
+"""What is compared with a norm; the false-alarm budget is shared among these."""
 
 OUTLIERS = pl.Schema(
     {
@@ -62,13 +68,11 @@ OUTLIERS = pl.Schema(
 )
 """One metric of one trace that exceeds its norm."""
 
-_NANOSECONDS_AN_HOUR = 3_600_000_000_000
-_GROWTH = 1.25
-_SAMPLES_MAX = 5_000
-_OWN_SAMPLES_MIN = 5
 _STRANGER_SAMPLES_MIN = 100
-_TAIL_SHARE_MAX = 0.03
-_TAIL_SAMPLES_MIN = 1_000
+_BUDGET_SHARE = 0.3
+"""The share of the false-alarm budget that each metric may spend. There are five, but tokens and
+cost rise and fall together, and so do the wait for the first chunk, the duration, and what is
+made of duration and tokens: together they spend what three independent ones would."""
 _INFLATION = (
     np.log([30.0, 40.0, 60.0, 100.0, 150.0]),
     np.array([1.13, 1.083, 1.04, 1.01, 1.0]),
@@ -83,22 +87,6 @@ class Verdicts:
     """:data:`OUTLIERS`: the metrics that exceed their norm."""
     judged: pl.DataFrame
     """``trace_id, metrics_judged``: on how many metrics each candidate had a norm."""
-
-
-@dataclass(slots=True)
-class _Norms:
-    """Per sample, the norm of its cohort just before it; NaN where there is none."""
-
-    n: Floats
-    median: Floats
-    spread: Floats
-    p95: Floats
-    p99: Floats
-    floor: Floats
-
-    @classmethod
-    def blank(cls, size: int) -> _Norms:
-        return cls(np.zeros(size), *(np.full(size, np.nan) for _ in range(5)))
 
 
 def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
@@ -116,9 +104,9 @@ def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def z_of(budget: float, metrics: int) -> float:
-    """The one-sided z that spends a budget of false alarms evenly over the metrics."""
-    return float(-ndtri(budget / max(metrics, 1)))
+def z_of(budget: float) -> float:
+    """The one-sided z that a share ``budget`` of normal samples exceeds."""
+    return float(-ndtri(budget))
 
 
 def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
@@ -136,7 +124,10 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     candidate = ordered["is_candidate"].to_numpy()
     judged = np.zeros(ordered.height, dtype=np.int64)
     found = []
-    for metric in METRICS:
+    ordered = ordered.with_columns(
+        (pl.col("duration_ms") * pl.col("total_tokens")).sqrt().alias(TOGETHER)
+    )
+    for metric in JUDGED:
         values = ordered[metric].cast(pl.Float64).fill_null(0.0).fill_nan(0.0).to_numpy()
         known = np.flatnonzero((values > 0) & np.isfinite(values))
         if known.size < config.baseline_samples_min or not candidate[known].any():
@@ -168,20 +159,21 @@ def _norms(
     codes: list[Integers],
     candidate: NDArray[np.bool_],
     config: AnalysisConfig,
-) -> tuple[_Norms, Integers]:
+) -> tuple[Norms, Integers]:
     """For each sample the narrowest norm with enough samples, and its level (-1 for none)."""
     size = values.size
     window = int(config.baseline_window_seconds * 1_000_000_000)
-    own = _level_norms(values, times, codes[0], candidate, window, _OWN_SAMPLES_MIN)
+    needed = config.baseline_samples_min
+    own = level_norms(values, times, codes[0], candidate, window, OWN_SAMPLES_MIN)
     level = np.where(own.n >= config.baseline_samples_min, 0, -1).astype(np.int64)
-    chosen = own
+    chosen = own.copy()
     for wider in range(1, len(codes)):
         needy = candidate & (level < 0)
         if not needy.any():
             break
         wanted = np.isin(codes[wider], np.unique(codes[wider][needy]))
         picked = np.flatnonzero(wanted)
-        norms = _level_norms(
+        norms = level_norms(
             values[picked],
             times[picked],
             codes[wider][picked],
@@ -189,9 +181,10 @@ def _norms(
             window,
             config.baseline_samples_min,
         )
-        taken = picked[(norms.n >= config.baseline_samples_min) & needy[picked]]
-        source = np.flatnonzero((norms.n >= config.baseline_samples_min) & needy[picked])
-        stranger = own.n[taken] < _OWN_SAMPLES_MIN
+        within = spread_within(values, times, codes[wider], own, picked, needy, window, needed)
+        source = np.flatnonzero((norms.n >= needed) & needy[picked])
+        taken = picked[source]
+        stranger = own.n[taken] < OWN_SAMPLES_MIN
         # A workload never seen before may be normal at any size: it is an outlier only when it
         # exceeds, twice over, nearly everything the wider cohort ever did.
         usable = ~stranger | (norms.n[source] >= _STRANGER_SAMPLES_MIN)
@@ -200,8 +193,11 @@ def _norms(
         own_median = np.where(stranger, norms.median[source], own.median[taken])
         uncertainty = np.where(stranger, 1.0, np.sqrt(1 + 1.57 / np.maximum(own_n, 1)))
         own_spread = np.where(stranger, 0.0, np.nan_to_num(own.spread[taken]))
+        # Small cohorts of one family spread alike around medians of their own, when enough of
+        # them are known; otherwise the family's whole spread has to do.
+        family = np.where(stranger | np.isnan(within[taken]), norms.spread[source], within[taken])
         chosen.median[taken] = own_median
-        chosen.spread[taken] = uncertainty * np.maximum(norms.spread[source], own_spread)
+        chosen.spread[taken] = uncertainty * np.maximum(family, own_spread)
         chosen.n[taken] = norms.n[source]
         chosen.p95[taken] = norms.p95[source]
         chosen.p99[taken] = norms.p99[source]
@@ -213,87 +209,18 @@ def _norms(
     return chosen, level
 
 
-def _level_norms(
-    values: Floats,
-    times: Integers,
-    codes: Integers,
-    candidate: NDArray[np.bool_],
-    window: int,
-    samples_min: int,
-) -> _Norms:
-    """The norms of one level, block by block of every cohort; samples come in order of time."""
-    norms = _Norms.blank(values.size)
-    order = np.argsort(codes, kind="stable")
-    bounds = np.flatnonzero(np.diff(codes[order])) + 1
-    for members in np.split(order, bounds):
-        if members.size <= samples_min or not candidate[members].any():
-            continue
-        own_values, own_times = values[members], times[members]
-        for first, last in _blocks(own_times, samples_min):
-            block = members[first:last]
-            if not candidate[block].any():
-                continue
-            start = int(np.searchsorted(own_times, own_times[first] - window))
-            count = first - start
-            if count < samples_min:
-                continue
-            stats = norm_of(own_values[start:first])
-            norms.n[block] = count
-            for name, value in stats.items():
-                getattr(norms, name)[block] = value
-    return norms
-
-
-def _blocks(times: Integers, samples_min: int) -> Iterator[tuple[int, int]]:
-    """Stretches of one cohort that share a window: a quarter more samples, or an hour."""
-    first = samples_min
-    while first < times.size:
-        by_growth = max(first + 1, int(first * _GROWTH))
-        by_time = int(np.searchsorted(times, times[first] + _NANOSECONDS_AN_HOUR))
-        last = min(by_growth, max(by_time, first + 1), times.size)
-        yield first, last
-        first = last
-
-
-def norm_of(sample: Floats) -> dict[str, float]:
-    """Median, spread, p95, p99 and the tail's floor of a window of logarithms.
-
-    At most 5,000 samples are read, evenly spaced in time.
-    """
-    count = sample.size
-    if count > _SAMPLES_MAX:
-        sample = sample[(np.arange(_SAMPLES_MAX) * count) // _SAMPLES_MAX]
-    median, p90, p95, p99 = np.quantile(sample, (0.5, 0.9, 0.95, 0.99))
-    spread = 1.4826 * float(np.median(np.abs(sample - median)))
-    if count >= 30:
-        spread = max(spread, float(p90 - median) / 1.2816)
-    if count >= 200:
-        spread = max(spread, float(p95 - median) / 1.6449)
-    floor = float("nan")
-    if count >= _TAIL_SAMPLES_MIN and np.mean(sample > median + 3 * spread) > _TAIL_SHARE_MAX:
-        # Not outliers but the cohort's own heavy tail: only what exceeds nearly all of it counts.
-        floor = float(np.quantile(sample, 0.9985))
-    return {
-        "median": float(median),
-        "spread": spread,
-        "p95": float(p95),
-        "p99": float(p99),
-        "floor": floor,
-    }
-
-
 def _exceeding(  # The parts of one comparison.
     ordered: pl.DataFrame,
     metric: str,
     values: Floats,
-    norms: _Norms,
+    norms: Norms,
     level: Integers,
     has_norm: NDArray[np.bool_],
     config: AnalysisConfig,
 ) -> pl.DataFrame:
     """The candidates whose value exceeds the norm, with everything a reason needs."""
     inflation = np.interp(np.log(np.maximum(norms.n, 1)), *_INFLATION)
-    z_needed = z_of(config.false_alarm_budget, len(METRICS)) * inflation
+    z_needed = z_of(config.false_alarm_budget * _BUDGET_SHARE) * inflation
     limit = np.maximum(
         norms.median + z_needed * norms.spread, norms.median + np.log(config.ratio_min)
     )
@@ -327,7 +254,7 @@ def _exceeding(  # The parts of one comparison.
 def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.DataFrame:
     """The baselines as they stand at the end of the window, for every level, cohort and metric.
 
-    Cohorts below the smallest useful size (:data:`_OWN_SAMPLES_MIN` samples) are left out.
+    Cohorts below the smallest useful size (:data:`OWN_SAMPLES_MIN` samples) are left out.
     """
     recent = traces.filter(pl.col("end_time").is_between(window_start, window_end))
     parts = []
@@ -346,7 +273,7 @@ def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.D
                     log_mad=(pl.col("value").log() - pl.col("value").log().median()).abs().median()
                     * 1.4826,
                 )
-                .filter(pl.col("n") >= _OWN_SAMPLES_MIN)
+                .filter(pl.col("n") >= OWN_SAMPLES_MIN)
                 .select(
                     pl.lit(level).alias("cohort_level"),
                     pl.col(column).alias("cohort"),

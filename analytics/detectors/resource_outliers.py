@@ -21,6 +21,7 @@ _WORDS = {
     "time_to_first_chunk_ms": ("time to first chunk", "ms"),
     "total_tokens": ("tokens", ""),
     "cost_usd": ("cost", "USD"),
+    "duration_and_tokens": ("duration and tokens together (geometric mean)", ""),
 }
 
 
@@ -28,7 +29,7 @@ class ResourceOutliers:
     """One finding a trace, naming every metric that exceeded its norm."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
