@@ -222,6 +222,12 @@ def _class_figures(table: _Table) -> dict[str, Figure]:
     everything = np.ones(len(chosen), dtype=bool)
     human, evaluator = table.shares.sum(axis=1), table.shares.sum(axis=0)
     distance = tables.nominal_distance(size)
+    if size < 2:
+        nothing = missing("only one class exists", weighted=chosen.weighted, n=len(chosen))
+        names = ("balanced_accuracy", "gwet_ac1", "pabak", "mcc", "cohen_kappa")
+        return dict.fromkeys((*names, "krippendorff_alpha"), nothing) | {
+            "accuracy": table.rate(tables.accuracy, everything)
+        }
     figures = {
         "accuracy": table.rate(tables.accuracy, everything),
         "balanced_accuracy": table.rate(tables.balanced_accuracy, everything),
@@ -229,12 +235,6 @@ def _class_figures(table: _Table) -> dict[str, Figure]:
         "pabak": table.coefficient(tables.pabak),
     }
     one_class = f"only one of {size} classes was used, by people or by the evaluator"
-    if size < 2:
-        reason = "only one class exists"
-        return {
-            name: missing(reason, weighted=chosen.weighted, n=len(chosen))
-            for name in (*figures, "mcc", "cohen_kappa", "krippendorff_alpha")
-        } | {"accuracy": figures["accuracy"]}
     if (human > 0).sum() < size and size == 2:
         reason = "people used one class only, so the recall of the other is unknown"
         figures["balanced_accuracy"] = missing(reason, weighted=chosen.weighted, n=len(chosen))

@@ -215,7 +215,8 @@ def _stratified(rated: _Rated) -> tuple[Figure, float]:
         np.array(rated.strata, dtype=object),
         np.array(rated.everyone_strata, dtype=object),
     )
-    value = variance = 0.0
+    value = variance = thinness = 0.0
+    weights = np.zeros(len(strata))
     total = sum(int((everyone == name).sum()) for name in names)
     for name in names:
         inside, around = strata == name, everyone == name
@@ -226,16 +227,23 @@ def _stratified(rated: _Rated) -> tuple[Figure, float]:
         mean, error = _stratum_mean(rated, inside, around)
         value += size / total * mean
         variance += (size / total * error) ** 2
+        thinness += (size / total) ** 2 / count
+        weights[inside] = size / total / count
     error = math.sqrt(variance)
     n = int(np.isin(strata, names).sum())
     if not rated.share:
         return _wald_figure(value, error, n, n, weighted=True), error
     value = min(1.0, max(0.0, value))
-    size_eff = value * (1 - value) / variance if 0 < value < 1 and variance > 0 else float(n)
-    low, high = wilson(value, size_eff)
+    known = weights > 0
+    estimate = MeanEstimate(
+        value=value, error=error, power=1.0, labels_worth=1 / thinness, population=total
+    )
+    low, high, worth = small_sample_interval(
+        estimate, rated.human[known], rated.scores[known], weights[known], CONFIDENCE
+    )
     figure = Figure(
-        value=value, ci_low=low, ci_high=high, method="stratified_wilson_n_eff", n=n,
-        n_eff=size_eff, weighted=True,
+        value=value, ci_low=max(0.0, low), ci_high=min(1.0, high), n=n, n_eff=worth,
+        method="stratified_wilson_n_eff", weighted=True,
     )  # fmt: skip
     return figure, error
 

@@ -103,7 +103,7 @@ def design_mean(
     human_mean, score_mean = float(shares @ human), float(shares @ scores)
     covariance = float(shares @ ((human - human_mean) * (scores - score_mean)))
     spread = float(shares @ (scores - score_mean) ** 2)
-    power = 0.0 if spread <= 0 else min(1.0, max(0.0, covariance / spread))
+    power = 0.0 if spread <= 1e-24 else min(1.0, max(0.0, covariance / spread))
     residual = (human - human_mean) - power * (scores - score_mean)
     thinning = np.sqrt(1 - np.nan_to_num(probabilities, nan=0.0))
     variance = _mean_variance(residual * thinning, shares, clusters)
