@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.claims import VERBS
+from cli.claims_filters import queue_filters
 from cli.context import pass_context
 from cli.output import default_format, format_option, say, write_object, write_rows
 from cli.queue_access import actor_option, name_and_value, ready_store
@@ -15,15 +16,6 @@ from cli.queue_rows import ITEM_COLUMNS, annotation_row, item_row
 
 if TYPE_CHECKING:
     from cli.context import Context
-
-STATUSES = (
-    "pending",
-    "in_progress",
-    "awaiting_adjudication",
-    "completed",
-    "skipped",
-    "removed",
-)
 
 
 @click.group(epilog="Example: spandocket items next refusal --reviewer ana")
@@ -105,23 +97,9 @@ def _metadata(text: str | None) -> dict[str, Any]:
     return value
 
 
-_QUEUE_FILTERS = (
-    click.option("--status", type=click.Choice(STATUSES), help="Only items in this state."),
-    click.option("--reviewer", help="Only items this person answered, holds or is assigned."),
-    click.option("--detector", help="Only items this detector found."),
-    click.option("--text", help="Only items whose object id or reason contains this."),
-)
-
-
-def _queue_filters(command: Any) -> Any:
-    for option in reversed(_QUEUE_FILTERS):
-        command = option(command)
-    return command
-
-
 @items.command("list", epilog="Example: spandocket items list refusal --status pending --limit 5")
 @click.argument("queue")
-@_queue_filters
+@queue_filters
 @click.option("--limit", default=50, show_default=True, help="Items on a page.")
 @click.option("--offset", default=0, show_default=True, help="Items to pass over.")
 @click.option("--cursor", help="The cursor of the page before; as fast at any depth.")
@@ -167,7 +145,7 @@ def list_items(
 
 @items.command(epilog="Example: spandocket items count refusal --status pending")
 @click.argument("queue")
-@_queue_filters
+@queue_filters
 @format_option
 @pass_context
 def count(

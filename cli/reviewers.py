@@ -9,7 +9,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import format_option, write_rows
-from cli.queue_access import ready_store
+from cli.queue_access import actor_option, ready_store
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -86,4 +86,65 @@ def agreement(context: Context, queue: str, output_format: str | None) -> None:
         ],
         output_format,
         ["field", "items", "percent", "kappa", "alpha"],
+    )
+
+
+_ROLES = ("viewer", "annotator", "reviewer", "manager")
+
+
+@reviewers.command(epilog="Example: spandocket reviewers grant ana --role manager")
+@click.argument("person")
+@click.option("--role", required=True, type=click.Choice(_ROLES), help="What they may do.")
+@click.option("--queue", help="Only in this queue.")
+@actor_option
+@format_option
+@pass_context
+def grant(
+    context: Context,
+    person: str,
+    role: str,
+    queue: str | None,
+    actor: str,
+    output_format: str | None,
+) -> None:
+    """Give a person a role; from the first one on, everybody needs one.
+
+    viewer reads; annotator also claims and answers; reviewer also decides, reopens and assigns;
+    manager also creates, adds, removes, imports and grants. The first must be a manager.
+    """
+    from queue_store.model import Role
+
+    member = ready_store(context).grant(
+        project=context.project,
+        person=person,
+        role=Role(role),
+        queue=queue,
+        now=context.now(),
+        actor=actor,
+    )
+    write_rows([asdict(member) | {"role": role}], output_format, ["person", "role", "queue"])
+
+
+@reviewers.command(epilog="Example: spandocket reviewers revoke ana")
+@click.argument("person")
+@click.option("--queue", help="The role in this queue.")
+@actor_option
+@pass_context
+def revoke(context: Context, person: str, queue: str | None, actor: str) -> None:
+    """Take a person's role away; the last manager stays."""
+    ready_store(context).revoke(
+        project=context.project, person=person, queue=queue, now=context.now(), actor=actor
+    )
+
+
+@reviewers.command(epilog="Example: spandocket reviewers roles")
+@format_option
+@pass_context
+def roles(context: Context, output_format: str | None) -> None:
+    """List who may do what; nothing listed means that everybody may do everything."""
+    found = ready_store(context).members(project=context.project)
+    write_rows(
+        [asdict(member) | {"role": member.role.value} for member in found],
+        output_format,
+        ["person", "role", "queue"],
     )

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from queue_store.answers import answered, store_answers
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.errors import ItemLockedError, StaleRevisionError
-from queue_store.model import AnnotationState
+from queue_store.model import AnnotationState, Role
 from queue_store.rows import annotation_from_row
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS
@@ -48,6 +48,7 @@ class Annotations(StoreBase):
         """
         with self._writing(project=project, now=now, actor=reviewer) as writing:
             item, current = find_item(writing.connection, project, item_id, lock=True)
+            writing.require(Role.ANNOTATOR, "annotate", item.queue_id)
             if token is not None and token != current:
                 raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
             if revision is not None and revision != item.revision:

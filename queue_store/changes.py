@@ -19,7 +19,9 @@ from queue_store.model import (
     AnnotationDraft,
     AnnotationState,
     Claim,
+    HookEvent,
     ItemState,
+    Role,
 )
 from queue_store.moves import move
 from queue_store.submissions import Submissions
@@ -95,6 +97,7 @@ class Changes(Submissions):
         with self._writing(project=project, now=now, actor=actor) as writing:
             for item_id in sorted(set(item_ids)):
                 item, _ = find_item(writing.connection, project, item_id, lock=True)
+                writing.require(Role.REVIEWER, "assign items", item.queue_id)
                 _assign(writing, item, assignee)
             return [find_item(writing.connection, project, item_id)[0] for item_id in item_ids]
 
@@ -116,6 +119,7 @@ class Changes(Submissions):
             raise InvalidValueError("share", share, "lies between 0 and 1, for at least one person")
         with self._writing(project=project, now=now, actor=actor) as writing:
             target = find_queue(writing.connection, project, queue)
+            writing.require(Role.REVIEWER, "assign items", target.id)
             waiting = list(
                 writing.connection.scalars(
                     select(ITEMS.c.id)
@@ -161,6 +165,7 @@ class Changes(Submissions):
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
             item, _ = find_item(writing.connection, project, item_id, lock=True)
+            writing.require(Role.REVIEWER, "decide disagreements", item.queue_id)
             if item.state is not ItemState.AWAITING_ADJUDICATION:
                 raise InvalidValueError(
                     "item", item.id, f"item {item.id} does not await a decision: it is {item.state}"
@@ -188,6 +193,8 @@ class Changes(Submissions):
                 completed_at=now,
                 completed_by=actor,
             )
+            body = {"queue": item.queue, "item_id": item.id, "object_id": item.object_id}
+            writing.tell(HookEvent.ITEM_COMPLETED, item.queue_id, **body)
             return find_item(writing.connection, project, item_id)[0]
 
     def disagreement(self, *, project: str, item_id: int) -> dict[str, dict[str, Any]]:

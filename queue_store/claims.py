@@ -15,7 +15,7 @@ from queue_store.errors import (
     NoItemsAvailableError,
     NotPermittedError,
 )
-from queue_store.model import Action, Claim, ItemState, QueueState
+from queue_store.model import Action, Claim, ItemState, QueueState, Role
 from queue_store.moves import move
 from queue_store.rows import item_from_row
 from queue_store.tables.items import ITEMS, NOBODY, RESPONSES
@@ -54,6 +54,7 @@ class Claims(StoreBase):
         with self._writing(project=project, now=now, actor=reviewer) as writing:
             target = find_queue(writing.connection, project, queue, with_form=False)
             may_work(target, reviewer)
+            writing.require(Role.ANNOTATOR, "claim items", target.id)
             expire_leases(writing, target.id)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
             mine = {"in_queue": target.id, "for_reviewer": reviewer}
@@ -85,6 +86,7 @@ class Claims(StoreBase):
             item, token = find_item(writing.connection, project, item_id, lock=True)
             target = find_queue(writing.connection, project, item.queue)
             may_work(target, reviewer)
+            writing.require(Role.ANNOTATOR, "claim items", target.id)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
             if item.holder == reviewer and token is not None:
                 return _renewed(writing, item.id, until)

@@ -8,7 +8,7 @@ from sqlalchemy import delete, exists, insert, select
 
 from queue_store.base import StoreBase
 from queue_store.errors import FieldImmutableError, InvalidValueError, NotFoundError
-from queue_store.model import FieldType
+from queue_store.model import FieldType, Role
 from queue_store.rows import field_from_row
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS, SHARED
@@ -41,6 +41,7 @@ class Fields(StoreBase):
         _check(draft)
         scope = SHARED if draft.shared else project
         with self._writing(project=project, now=now, actor=actor) as writing:
+            writing.require(Role.MANAGER, "create a field")
             connection = writing.connection
             present = _versions(connection, scope, draft.name)
             if present and present[-1].definition() == _definition(draft):
@@ -95,6 +96,7 @@ class Fields(StoreBase):
     def delete_field(self, *, project: str, name: str, now: datetime, actor: str) -> None:
         """Delete one version of a field that nothing uses; else FieldImmutableError."""
         with self._writing(project=project, now=now, actor=actor) as writing:
+            writing.require(Role.MANAGER, "delete a field")
             connection = writing.connection
             field = find_field(connection, project, name)
             used = connection.scalar(

@@ -12,7 +12,7 @@ from queue_store.base import StoreBase, find_queue
 from queue_store.column_types import to_microseconds
 from queue_store.errors import QueueStoreError
 from queue_store.fields import find_field
-from queue_store.model import AnnotationState, ImportResult, ObjectType, RowProblem
+from queue_store.model import AnnotationState, ImportResult, ObjectType, Role, RowProblem
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.items import ITEMS
 from queue_store.values import checked
@@ -45,6 +45,7 @@ class Importing(StoreBase):
         different answer of the same reviewer supersedes the earlier, which stays as history.
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
+            writing.require(Role.MANAGER, "import answers")
             writing.database.exclusive(writing.connection, f"import:{project}")
             reader = _Reader(writing)
             fitting = [entry for row in rows if (entry := reader.read(row)) is not None]

@@ -11,7 +11,15 @@ from sqlalchemy import and_, exists, func, or_, select, union_all
 from queue_store.adding import add_batch
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.errors import InvalidValueError
-from queue_store.model import AddResult, ItemPage, ItemState, QueueState
+from queue_store.model import (
+    AddResult,
+    HookEvent,
+    ItemPage,
+    ItemSource,
+    ItemState,
+    QueueState,
+    Role,
+)
 from queue_store.rows import item_from_row
 from queue_store.tables.items import ITEMS, RESPONSES
 from queue_store.tables.metadata import word
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
 
 BATCH_ITEMS = 1000
 LIMIT_MAX = 10_000
+TOLD_MAX = 1000
+"""Most item ids in one event."""
 VISIBLE = tuple(state for state in ItemState if state is not ItemState.REMOVED)
 
 
@@ -53,6 +63,8 @@ class Items(StoreBase):
             target = find_queue(writing.connection, project, queue)
             if target.state is QueueState.ARCHIVED:
                 raise InvalidValueError("queue", queue, f"{queue!r} is archived and takes nothing")
+            if any(draft.source is ItemSource.PERSON for draft in drafts):
+                writing.require(Role.MANAGER, "add items", target.id)
             for start in range(0, len(drafts), BATCH_ITEMS):
                 batch = drafts[start : start + BATCH_ITEMS]
                 batch_ids, batch_counts = add_batch(writing, target, batch)
@@ -61,6 +73,15 @@ class Items(StoreBase):
                     counts[name] += number
             if drafts:
                 writing.audit("items_added", queue_id=target.id, **counts)
+            if counts["added"] or counts["reentered"]:
+                writing.tell(
+                    HookEvent.ITEMS_ADDED,
+                    target.id,
+                    queue=target.name,
+                    added=counts["added"],
+                    reentered=counts["reentered"],
+                    item_ids=sorted(set(ids))[:TOLD_MAX],
+                )
         return AddResult(**counts, item_ids=tuple(ids))
 
     def item(self, *, project: str, item_id: int) -> Item:

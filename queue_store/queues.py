@@ -10,8 +10,9 @@ from sqlalchemy import delete, insert, update
 from queue_store.base import StoreBase, all_queues, find_queue
 from queue_store.errors import AlreadyExistsError, InvalidValueError
 from queue_store.fields import find_field
-from queue_store.model import QueueDraft, QueueKind, QueueState
+from queue_store.model import QueueDraft, QueueKind, QueueState, Role
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES, STRIPES
+from queue_store.writing import SYSTEM_ACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from queue_store.model import Queue, SystemQueueSpec
     from queue_store.writing import Writing
-
-SYSTEM_ACTOR = "spandocket"
-"""Who writes when no person does."""
 
 CHANGEABLE = (
     "name",
@@ -53,6 +51,7 @@ class Queues(StoreBase):
         """Create a queue; raises AlreadyExistsError, InvalidValueError, NotFoundError (fields)."""
         _check(draft)
         with self._writing(project=project, now=now, actor=actor) as writing:
+            writing.require(Role.MANAGER, "create a queue")
             if _create(writing, draft) is None:
                 raise AlreadyExistsError("queue", draft.name)
             return find_queue(writing.connection, project, draft.name)
@@ -98,6 +97,7 @@ class Queues(StoreBase):
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
             queue = find_queue(writing.connection, project, name)
+            writing.require(Role.MANAGER, "change a queue", queue.id)
             draft = _changed(queue, changes)
             _check(draft)
             taken = {other.name for other in all_queues(writing.connection, project)}

@@ -7,14 +7,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from queue_store.changes import Changes
+from queue_store.collections import Collections
 from queue_store.database import Database
+from queue_store.datasets import Datasets
 from queue_store.edits import Edits
 from queue_store.fields import Fields
 from queue_store.importing import Importing
 from queue_store.items import Items
+from queue_store.members import Members
 from queue_store.queues import Queues
 from queue_store.reports import Reports
 from queue_store.schema import bring_up_to_date
+from queue_store.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +31,19 @@ def random_token() -> str:
     return secrets.token_hex(12)
 
 
-class QueueStore(Queues, Fields, Items, Changes, Edits, Importing, Reports):
+class QueueStore(
+    Queues,
+    Fields,
+    Items,
+    Changes,
+    Edits,
+    Importing,
+    Collections,
+    Datasets,
+    Members,
+    Webhooks,
+    Reports,
+):
     """Queues, items, claims, fields, annotations and the audit log of one database.
 
     Every method takes ``project``; every write takes ``now`` and who writes. A write is one

@@ -11,7 +11,7 @@ from queue_store.base import find_item, find_queue
 from queue_store.claims import Claims
 from queue_store.disagreement import disagree
 from queue_store.errors import InvalidValueError, ItemLockedError, StaleRevisionError
-from queue_store.model import Action, ItemState, SkipPolicy
+from queue_store.model import Action, HookEvent, ItemState, Role, SkipPolicy
 from queue_store.moves import NOT_HELD, move
 from queue_store.tables.items import ITEMS, NOBODY, RESPONSES
 
@@ -80,6 +80,7 @@ class Submissions(Claims):
                 **{**NOT_HELD, **finished},
             )
             answered(writing, item)
+            _tell(writing, item, after, wanted)
             return find_item(writing.connection, project, item_id)[0]
 
     def skip(
@@ -123,6 +124,7 @@ class Submissions(Claims):
         """Make a finished, skipped or removed item pending; earlier labels stay as history."""
         with self._writing(project=project, now=now, actor=actor) as writing:
             item, _ = find_item(writing.connection, project, item_id, lock=True)
+            writing.require(Role.REVIEWER, "reopen items", item.queue_id)
             move(
                 writing,
                 item,
@@ -142,6 +144,7 @@ class Submissions(Claims):
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
             item, _ = find_item(writing.connection, project, item_id, lock=True)
+            writing.require(Role.MANAGER, "remove items", item.queue_id)
             held = item.lease_until is not None and item.lease_until > now
             if held and item.holder != actor:
                 raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
@@ -159,6 +162,15 @@ class Submissions(Claims):
                     update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
                 )
             return find_item(writing.connection, project, item_id)[0]
+
+
+def _tell(writing: Writing, item: Item, after: ItemState, wanted: int) -> None:
+    """Tell webhooks what a submit has brought about."""
+    body = {"queue": item.queue, "item_id": item.id, "object_id": item.object_id}
+    if after is ItemState.COMPLETED:
+        writing.tell(HookEvent.ITEM_COMPLETED, item.queue_id, **body)
+    elif after is ItemState.AWAITING_ADJUDICATION or wanted > item.labels_wanted:
+        writing.tell(HookEvent.DISAGREEMENT, item.queue_id, **body)
 
 
 def _after_submit(writing: Writing, queue: Queue, item: Item, done: int) -> tuple[ItemState, int]:

@@ -7,7 +7,6 @@ line. It orders writers only; what keeps the data right is SQLite's own lock.
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,37 +25,36 @@ class Turns:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._own = threading.local()
+        self._idle: list[BinaryIO] = []
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Wait for the turn, hold it inside. Where files cannot be locked, go ahead."""
-        held = self._file()
-        if held is None:
+        handle = self._handle()
+        if handle is None:
             yield
             return
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         try:
             yield
         finally:
-            fcntl.flock(held, fcntl.LOCK_UN)
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            self._idle.append(handle)
 
-    def _file(self) -> BinaryIO | None:
-        """This thread's handle of the file; each handle waits for itself."""
+    def _handle(self) -> BinaryIO | None:
+        """A handle of the file that nobody uses; each handle waits for itself."""
         if fcntl is None:
             return None
-        held: BinaryIO | None = getattr(self._own, "file", None)
-        if held is None:
-            try:
-                held = self.path.open("ab")
-            except OSError:
-                return None
-            self._own.file = held
-        return held
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self.path.open("ab")
+        except OSError:
+            return None
 
     def close(self) -> None:
-        """Close this thread's handle; other threads' go with them."""
-        held = getattr(self._own, "file", None)
-        if held is not None:
-            held.close()
-            self._own.file = None
+        """Close the handles."""
+        while self._idle:
+            self._idle.pop().close()

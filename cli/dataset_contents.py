@@ -1,0 +1,100 @@
+"""What a dataset keeps of an item: input, output, expected output, answers, provenance."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from queue_store.model import DatasetEntry, FieldPurpose, ItemState
+
+if TYPE_CHECKING:
+    from cli.context import Context
+    from queue_store.model import AnnotationRow, Item
+    from queue_store.store import QueueStore
+
+
+def completed_items(store: QueueStore, project: str, queue: str) -> list[Item]:
+    """Every completed item of a queue."""
+    found: list[Item] = []
+    cursor = None
+    while True:
+        page = store.items(
+            project=project,
+            queue=queue,
+            status=ItemState.COMPLETED,
+            limit=1000,
+            cursor=cursor,
+        )
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+def entry_of(context: Context, item: Item) -> DatasetEntry:
+    """The item as a dataset keeps it."""
+    answers = context.queue_store.annotations(project=context.project, item_id=item.id)
+    given, answered = _messages(context, item)
+    return DatasetEntry(
+        object_type=item.object_type,
+        object_id=item.object_id,
+        input=given,
+        output=answered,
+        expected=_expected(context, answers),
+        annotations=[
+            {
+                "reviewer": row.reviewer,
+                "field": row.field,
+                "value": row.value,
+                "adjudicated": row.adjudicated,
+                "comment": row.comment,
+            }
+            for row in answers
+        ],
+        provenance={"queue": item.queue, "item_id": item.id, "revision": item.revision},
+    )
+
+
+def _messages(context: Context, item: Item) -> tuple[Any, Any]:
+    """What went into the last model call of the object, and what came out."""
+    condition = pl.col("trace_id") == (item.trace_id or "")
+    match item.object_type.value:
+        case "session":
+            condition = pl.col("conversation_id") == item.object_id
+        case "span":
+            condition &= pl.col("span_id") == item.object_id.partition(":")[2]
+        case _:
+            pass
+    frame = (
+        context.span_store.scan("spans", project=context.project)
+        .filter(condition & pl.col("output_messages").is_not_null())
+        .sort("end_time", "span_id")
+        .select("input_messages", "output_messages")
+        .tail(1)
+        .collect()
+    )
+    if frame.is_empty():
+        return None, None
+    given, answered = frame.row(0)
+    return (json.loads(given) if given else None), json.loads(answered)
+
+
+def _expected(context: Context, answers: list[AnnotationRow]) -> Any:
+    """What people said should have come out: a correction, else answers to expectation fields.
+
+    An adjudicated answer goes before others, a later one before an earlier.
+    """
+    ordered = sorted(answers, key=lambda row: (row.adjudicated, row.time, row.id), reverse=True)
+    for row in ordered:
+        if row.corrected_output is not None:
+            return row.corrected_output
+    purposes = {
+        field.name: field.purpose for field in context.queue_store.fields(project=context.project)
+    }
+    expected: dict[str, Any] = {}
+    for row in ordered:
+        if purposes.get(row.field) is FieldPurpose.EXPECTATION:
+            expected.setdefault(row.field, row.value)
+    return expected or None

@@ -1,0 +1,96 @@
+"""``spandocket views``: named filters over a queue's items."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.claims_filters import queue_filters
+from cli.context import pass_context
+from cli.output import format_option, write_object, write_rows
+from cli.queue_access import actor_option, ready_store
+from cli.queue_rows import ITEM_COLUMNS, item_row
+
+if TYPE_CHECKING:
+    from cli.context import Context
+
+
+@click.group(epilog="Example: spandocket views list")
+def views() -> None:
+    """Save filters under a name, and list what they match."""
+
+
+@views.command(epilog="Example: spandocket views save mine refusal --reviewer ana --status pending")
+@click.argument("name")
+@click.argument("queue")
+@queue_filters
+@actor_option
+@format_option
+@pass_context
+def save(
+    context: Context,
+    name: str,
+    queue: str,
+    status: str | None,
+    reviewer: str | None,
+    detector: str | None,
+    text: str | None,
+    actor: str,
+    output_format: str | None,
+) -> None:
+    """Save a filter over a queue; the same name again replaces it."""
+    given = {"status": status, "reviewer": reviewer, "detector": detector, "text": text}
+    view = ready_store(context).save_view(
+        project=context.project,
+        name=name,
+        queue=queue,
+        filters={key: value for key, value in given.items() if value is not None},
+        now=context.now(),
+        actor=actor,
+    )
+    write_object(asdict(view), output_format)
+
+
+@views.command("list", epilog="Example: spandocket views list")
+@format_option
+@pass_context
+def list_views(context: Context, output_format: str | None) -> None:
+    """List saved views."""
+    found = context.queue_store.views(project=context.project)
+    write_rows([asdict(view) for view in found], output_format, ["name", "queue", "filters"])
+
+
+@views.command(epilog="Example: spandocket views show mine --limit 10")
+@click.argument("name")
+@click.option("--limit", default=50, show_default=True, help="Most items.")
+@format_option
+@pass_context
+def show(context: Context, name: str, limit: int, output_format: str | None) -> None:
+    """List the items that a view matches now."""
+    from queue_store.model import ItemState
+
+    store = ready_store(context)
+    view = store.view(project=context.project, name=name)
+    filters: dict[str, Any] = dict(view.filters)
+    status = filters.pop("status", None)
+    page = store.items(
+        project=context.project,
+        queue=view.queue or "",
+        status=ItemState(status) if status else None,
+        limit=limit,
+        **filters,
+    )
+    write_rows([item_row(item) for item in page.items], output_format, ITEM_COLUMNS)
+
+
+@views.command(epilog="Example: spandocket views delete mine")
+@click.argument("name")
+@actor_option
+@pass_context
+def delete(context: Context, name: str, actor: str) -> None:
+    """Delete a saved view; nothing else goes with it."""
+    context.queue_store.delete_view(
+        project=context.project, name=name, now=context.now(), actor=actor
+    )
