@@ -12,6 +12,7 @@ from queue_store.database import Database
 from queue_store.errors import InvalidValueError, StoreUnavailableError
 from queue_store.schema import SCHEMA_VERSION, bring_up_to_date, migrate, schema_version
 from queue_store.store import QueueStore
+from tests.queue_store.desk import NOW
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -114,3 +115,40 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path):
 
     with pytest.raises(StoreUnavailableError, match="not a database"):
         QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", QueueConfig())
+
+
+def test_a_filled_store_of_the_first_version_is_brought_up_to_date(bare_url):
+    """What people did under the first schema is all there under the newest."""
+    database = Database(bare_url, QueueConfig())
+    with database.writing() as connection:
+        migrate(connection, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO queues (link, project, name, kind, description, instructions, "
+                "assignees, state, shown, labels_wanted, overlap_share, extra_reviewers_max, "
+                "adjudicate, blind, assignment, revision, created_at, created_by, updated_at) "
+                "VALUES ('q1', 'shop', 'old', 'manual', '', '', '[]', 'active', '[]', 1, 1, 0, "
+                "false, true, 'self_claim', 1, 5, 'mia', 5)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO queue_counters (queue_id, stripe) VALUES (1, 0), (1, 1), (1, 2)")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO items (queue_id, object_type, object_id, priority, source, revision, "
+                "labels_wanted, added_at, added_by, updated_at) "
+                "VALUES (1, 'trace', 'abc', 1.5, 'person', 1, 1, 5, 'mia', 5)"
+            )
+        )
+        connection.execute(
+            text("UPDATE queue_counters SET pending = 1 WHERE queue_id = 1 AND stripe = 1")
+        )
+    database.close()
+
+    store = QueueStore.open(bare_url, QueueConfig())
+    claim = store.claim_next(project="shop", queue="old", reviewer="ana", now=NOW)
+
+    assert (claim.item.object_id, claim.item.priority) == ("abc", 1.5)
+    assert store.progress(project="shop", queue="old").in_progress == 1
+    store.close()
