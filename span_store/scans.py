@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from span_store.datafiles import ROWS_PER_GROUP
 from span_store.duplicates import Doubles, find_doubles, repeated, without_doubles
 from span_store.errors import unavailable
 from span_store.files import read_files
 from span_store.layout import ROW_KEY, physical_schema
+from span_store.selection import RANGES_MAX, Selection
+from span_store.trace_index import INDEXED_ROWS_MAX, TraceIndex
 
 if TYPE_CHECKING:
     from span_store.schema import TableSchema
-    from span_store.selection import Selection
     from span_store.tablelog import TableLog
 
 _REMEMBERED_MAX = 8
 """How many answers to "which rows are doubled?" a table remembers; a version never changes."""
+
+_WINDOW_FRACTION = 0.25
+"""A window of more than this part of the rows is searched for duplicates with the whole."""
+
+_OWN_SCANS_MAX = 64
+"""Files that are read by row groups of their own; the others share one scan."""
 
 
 class TableScan:
@@ -30,43 +39,85 @@ class TableScan:
         self._log = log
         self._schema = schema
         self._storage_options = storage_options
+        self._index = TraceIndex(schema, storage_options)
         self._doubles: OrderedDict[tuple[int, Selection], Doubles] = OrderedDict()
 
     def raw(self, selection: Selection) -> pl.LazyFrame:
         """The selected rows with their physical columns, duplicates present."""
         _, files = self._log.live_files()
-        return selection.rows(self._read(selection.files(files)), self._schema)
+        try:
+            return self._chosen(files, selection)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise unavailable(self._log.uri, error) from error
 
     def rows(self, selection: Selection) -> pl.LazyFrame:
         """The selected rows with their physical columns, one version a key."""
         version, files = self._log.live_files()
-        doubles = self._find(version, files, selection)
-        if selection.is_on_key:
-            chosen = selection.rows(self._read(selection.files(files)), self._schema)
-            return without_doubles(chosen, doubles, self._schema)
-        # The winner may lie outside of the bounds: leave the losers out first, then select.
-        whole = self._read(selection.files(files))
-        return selection.rows(without_doubles(whole, doubles, self._schema), self._schema)
-
-    def _find(self, version: int, files: pl.DataFrame, selection: Selection) -> Doubles:
-        """The doubles that matter for this selection, at this version of the table."""
-        known = self._doubles.get((version, selection))
-        if known is not None:
-            return known
         try:
-            doubles = self._search(files, selection)
+            doubles = self._find(version, files, selection)
+            # Conditions that split the versions of a row come last: the winner may fail them.
+            chosen = self._chosen(files, selection, conditions=selection.on_key())
         except (pl.exceptions.PolarsError, OSError) as error:
             raise unavailable(self._log.uri, error) from error
-        self._doubles[version, selection] = doubles
+        single = without_doubles(chosen, doubles, self._schema)
+        return single if selection.is_on_key else selection.rows(single, self._schema)
+
+    def _chosen(
+        self, files: pl.DataFrame, selection: Selection, conditions: Selection | None = None
+    ) -> pl.LazyFrame:
+        """The rows of the files that the selection needs, under its conditions or these."""
+        conditions = conditions or selection
+        files = selection.files(files)
+        traces = selection.trace_ids
+        if traces is None or len(traces) <= RANGES_MAX or not self._is_indexed(files):
+            return conditions.rows(self._read(files), self._schema)
+        hits = files.with_columns(self._index.hits(files, traces)).filter(pl.col("hits") > 0)
+        is_sparse = (pl.col("hits") <= RANGES_MAX) & (pl.col("num_records") > 2 * ROWS_PER_GROUP)
+        sparse = hits.filter(is_sparse).sort("num_records", descending=True).head(_OWN_SCANS_MAX)
+        shared = hits.join(sparse, on="name", how="anti")
+        parts = [conditions.rows(self._read(shared), self._schema)]
+        for file in sparse.iter_slices(1):
+            few = tuple(self._index.of_file(file["name"][0], traces))
+            narrow = replace(conditions, trace_ids=few)
+            parts.append(narrow.rows(self._read(file), self._schema))
+        return pl.concat(parts) if len(parts) > 1 else parts[0]
+
+    def _is_indexed(self, files: pl.DataFrame) -> bool:
+        if "trace_id" not in self._schema.key or files.is_empty():
+            return False
+        return int(files["num_records"].sum()) <= INDEXED_ROWS_MAX
+
+    def _find(self, version: int, files: pl.DataFrame, selection: Selection) -> Doubles:
+        """The doubles that matter for this selection, at this version of the table.
+
+        Those of more rows than the selection's serve as well, where they are known.
+        """
+        whole = Selection(project=selection.project)
+        on_key = selection.on_key()
+        for wider in (Selection(), whole, on_key, selection):
+            if (version, wider) in self._doubles:
+                return self._doubles[version, wider]
+        searched = selection
+        if not selection.is_on_key and not self._is_narrow(files, selection):
+            searched = on_key
+        doubles = self._search(files, searched)
+        self._doubles[version, searched] = doubles
         while len(self._doubles) > _REMEMBERED_MAX:
             self._doubles.popitem(last=False)
         return doubles
 
+    @staticmethod
+    def _is_narrow(files: pl.DataFrame, selection: Selection) -> bool:
+        """Whether a window leaves out most of the rows that it could be compared with."""
+        if files.is_empty():
+            return False
+        inside = int(selection.files(files)["num_records"].sum())
+        around = int(selection.on_key().files(files)["num_records"].sum())
+        return inside < around * _WINDOW_FRACTION
+
     def _search(self, files: pl.DataFrame, selection: Selection) -> Doubles:
-        on_key = selection.on_key()
-        related = self._read(on_key.files(files))
-        chosen = selection.rows(self._read(selection.files(files)), self._schema)
-        keys = chosen.select(ROW_KEY).collect(engine="streaming")
+        related = self._chosen(files, selection.on_key())
+        keys = self._chosen(files, selection).select(ROW_KEY).collect(engine="streaming")
         if selection.is_on_key:
             return self._compare(related, repeated(keys[ROW_KEY]))
         # Rows outside of the bounds with the same key decide too.

@@ -191,3 +191,30 @@ def test_an_unreachable_object_store_is_refused_with_a_remedy() -> None:
     }
     with pytest.raises(StoreUnavailableError, match="check the endpoint"):
         SpanStore("s3://bucket/tables", options).append("spans", spans(span()))
+
+
+def test_many_traces_are_read_from_the_files_that_hold_them(store: SpanStore) -> None:
+    for hour in range(20):
+        traces = range(hour * 30, hour * 30 + 30)
+        store.append("spans", spans(*(span(trace=n, received_at=hour) for n in traces)))
+    wanted = [f"{n:032x}" for n in range(30, 90)]
+
+    frame = store.scan("spans", trace_ids=wanted)
+
+    assert frame.explain().count(".parquet") == 2
+    assert "other source" not in frame.explain()
+    assert sorted(frame.collect()["trace_id"]) == sorted(wanted)
+
+
+def test_of_a_large_file_few_traces_are_found_by_row_groups(store: SpanStore) -> None:
+    rows = [span(trace=n // 2, number=n % 2) for n in range(70_000)]
+    store.append("spans", spans(*rows))
+    store.append("spans", spans(*(span(trace=n, received_at=9_000) for n in range(40_000, 40_040))))
+    wanted = [f"{n:032x}" for n in range(40_000, 40_040)] + [f"{n:032x}" for n in (7, 8, 30_000)]
+
+    frame = store.scan("spans", trace_ids=wanted)
+
+    assert "UNION" in frame.explain()
+    assert frame.collect().height == 40 + 3 * 2
+    late = store.scan("spans", trace_ids=wanted, received_since=4_000).collect()
+    assert late.height == 40

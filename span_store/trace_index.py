@@ -1,0 +1,84 @@
+"""Which files hold which traces: an index in memory, because files never change.
+
+For each file the upper halves of its row keys, once each: four bytes a trace and file, 7 MB for ten
+million spans in traces of six. A reader of many traces (the batch job's chunks, the re-assembly of
+traces with late spans) reads only the files that hold one, and of a large file with few of them
+only the row groups. The index grows with the files that appear and forgets those that went.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from span_store.files import read_files
+from span_store.layout import ROW_KEY, trace_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from span_store.schema import TableSchema
+
+INDEXED_ROWS_MAX = 100_000_000
+"""Above this size of the table, readers of many traces read every file that may matter."""
+
+_BATCH_ROWS = 2_000_000
+
+
+class TraceIndex:
+    """The traces of each file of one table; filled on demand, for several threads."""
+
+    def __init__(self, schema: TableSchema, storage_options: dict[str, str] | None) -> None:
+        self._schema = schema
+        self._storage_options = storage_options
+        self._lock = Lock()
+        self._traces: dict[str, NDArray[np.int32]] = {}
+
+    def hits(self, files: pl.DataFrame, trace_ids: Sequence[str]) -> pl.Series:
+        """How many of these traces each file may hold; more than it does, where hashes collide."""
+        wanted = np.array(sorted({first >> 32 for first, _ in trace_ranges(trace_ids)}), np.int32)
+        with self._lock:
+            self._fill(files)
+            counts = [
+                int(np.isin(wanted, self._traces[name], assume_unique=True).sum())
+                for name in files["name"]
+            ]
+        return pl.Series("hits", counts, dtype=pl.Int64)
+
+    def of_file(self, name: str, trace_ids: Sequence[str]) -> list[str]:
+        """Those of the traces that a file, asked for before, may hold."""
+        held = self._traces[name]
+        found = []
+        for trace_id, (first, _) in zip(trace_ids, trace_ranges(trace_ids), strict=True):
+            place = int(np.searchsorted(held, np.int32(first >> 32)))
+            if place < len(held) and held[place] == first >> 32:
+                found.append(trace_id)
+        return found
+
+    def _fill(self, files: pl.DataFrame) -> None:
+        live = set(files["name"])
+        if len(self._traces) > 2 * len(live) + 1000:
+            self._traces = {name: held for name, held in self._traces.items() if name in live}
+        missing = files.filter(~pl.col("name").is_in(list(self._traces)))
+        for batch in _batches(missing):
+            frame = read_files(batch, self._schema, self._storage_options).select(ROW_KEY).collect()
+            hashes = (frame[ROW_KEY].to_numpy() >> np.int64(32)).astype(np.int32)
+            offset = 0
+            for name, rows in batch.select("name", "num_records").iter_rows():
+                self._traces[name] = np.unique(hashes[offset : offset + rows])
+                offset += rows
+
+
+def _batches(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Files in groups of a bounded number of rows."""
+    if files.is_empty():
+        return
+    before = pl.col("num_records").cum_sum() - pl.col("num_records")
+    yield from files.with_columns(batch=before // _BATCH_ROWS).partition_by(
+        "batch", maintain_order=True
+    )
