@@ -7,17 +7,19 @@ few and repeat, so all work on keys is done once a distinct key.
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
 
 from otlp_receiver.dialects.any_value import bytes_json, nested_json, number_texts
 from otlp_receiver.dialects.json_text import quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Positions = NDArray[np.int64]
 """Row numbers in an attribute table."""
@@ -109,27 +111,26 @@ class AttributeTable:
     @cached_property
     def text(self) -> pl.Series:
         """Text values; lists and maps as JSON text, bytes as base64; null for other types."""
-        column = self._columns["string_value"].cast(pa.large_string())
-        for name, kind in (("array_value", ArrayValue), ("kvlist_value", KeyValueList)):
-            nested = self._columns[name]
-            if nested.null_count < len(nested):
-                column = pc.coalesce(column, nested_json(nested, kind))
-        binary = self._columns["bytes_value"]
-        if binary.null_count < len(binary):
-            column = pc.coalesce(column, bytes_json(binary))
-        series = pl.from_arrow(column)
-        assert isinstance(series, pl.Series)
+        series = pl.Series(self._columns["string_value"], dtype=pl.String)
+        for kind, name, read in (
+            (Kind.LIST, "array_value", partial(nested_json, kind=ArrayValue)),
+            (Kind.MAP, "kvlist_value", partial(nested_json, kind=KeyValueList)),
+            (Kind.BYTES, "bytes_value", bytes_json),
+        ):
+            at = np.flatnonzero(self.kind == kind)
+            if len(at):
+                series = series.scatter(at, pl.Series(read(self._columns[name].take(at))))
         return series
 
     @cached_property
     def integer(self) -> NDArray[np.int64]:
-        """Integer values; 0 where the value is of another type."""
-        return np.asarray(self._columns["int_value"].fill_null(0))
+        """Integer values; anything where the value is of another type."""
+        return _values_of(self._columns["int_value"], np.int64)
 
     @cached_property
     def number(self) -> NDArray[np.float64]:
-        """Floating-point values; 0 where the value is of another type."""
-        return np.asarray(self._columns["double_value"].fill_null(0.0))
+        """Floating-point values; anything where the value is of another type."""
+        return _values_of(self._columns["double_value"], np.float64)
 
     @cached_property
     def boolean(self) -> NDArray[np.bool_]:
@@ -164,3 +165,11 @@ class AttributeTable:
         if kind is Kind.BOOLEAN:
             return pl.Series(self.boolean[at]).cast(pl.String)
         return pl.repeat("null", len(at), dtype=pl.String, eager=True)
+
+
+def _values_of(column: pa.Array, dtype: type) -> NDArray[Any]:
+    """The numbers of a column as they lie in memory; what a null holds means nothing."""
+    buffer = column.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(column), dtype=dtype)
+    return np.frombuffer(buffer, dtype=dtype, count=column.offset + len(column))[column.offset :]

@@ -82,8 +82,11 @@ class SpanSignals:
     def scoped(self, pattern: str | re.Pattern[str]) -> Mask:
         """Spans whose scope's name the pattern matches at its beginning."""
         matches = re.compile(pattern).match
-        hits = np.array([matches(name) is not None for name in self.scope_names], dtype=np.bool_)
-        return hits[self.scope] if len(hits) else np.zeros(0, dtype=np.bool_)
+        known = {name: matches(name) is not None for name in set(self.scope_names)}
+        if not any(known.values()):
+            return np.zeros(self.table.owner_count, dtype=np.bool_)
+        hits = np.array([known[name] for name in self.scope_names], dtype=np.bool_)
+        return hits[self.scope]
 
     def valued(self, key: str, *values: str) -> Mask:
         """Spans whose attribute has one of these texts."""

@@ -13,7 +13,7 @@ from otlp_receiver.dialects.attributes import Kind
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.flattened import assemble
-from otlp_receiver.dialects.json_text import dumps, joined
+from otlp_receiver.dialects.json_text import dumps
 from otlp_receiver.dialects.names import (
     agent_of_name,
     operation_of_name,
@@ -147,14 +147,23 @@ class FieldSet:
     def _fill(self, column: str, expression: pl.Expr, source: str = "name") -> None:
         """Fill a column from the span's name or scope, and remember that it came from there."""
         before = self.columns[column]
+        empty = before.is_null()
+        if column == "tool_name":
+            empty &= pl.Series(self.is_tool)
+        elif column != "operation_name":
+            empty &= self.columns["operation_name"].is_not_null()
+        at = empty.arg_true()
+        if not len(at):
+            return
         names = ("operation_name", "tool_name", "agent_name", "provider_name")
-        known = {name: self.columns[name] for name in names if name in self.columns}
-        frame = self.envelope.select("name", "scope_name").with_columns(
-            dialect=pl.Series(self.dialect), **known
+        frame = self.envelope.select("name", "scope_name")[at].with_columns(
+            dialect=pl.Series(self.dialect).gather(at),
+            **{name: self.columns[name].gather(at) for name in names if name in self.columns},
         )
-        self.columns[column] = frame.select(expression).to_series()
-        changed = (before.is_null() & self.columns[column].is_not_null()).arg_true()
-        self._source(column, changed.to_numpy(), source)
+        found = frame.select(expression).to_series()
+        told = found.is_not_null().arg_true()
+        self.columns[column] = before.scatter(at.gather(told), found.gather(told))
+        self._source(column, at.gather(told).to_numpy(), source)
 
     def _flattened(self) -> None:
         """Messages and tools that were flattened into numbered keys."""
@@ -267,8 +276,10 @@ class FieldSet:
 
     def _numbers(self, key: str) -> pl.Series:
         """A number attribute by span."""
-        values = np.full(self.count, np.nan)
         at = self.table.positions(key)
+        if not len(at):
+            return pl.repeat(None, self.count, dtype=pl.Float64, eager=True)
+        values = np.full(self.count, np.nan)
         at = at[self.table.kind[at] == Kind.NUMBER]
         values[self.table.owner[at]] = self.table.number[at]
         return pl.Series(values).fill_nan(None)
@@ -285,10 +296,15 @@ class FieldSet:
 
     def _sources_json(self) -> pl.Series:
         """For each span, ``{field: key}`` of the fields that came from somewhere."""
-        names = list(self.sources)
-        matrix = np.stack([self.sources[name] for name in names], axis=1)
-        flat = matrix.ravel()
-        said = flat[flat > 0]
-        lengths = (matrix > 0).sum(axis=1)
-        texts = pl.Series(self.source_texts, dtype=pl.String).gather(said)
-        return joined(texts, lengths, "{", "}")
+        matrix = np.stack(list(self.sources.values()), axis=1)
+        # Few combinations of sources occur: each is written once. Random weights tell them apart.
+        weights = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])
+        with np.errstate(over="ignore"):
+            _, first, combination = np.unique(
+                matrix.astype(np.int64) @ weights, return_index=True, return_inverse=True
+            )
+        texts = [
+            "{" + ",".join(self.source_texts[number] for number in row if number) + "}"
+            for row in matrix[first].tolist()
+        ]
+        return pl.Series(texts, dtype=pl.String).gather(combination)

@@ -33,44 +33,56 @@ _ROLES = {
 
 _UNDERSTOOD = frozenset(("role", "parts", "tool_calls", "tool_call_id"))
 
-_CANONICAL_PARTS = {
+_ONE_KEY_PARTS = {
     "text": "content",
     "reasoning": "content",
-    "tool_call": "name",
-    "tool_call_response": "response",
     "blob": "content",
     "uri": "uri",
     "refusal": "content",
 }
+"""Parts that are OpenTelemetry's own when this key is there."""
+
+_FOLDED = (None, "stop", "length", "tool_call", "content_filter", "error")
+
+_FOREIGN_KEYS = frozenset(("tool_calls", "tool_call_id"))
 
 
 def is_canonical(messages: Any) -> bool:
-    """Whether these messages are in OpenTelemetry's schema already and need no change."""
-    if not isinstance(messages, list) or not messages:
+    """Whether these messages are in OpenTelemetry's schema already and need no change.
+
+    Runs once for every text received, so it asks for what must be there instead of looking
+    whether it may be.
+    """
+    if messages.__class__ is not list or not messages:
         return False
-    for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            return False
-        parts = message.get("parts")
-        if not isinstance(parts, list) or not _is_folded(message.get("finish_reason")):
-            return False
-        if "tool_calls" in message or "tool_call_id" in message:
-            return False
-        for part in parts:
-            if not isinstance(part, dict):
+    try:
+        for message in messages:
+            role = message["role"]
+            if role.__class__ is not str or not _FOREIGN_KEYS.isdisjoint(message):
                 return False
-            needed = _CANONICAL_PARTS.get(part.get("type", ""))
-            if needed is None or needed not in part or isinstance(part.get("arguments"), str):
+            if "finish_reason" in message and not _is_folded(message["finish_reason"]):
                 return False
-            if needed == "response" and (
-                message["role"] == "user" or isinstance(part["response"], list)
-            ):
-                return False
+            for part in message["parts"]:
+                kind = part["type"]
+                if kind in _ONE_KEY_PARTS:
+                    part[_ONE_KEY_PARTS[kind]]
+                elif kind == "tool_call":
+                    part["name"]
+                    if part.get("arguments").__class__ is str:
+                        return False
+                elif kind != "tool_call_response" or (
+                    part["response"].__class__ is list or role == "user"
+                ):
+                    return False
+    except (KeyError, TypeError, AttributeError):
+        return False
     return True
 
 
 def _is_folded(reason: Any) -> bool:
-    return reason is None or (isinstance(reason, str) and reason != "" and fold(reason) == reason)
+    if reason in _FOLDED:
+        return True
+    return isinstance(reason, str) and reason != "" and fold(reason) == reason
 
 
 def message_of(message: Any, role: str) -> Message | None:

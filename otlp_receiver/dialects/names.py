@@ -67,10 +67,8 @@ def operation_of_name() -> pl.Expr:
     for codes, pattern, operation in _OPERATIONS:
         holds = _in(codes) & pl.col("name").str.contains(pattern)
         expression = expression.when(holds).then(pl.lit(operation))
-    raw: pl.Expr = expression.otherwise(None)
-    # LiteLLM says "completion" for chat too.
-    chat = _in("N") & (raw == "text_completion") & ~pl.col("name").str.contains("text_completion")
-    return pl.when(chat).then(pl.lit("chat")).otherwise(raw).alias("operation_name")
+    filled: pl.Expr = expression.otherwise(None)
+    return filled.alias("operation_name")
 
 
 def tool_of_name() -> pl.Expr:

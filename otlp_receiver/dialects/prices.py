@@ -11,7 +11,7 @@ import csv
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,17 +50,21 @@ class Price:
     reasoning: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PriceTable:
     """Prices by model; of those that hold at a time the first one counts."""
 
     prices: tuple[Price, ...]
 
+    @cached_property
+    def models(self) -> frozenset[str]:
+        """The names that have a price."""
+        return frozenset(price.model for price in self.prices)
+
     def model(self, name: str) -> str | None:
         """The model's name in this table; None when it has no price."""
         bare = name.strip().lower()
-        known = {price.model for price in self.prices}
-        while bare not in known:
+        while bare not in self.models:
             shorter = _MAKER.sub("", bare, count=1)
             if shorter == bare:
                 shorter = _SUFFIX.sub("", bare)
@@ -69,6 +73,7 @@ class PriceTable:
             bare = shorter
         return bare
 
+    @cached_property
     def frame(self) -> pl.DataFrame:
         """The prices as a frame, in the order in which they are asked."""
         return pl.DataFrame(
@@ -144,37 +149,27 @@ def with_costs(spans: pl.DataFrame, table: PriceTable) -> pl.DataFrame:
     wants = pl.col("is_model_call") & pl.col("cost_usd").is_null()
     embeds = pl.col("operation_name") == "embeddings"
     told = pl.col("input_tokens").is_not_null() & (pl.col("output_tokens").is_not_null() | embeds)
-    numbered = spans.with_row_index("row")
-    calls = numbered.filter(wants & told).select(
-        "row",
-        "start_time",
-        pl.coalesce("response_model", "request_model").alias("first_model"),
-        "request_model",
-        *_TOKENS,
-    )
-    if calls.is_empty() or not table.prices:
+    at = spans.select((wants & told).fill_null(value=False)).to_series().arg_true()
+    if at.is_empty() or not table.prices:
         return spans
+    needed = ("start_time", "response_model", "request_model", *_TOKENS)
+    calls = spans.select(needed)[at].with_columns(row=at)
     calls = calls.with_columns(
         priced_model=pl.coalesce(
-            _names(calls["first_model"], table), _names(calls["request_model"], table)
+            _names(calls["response_model"], table), _names(calls["request_model"], table)
         )
     ).filter(pl.col("priced_model").is_not_null())
     priced = (
-        calls.join(table.frame(), on="priced_model")
+        calls.join(table.frame, on="priced_model")
         .filter(pl.col("start_time").is_between("since", "until", closed="left"))
         .sort("row", "order")
         .unique("row", keep="first", maintain_order=True)
-        .select("row", priced=_cost())
+        .select("row", cost=_cost())
     )
-    return (
-        numbered.join(priced, on="row", how="left", maintain_order="left")
-        .with_columns(
-            cost_usd=pl.coalesce("cost_usd", "priced"),
-            cost_source=pl.when(pl.col("priced").is_not_null())
-            .then(pl.lit("priced"))
-            .otherwise("cost_source"),
-        )
-        .drop("row", "priced")
+    sources = pl.repeat("priced", len(priced), dtype=pl.String, eager=True)
+    return spans.with_columns(
+        spans["cost_usd"].scatter(priced["row"], priced["cost"]),
+        spans["cost_source"].scatter(priced["row"], sources),
     )
 
 

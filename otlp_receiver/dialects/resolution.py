@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import polars as pl
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from otlp_receiver.dialects.mapping import Rule
+from otlp_receiver.dialects.messages import is_canonical
 
 Mask = NDArray[np.bool_]
 
@@ -139,32 +141,50 @@ def convert_distinct(
     rule: Rule, texts: pl.Series, kinds: NDArray[np.int8], dtype: pl.DataType
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Apply a transform once to each distinct value and give it to all rows that hold it."""
-    frame = pl.DataFrame({"text": texts, "kind": pl.Series(kinds)})
-    distinct = frame.unique(maintain_order=True)
-    results: list[Any] = []
-    cut: list[bool] = []
-    same: list[bool] = []
-    for content, kind in zip(distinct["text"].to_list(), distinct["kind"].to_list(), strict=True):
-        value, was_cut, is_same = converted(rule, content, kind)
-        results.append(value)
-        cut.append(was_cut)
-        same.append(is_same)
-    answers = pl.Series("value", results, dtype=dtype, strict=True)
-    marks = pl.DataFrame({"cut": cut, "same": same}, schema_overrides={"cut": pl.Boolean})
-    if len(distinct) != len(frame):
-        joined = frame.join(
-            distinct.with_columns(answers, marks["cut"], marks["same"]),
-            on=["text", "kind"],
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        answers, marks = joined["value"], joined.select("cut", "same")
+    if rule.transform in _MESSAGES and not rule.paths and (kinds == Kind.TEXT).all():
+        return _convert_messages(rule, texts, dtype)
+    keys = list(zip(texts.to_list(), kinds.tolist(), strict=True))
+    number_of = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    answers = [converted(rule, *key) for key in number_of]
+    where = np.fromiter(map(number_of.__getitem__, keys), dtype=np.int64, count=len(keys))
+    cut = np.array([answer[1] for answer in answers], dtype=np.bool_)
+    same = np.array([answer[2] for answer in answers], dtype=np.bool_)
+    values = pl.Series([answer[0] for answer in answers], dtype=dtype, strict=True)
     return (
-        answers,
-        marks["cut"].to_numpy() if any(cut) else None,
-        None if all(same) else marks["same"].to_numpy(),
+        values.gather(where),
+        cut[where] if cut.any() else None,
+        None if same.all() else same[where],
     )
+
+
+def _convert_messages(
+    rule: Rule, texts: pl.Series, dtype: pl.DataType
+) -> tuple[pl.Series, Mask | None, Mask | None]:
+    """Messages as text: those that need no change stay the text that they are."""
+    contents = texts.to_list()
+    foreign = {text for text in dict.fromkeys(contents) if not is_canonical_text(text)}
+    changed = [at for at, content in enumerate(contents) if content in foreign] if foreign else []
+    if not changed:
+        return texts, None, None
+    known = {text: converted(rule, text, Kind.TEXT) for text in foreign}
+    answers = [known[contents[at]] for at in changed]
+    cut = np.zeros(len(texts), dtype=np.bool_)
+    cut[changed] = [answer[1] for answer in answers]
+    values = texts.scatter(changed, pl.Series([answer[0] for answer in answers], dtype=dtype))
+    return values, cut if cut.any() else None, None
+
+
+_MESSAGES = frozenset(("input_messages", "output_messages"))
+
+
+def is_canonical_text(content: str | None) -> bool:
+    """Whether a text is JSON of messages that need no change."""
+    if content is None:
+        return False
+    try:
+        return is_canonical(orjson.loads(content))
+    except orjson.JSONDecodeError:
+        return False
 
 
 def converted(rule: Rule, content: str | None, kind: int) -> tuple[Any, bool, bool]:

@@ -107,6 +107,12 @@ def operation_name(value: Any) -> str | None:
     return operation(value) if isinstance(value, str) else None
 
 
+def litellm_operation(value: Any) -> str | None:
+    """LiteLLM says "completion" for chat too."""
+    name = operation_name(value)
+    return "chat" if name == "text_completion" and value == "completion" else name
+
+
 def provider_name(value: Any) -> str | None:
     """A provider in OpenTelemetry's words."""
     return provider(value) if isinstance(value, str) else None
@@ -231,6 +237,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "milliseconds": number,
     "boolean": boolean,
     "operation": operation_name,
+    "litellm_operation": litellm_operation,
     "provider": provider_name,
     "output_type": output_type,
     "schema": schema,
