@@ -11,6 +11,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import polars as pl
 import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
@@ -90,9 +91,12 @@ def bytes_json(column: pa.Array) -> pa.Array:
     )
 
 
-def number_texts(numbers: np.ndarray) -> pa.Array:
+def number_texts(numbers: np.ndarray) -> pl.Series:
     """JSON text of floating-point numbers; non-finite ones become quoted words."""
-    return pa.array(
-        [orjson.dumps(finite_or_word(number)).decode() for number in numbers.tolist()],
-        pa.large_string(),
-    )
+    series = pl.Series(numbers)
+    texts = series.cast(pl.String)
+    bad = series.is_finite().not_().arg_true()
+    if not len(bad):
+        return texts
+    words = [f'"{finite_or_word(number)}"' for number in series.gather(bad).to_list()]
+    return texts.scatter(bad, pl.Series(words, dtype=pl.String))

@@ -161,7 +161,7 @@ class AttributeTable:
         if kind is Kind.INTEGER:
             return pl.Series(self.integer[at]).cast(pl.String)
         if kind is Kind.NUMBER:
-            return pl.Series(number_texts(self.number[at]))
+            return number_texts(self.number[at])
         if kind is Kind.BOOLEAN:
             return pl.Series(self.boolean[at]).cast(pl.String)
         return pl.repeat("null", len(at), dtype=pl.String, eager=True)

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 
+_FILLED_FOR = {
+    "tool_name": ["execute_tool"],
+    "agent_name": ["invoke_agent", "create_agent"],
+    "provider_name": sorted(MODEL_OPERATIONS),
+}
+"""Operations for which a span's name may tell a field."""
+
 _ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
 """Attributes whose value "error" says that the span failed, whatever its status."""
 
@@ -148,10 +155,9 @@ class FieldSet:
         """Fill a column from the span's name or scope, and remember that it came from there."""
         before = self.columns[column]
         empty = before.is_null()
-        if column == "tool_name":
-            empty &= pl.Series(self.is_tool)
-        elif column != "operation_name":
-            empty &= self.columns["operation_name"].is_not_null()
+        fitting = _FILLED_FOR.get(column)
+        if fitting is not None:
+            empty &= self.columns["operation_name"].is_in(fitting).fill_null(value=False)
         at = empty.arg_true()
         if not len(at):
             return

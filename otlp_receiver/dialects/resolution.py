@@ -143,10 +143,23 @@ def convert_distinct(
     """Apply a transform once to each distinct value and give it to all rows that hold it."""
     if rule.transform in _MESSAGES and not rule.paths and (kinds == Kind.TEXT).all():
         return _convert_messages(rule, texts, dtype)
+    if len(kinds) and (kinds == kinds[0]).all() and texts.null_count() == 0:
+        distinct = texts.unique(maintain_order=True)
+        answers = [converted(rule, text, int(kinds[0])) for text in distinct.to_list()]
+        numbers = pl.int_range(len(distinct), dtype=pl.Int64, eager=True)
+        where = texts.replace_strict(distinct, numbers).to_numpy()
+        return _given(answers, where, dtype)
     keys = list(zip(texts.to_list(), kinds.tolist(), strict=True))
     number_of = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     answers = [converted(rule, *key) for key in number_of]
     where = np.fromiter(map(number_of.__getitem__, keys), dtype=np.int64, count=len(keys))
+    return _given(answers, where, dtype)
+
+
+def _given(
+    answers: list[tuple[Any, bool, bool]], where: NDArray[np.int64], dtype: pl.DataType
+) -> tuple[pl.Series, Mask | None, Mask | None]:
+    """The answers of distinct values, given to the rows that hold them."""
     cut = np.array([answer[1] for answer in answers], dtype=np.bool_)
     same = np.array([answer[2] for answer in answers], dtype=np.bool_)
     values = pl.Series([answer[0] for answer in answers], dtype=dtype, strict=True)
