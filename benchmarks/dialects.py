@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
 from functools import partial
 from pathlib import Path
@@ -41,7 +40,10 @@ CASES = {
     "D": (("D-openinference-openai",), 0.12),
 }
 
-_VARIED = (b"concise", b"weather", b"capital", b"refunds", b"invoice", b"streams", b"password")
+_VARIED = (b"concise", b"capital", b"refunds", b"invoice", b"streams", b"password")
+
+
+_SPANS_A_REQUEST = 512
 
 
 def bodies_of(captures: list[Capture], span_count: int) -> list[bytes]:
@@ -61,7 +63,9 @@ def bodies_of(captures: list[Capture], span_count: int) -> list[bytes]:
             for word in _VARIED:
                 varied = varied.replace(word, f"{repetition:0{len(word)}d}".encode())
             bodies.append(varied)
-    return bodies
+    # An exporter sends hundreds of spans at once; requests strung together are one request.
+    joined = -(-_SPANS_A_REQUEST * len(once) // spans)
+    return [b"".join(bodies[at : at + joined]) for at in range(0, len(bodies), joined)]
 
 
 def _spans(batch: pa.RecordBatch) -> int:
@@ -102,10 +106,10 @@ def main() -> None:
         for _ in range(options.repeats):
             alone.append(seconds(partial(handler.list_to_record_batch, bodies)))
             both.append(seconds(partial(to_rows, records)))
-        ratio = statistics.median(alone) / statistics.median(both)
+        ratio = min(alone) / min(both)
         print(
             f"{code:7} {count:6} {sum(map(len, bodies)) / count:11.0f}"
-            f" {count / statistics.median(alone):14,.0f} {count / statistics.median(both):16,.0f}"
+            f" {count / min(alone):14,.0f} {count / min(both):16,.0f}"
             f" {ratio:6.2f} {asked:6.2f}"
         )
 

@@ -140,16 +140,16 @@ class AttributeTable:
 
     def texts_at(self, positions: Positions) -> pl.Series:
         """The text of these rows."""
-        return self.text.gather(positions)
+        return self.text[positions]
 
     def json_at(self, positions: Positions) -> pl.Series:
         """The value of each of these rows as JSON text."""
         kinds = self.kind[positions]
-        result = self.text.gather(positions)
+        result = self.text[positions]
         is_text = np.flatnonzero(kinds == Kind.TEXT)
         if len(is_text) == len(kinds):
             return quoted(result)
-        result = result.scatter(is_text, quoted(result.gather(is_text)))
+        result = result.scatter(is_text, quoted(result[is_text]))
         for kind in (Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EMPTY):
             here = np.flatnonzero(kinds == kind)
             if len(here):

@@ -313,4 +313,4 @@ class FieldSet:
             "{" + ",".join(self.source_texts[number] for number in row if number) + "}"
             for row in matrix[first].tolist()
         ]
-        return pl.Series(texts, dtype=pl.String).gather(combination)
+        return pl.Series(texts, dtype=pl.String)[combination]

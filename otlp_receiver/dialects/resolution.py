@@ -82,9 +82,11 @@ class Resolution:
             values, truncated, same = self.convert(rule, at, dtype)
             if truncated is not None:
                 self.truncated[self.table.owner[at[truncated]]] = True
-            good = np.flatnonzero(values.is_not_null().to_numpy())
-            if not len(good):
-                continue
+            good = np.arange(len(at))
+            if values.null_count():
+                good = np.flatnonzero(values.is_not_null().to_numpy())
+                if not len(good):
+                    continue
             owners = self.table.owner[at[good]]
             where[owners] = offset + good
             rule_of[owners] = number
@@ -94,12 +96,11 @@ class Resolution:
         self.taken[source[source >= 0]] = True
         if not pieces:
             return Column(pl.repeat(None, count, dtype=dtype, eager=True), rule_of)
-        found = pl.concat(pieces)
-        indexes = pl.Series(np.where(where < 0, 0, where)).set(
-            pl.Series(where < 0),
-            None,
-        )
-        return Column(found.gather(indexes), rule_of)
+        if (where < 0).any():
+            pieces.append(pl.Series([None], dtype=dtype))
+            where[where < 0] = offset
+        found = pl.concat(pieces) if len(pieces) > 1 else pieces[0]
+        return Column(found[where], rule_of)
 
     def convert(
         self, rule: Rule, at: Positions, dtype: pl.DataType
@@ -164,7 +165,7 @@ def _given(
     same = np.array([answer[2] for answer in answers], dtype=np.bool_)
     values = pl.Series([answer[0] for answer in answers], dtype=dtype, strict=True)
     return (
-        values.gather(where),
+        values[where],
         cut[where] if cut.any() else None,
         None if same.all() else same[where],
     )

@@ -173,7 +173,7 @@ def objects(table: AttributeTable, keep: np.ndarray) -> pl.Series:
     if not len(at):
         return pl.repeat("{}", table.owner_count, dtype=pl.String, eager=True)
     pairs = pl.select(
-        pl.concat_str(names.gather(table.code[at]), table.json_at(at).fill_null("null"))
+        pl.concat_str(names[table.code[at]], table.json_at(at).fill_null("null"))
     ).to_series()
     lengths = np.bincount(table.owner[at], minlength=table.owner_count)
     return joined(pairs, lengths, "{", "}")

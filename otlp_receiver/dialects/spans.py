@@ -47,11 +47,11 @@ def span_rows(
     )
     dialect = detect(signals)
     versions = pl.Series(decoded.scopes.field("version").to_pylist(), dtype=pl.String)
-    fields = FieldSet(table, events, envelope, dialect, versions.gather(decoded.scope), mapping)
+    fields = FieldSet(table, events, envelope, dialect, versions[decoded.scope], mapping)
     fields.resolve()
     frame = envelope.with_columns(
         **fields.columns,
-        dialect=pl.Series([None, *CODES], dtype=pl.String).gather(dialect.astype(np.int64) + 1),
+        dialect=pl.Series([None, *CODES], dtype=pl.String)[dialect.astype(np.int64) + 1],
         attributes=objects(table, ~fields.taken),
         events=events.as_json(),
         links=links_json(spans.field("links")),
@@ -73,7 +73,7 @@ def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]
     end = np.asarray(column["end_time_unix_nano"]).astype(np.int64)
     frame = pl.DataFrame(
         {
-            "project": pl.Series(projects, dtype=pl.String).gather(decoded.request),
+            "project": pl.Series(projects, dtype=pl.String)[decoded.request],
             "trace_id": pl.Series(column["trace_id"]),
             "span_id": pl.Series(column["span_id"]),
             "parent_span_id": pl.Series(column["parent_span_id"]),
@@ -84,7 +84,7 @@ def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]
             "received_at": np.array(received, dtype=np.int64)[decoded.request],
             "status_code": _words(np.asarray(status.field("code").fill_null(0)), _STATUS),
             "status_message": pl.Series(status.field("message"), dtype=pl.String),
-            "scope_name": scopes.gather(decoded.scope),
+            "scope_name": scopes[decoded.scope],
             "dropped_attributes_count": np.asarray(column["dropped_attributes_count"]).astype(
                 np.int64
             ),
@@ -108,7 +108,7 @@ def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]
 def _words(numbers: np.ndarray, words: Sequence[str]) -> pl.Series:
     """Enumeration numbers as words; numbers that do not exist are the first word."""
     known = np.where((numbers >= 0) & (numbers < len(words)), numbers, 0)
-    return pl.Series(words, dtype=pl.String).gather(known)
+    return pl.Series(words, dtype=pl.String)[known]
 
 
 def _resource(table: AttributeTable, resource: np.ndarray) -> dict[str, pl.Series]:
@@ -119,8 +119,8 @@ def _resource(table: AttributeTable, resource: np.ndarray) -> dict[str, pl.Serie
         names = names.scatter(table.owner[at], table.texts_at(at))
     every = objects(table, np.ones(len(table), dtype=np.bool_))
     return {
-        "service_name": names.gather(resource),
-        "resource_attributes": every.gather(resource),
+        "service_name": names[resource],
+        "resource_attributes": every[resource],
     }
 
 
