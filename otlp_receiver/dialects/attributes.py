@@ -11,12 +11,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import polars as pl
 from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
 
 from otlp_receiver.dialects.any_value import bytes_json, nested_json, number_texts
-from otlp_receiver.dialects.json_text import quoted
+from otlp_receiver.dialects.json_text import escaped, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -155,6 +156,31 @@ class AttributeTable:
             if len(here):
                 result = result.scatter(here, self._plain_json(kind, positions[here]))
         return result
+
+    def pairs_at(self, positions: Positions) -> pl.Series:
+        """Each of these rows as a member of a JSON object: ``"key":value``."""
+        kinds = self.kind[positions]
+        is_text = kinds == Kind.TEXT
+        at = np.flatnonzero(is_text)
+        if len(at) == len(positions):
+            body = escaped(self.text[positions])
+        else:
+            body = self.text[positions]
+            body = body.scatter(at, escaped(body[at]))
+            for kind in (Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EMPTY):
+                here = np.flatnonzero(kinds == kind)
+                if len(here):
+                    body = body.scatter(here, self._plain_json(kind, positions[here]))
+        names = [orjson.dumps(key).decode() for key in self.keys]
+        before = pl.Series([f"{name}:" for name in names] + [f'{name}:"' for name in names])
+        after = pl.Series(["", '"'])
+        return pl.select(
+            pl.concat_str(
+                before[self.code[positions] + is_text * len(names)],
+                body.fill_null("null"),
+                after[is_text.astype(np.int64)],
+            )
+        ).to_series()
 
     def _plain_json(self, kind: Kind, at: Positions) -> pl.Series:
         """JSON text of values of one kind that need no quotes."""

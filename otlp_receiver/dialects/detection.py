@@ -134,6 +134,8 @@ def _newer_openllmetry(signals: SpanSignals) -> Mask:
 
 def _pydantic_1(signals: SpanSignals) -> Mask:
     ours = signals.scoped(r"pydantic-ai$")
+    if not ours.any():
+        return ours
     told = signals.keyed("events", "all_messages_events")
     newer = signals.keyed("gen_ai.input.messages", "pydantic_ai.all_messages")
     older_scope = signals.shared(ours & told, signals.scope)
@@ -144,6 +146,8 @@ def _pydantic_1(signals: SpanSignals) -> Mask:
 
 def _pydantic_2(signals: SpanSignals) -> Mask:
     ours = signals.scoped(r"pydantic-ai$")
+    if not ours.any():
+        return ours
     named = np.array([name in _OLD_PYDANTIC_NAMES for name in signals.names], dtype=np.bool_)
     told = named | signals.keyed("tool_arguments", "tool_response")
     return signals.shared(ours & told, signals.scope) & ours

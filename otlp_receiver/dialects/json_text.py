@@ -14,16 +14,21 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
+_ESCAPED = ['"', "\\", *map(chr, range(32))]
+"""Characters that a JSON string holds only escaped."""
 
 
 def quoted(texts: pl.Series) -> pl.Series:
     """Each text as a JSON string; null stays null."""
-    needs = texts.str.contains(_NEEDS_ESCAPE).fill_null(value=False)
-    if not needs.any():
-        return _in_quotes(texts)
-    at = needs.arg_true()
-    return _in_quotes(texts).scatter(at, _escaped(texts.gather(at)))
+    return _in_quotes(escaped(texts))
+
+
+def escaped(texts: pl.Series) -> pl.Series:
+    """Each text as it stands between the quotes of a JSON string; null stays null."""
+    needs = texts.str.contains_any(_ESCAPED).fill_null(value=False).arg_true()
+    if needs.is_empty():
+        return texts
+    return texts.scatter(needs, _escaped(texts[needs]))
 
 
 def _in_quotes(texts: pl.Series) -> pl.Series:
@@ -31,9 +36,9 @@ def _in_quotes(texts: pl.Series) -> pl.Series:
 
 
 def _escaped(texts: pl.Series) -> pl.Series:
-    """JSON strings by way of Polars' own JSON writer, which is faster than replacing."""
+    """By way of Polars' own JSON writer, which is faster than replacing."""
     objects = texts.to_frame("s").select(pl.struct("s").struct.json_encode()).to_series()
-    return objects.str.strip_prefix('{"s":').str.strip_suffix("}")
+    return objects.str.strip_prefix('{"s":"').str.strip_suffix('"}')
 
 
 def joined(texts: pl.Series, lengths: NDArray[np.int64], opening: str, closing: str) -> pl.Series:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 import polars as pl
 from numpy.typing import NDArray
 
 from otlp_receiver.dialects.attributes import AttributeTable, Kind, Positions
+from otlp_receiver.dialects.canonical_text import CANONICAL_MESSAGES
 from otlp_receiver.dialects.json_text import loads
 from otlp_receiver.dialects.transforms import TRANSFORMS
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from otlp_receiver.dialects.mapping import Rule
-from otlp_receiver.dialects.messages import is_canonical
 
 Mask = NDArray[np.bool_]
 
@@ -175,30 +174,19 @@ def _convert_messages(
     rule: Rule, texts: pl.Series, dtype: pl.DataType
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Messages as text: those that need no change stay the text that they are."""
-    contents = texts.to_list()
-    foreign = {text for text in dict.fromkeys(contents) if not is_canonical_text(text)}
-    changed = [at for at, content in enumerate(contents) if content in foreign] if foreign else []
-    if not changed:
+    foreign = texts.str.contains(CANONICAL_MESSAGES).not_().fill_null(value=True).arg_true()
+    if foreign.is_empty():
         return texts, None, None
-    known = {text: converted(rule, text, Kind.TEXT) for text in foreign}
-    answers = [known[contents[at]] for at in changed]
+    contents = texts[foreign].to_list()
+    known = {text: converted(rule, text, Kind.TEXT) for text in dict.fromkeys(contents)}
+    answers = [known[content] for content in contents]
     cut = np.zeros(len(texts), dtype=np.bool_)
-    cut[changed] = [answer[1] for answer in answers]
-    values = texts.scatter(changed, pl.Series([answer[0] for answer in answers], dtype=dtype))
+    cut[foreign.to_numpy()] = [answer[1] for answer in answers]
+    values = texts.scatter(foreign, pl.Series([answer[0] for answer in answers], dtype=dtype))
     return values, cut if cut.any() else None, None
 
 
 _MESSAGES = frozenset(("input_messages", "output_messages"))
-
-
-def is_canonical_text(content: str | None) -> bool:
-    """Whether a text is JSON of messages that need no change."""
-    if content is None:
-        return False
-    try:
-        return is_canonical(orjson.loads(content))
-    except orjson.JSONDecodeError:
-        return False
 
 
 def converted(rule: Rule, content: str | None, kind: int) -> tuple[Any, bool, bool]:

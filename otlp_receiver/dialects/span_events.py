@@ -18,7 +18,7 @@ from otlp_receiver.dialects.content_events import (
     together,
     tool_pieces_of,
 )
-from otlp_receiver.dialects.json_text import dumps, joined, quoted
+from otlp_receiver.dialects.json_text import joined, quoted
 from otlp_receiver.dialects.logs import _plain
 
 if TYPE_CHECKING:
@@ -169,12 +169,9 @@ def objects(table: AttributeTable, keep: np.ndarray) -> pl.Series:
     keep = keep.copy()
     keep[table.repeated] = False
     at = np.flatnonzero(keep)
-    names = pl.Series([f"{dumps(key)}:" for key in table.keys], dtype=pl.String)
     if not len(at):
         return pl.repeat("{}", table.owner_count, dtype=pl.String, eager=True)
-    pairs = pl.select(
-        pl.concat_str(names[table.code[at]], table.json_at(at).fill_null("null"))
-    ).to_series()
+    pairs = table.pairs_at(at)
     lengths = np.bincount(table.owner[at], minlength=table.owner_count)
     return joined(pairs, lengths, "{", "}")
 
