@@ -64,6 +64,7 @@ class FieldSet:
         self.count = len(envelope)
         self.resolution = Resolution(table)
         self.columns: dict[str, pl.Series] = {}
+        self._masks: dict[tuple[frozenset[str], str], Mask] = {}
         # For each field, the number of its source's text in ``source_texts``; 0 for none.
         self.source_texts: list[str] = [""]
         self.sources: dict[str, NDArray[np.int32]] = {}
@@ -104,13 +105,17 @@ class FieldSet:
 
     def _allowed(self, rule: Rule) -> Mask | None:
         """Spans for which a rule holds: its dialects, and tool spans or others."""
-        mask: Mask | None = None
-        if rule.dialects:
-            mask = np.isin(self.dialect, [CODES.index(code) for code in rule.dialects])
-        if rule.spans and hasattr(self, "is_tool"):
-            fitting = self.is_tool if rule.spans == "tool" else ~self.is_tool
-            mask = fitting if mask is None else mask & fitting
-        return mask
+        if not rule.dialects and not rule.spans:
+            return None
+        known = (rule.dialects, rule.spans)
+        if known not in self._masks:
+            mask = np.ones(self.count, dtype=np.bool_)
+            if rule.dialects:
+                mask = np.isin(self.dialect, [CODES.index(code) for code in rule.dialects])
+            if rule.spans:
+                mask &= self.is_tool if rule.spans == "tool" else ~self.is_tool
+            self._masks[known] = mask
+        return self._masks[known]
 
     def _mapped(self, name: str) -> None:
         """Resolve one field by the mapping, below what flattened keys gave already."""
@@ -313,4 +318,5 @@ class FieldSet:
             "{" + ",".join(self.source_texts[number] for number in row if number) + "}"
             for row in matrix[first].tolist()
         ]
-        return pl.Series(texts, dtype=pl.String)[combination]
+        said: pl.Series = pl.Series(texts, dtype=pl.String)[combination]
+        return said

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from otlp_receiver.dialects.attributes import AttributeTable, Kind, Positions
-from otlp_receiver.dialects.canonical_text import CANONICAL_MESSAGES
+from otlp_receiver.dialects.canonical_text import CANONICAL_INSTRUCTIONS, CANONICAL_MESSAGES
 from otlp_receiver.dialects.json_text import loads
 from otlp_receiver.dialects.transforms import TRANSFORMS
 
@@ -61,45 +61,51 @@ class Resolution:
         """The values of one field. ``allowed`` masks the owners for which a rule holds."""
         count = self.table.owner_count
         dtype = _TYPES.get(rules[0].transform, pl.String())
-        where = np.full(count, -1, dtype=np.int64)
+        where = np.full(count, -1, dtype=np.int32)
         rule_of = np.full(count, -1, dtype=np.int16)
-        source = np.full(count, -1, dtype=np.int64)
         pieces: list[pl.Series] = []
         offset = 0
         for number, rule in enumerate(rules):
-            at = self.table.positions(rule.key)
-            if not len(at):
-                continue
-            owners = self.table.owner[at]
-            open_ = where[owners] < 0
-            mask = allowed(rule)
-            if mask is not None:
-                open_ &= mask[owners]
-            at = at[open_]
+            at = self._open(rule, where if pieces else None, allowed)
             if not len(at):
                 continue
             values, truncated, same = self.convert(rule, at, dtype)
             if truncated is not None:
                 self.truncated[self.table.owner[at[truncated]]] = True
-            good = np.arange(len(at))
+            rows = np.arange(offset, offset + len(at), dtype=np.int32)
             if values.null_count():
-                good = np.flatnonzero(values.is_not_null().to_numpy())
-                if not len(good):
+                good = values.is_not_null().to_numpy()
+                at, rows = at[good], rows[good]
+                same = None if same is None else same[good]
+                if not len(at):
                     continue
-            owners = self.table.owner[at[good]]
-            where[owners] = offset + good
+            owners = self.table.owner[at]
+            where[owners] = rows
             rule_of[owners] = number
-            source[owners] = at[good] if same is None else np.where(same[good], at[good], -1)
+            self.taken[at if same is None else at[same]] = True
             pieces.append(values)
             offset += len(values)
-        self.taken[source[source >= 0]] = True
-        if not pieces:
-            return Column(pl.repeat(None, count, dtype=dtype, eager=True), rule_of)
-        if (where < 0).any():
-            pieces.append(pl.Series([None], dtype=dtype))
-            where[where < 0] = offset
-        found = pl.concat(pieces) if len(pieces) > 1 else pieces[0]
-        return Column(found[where], rule_of)
+        return Column(_gathered(pieces, where, dtype), rule_of)
+
+    def _open(
+        self,
+        rule: Rule,
+        where: NDArray[np.int32] | None,
+        allowed: Callable[[Rule], Mask | None],
+    ) -> Positions:
+        """The attributes of a rule whose owners have no value yet and for which it holds."""
+        at = self.table.positions(rule.key)
+        if not len(at):
+            return at
+        mask = allowed(rule)
+        if where is None and mask is None:
+            return at
+        owners = self.table.owner[at]
+        if where is None:
+            assert mask is not None
+            return at[mask[owners]]
+        free = where[owners] < 0
+        return at[free if mask is None else free & mask[owners]]
 
     def convert(
         self, rule: Rule, at: Positions, dtype: pl.DataType
@@ -127,6 +133,21 @@ class Resolution:
         return convert_distinct(rule, *_raw(table, at, kinds), dtype)
 
 
+def _gathered(pieces: list[pl.Series], where: NDArray[np.int32], dtype: pl.DataType) -> pl.Series:
+    """The values by owner; null where there is none."""
+    if not pieces:
+        return pl.repeat(None, len(where), dtype=dtype, eager=True)
+    if len(pieces) == 1 and len(pieces[0]) == len(where):
+        # Every owner has the attribute, in its order.
+        return pieces[0]
+    missing = where < 0
+    if missing.any():
+        where[missing] = sum(map(len, pieces))
+        pieces = [*pieces, pl.Series([None], dtype=dtype)]
+    found = pl.concat(pieces) if len(pieces) > 1 else pieces[0]
+    return found[where]
+
+
 def _raw(table: AttributeTable, at: Positions, kinds: NDArray[np.int8]) -> tuple[pl.Series, Any]:
     """The values as text with their kinds: lists, maps and numbers as JSON."""
     simple = (kinds == Kind.TEXT) | (kinds == Kind.LIST) | (kinds == Kind.MAP)
@@ -141,7 +162,7 @@ def convert_distinct(
     rule: Rule, texts: pl.Series, kinds: NDArray[np.int8], dtype: pl.DataType
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Apply a transform once to each distinct value and give it to all rows that hold it."""
-    if rule.transform in _MESSAGES and not rule.paths and (kinds == Kind.TEXT).all():
+    if rule.transform in _CANONICAL and not rule.paths and (kinds == Kind.TEXT).all():
         return _convert_messages(rule, texts, dtype)
     if len(kinds) and (kinds == kinds[0]).all() and texts.null_count() == 0:
         distinct = texts.unique(maintain_order=True)
@@ -174,7 +195,7 @@ def _convert_messages(
     rule: Rule, texts: pl.Series, dtype: pl.DataType
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Messages as text: those that need no change stay the text that they are."""
-    foreign = texts.str.contains(CANONICAL_MESSAGES).not_().fill_null(value=True).arg_true()
+    foreign = texts.str.contains(_CANONICAL[rule.transform]).not_().fill_null(value=True).arg_true()
     if foreign.is_empty():
         return texts, None, None
     contents = texts[foreign].to_list()
@@ -186,7 +207,11 @@ def _convert_messages(
     return values, cut if cut.any() else None, None
 
 
-_MESSAGES = frozenset(("input_messages", "output_messages"))
+_CANONICAL: dict[str, str] = {
+    "input_messages": CANONICAL_MESSAGES,
+    "output_messages": CANONICAL_MESSAGES,
+    "instructions": CANONICAL_INSTRUCTIONS,
+}
 
 
 def converted(rule: Rule, content: str | None, kind: int) -> tuple[Any, bool, bool]:
