@@ -10,16 +10,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
 from analytics.text.evidence import around, combined
-from analytics.text.normalise import normalised
-from analytics.text.similarity import similarities
-from analytics.text.slots import SLOTS, constraints
+from analytics.text.similarity import similarity, terms
+from analytics.text.slots import ANY_SLOT_ASKED, SLOTS, constraints
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
     from analytics.text.turns import Turn
@@ -31,11 +30,10 @@ AMBIGUOUS_AT = 0.5
 SAME_QUESTION_AT = 0.7
 """Two questions of the assistant this alike ask the same."""
 
-_QUESTION = re.compile(r"[^.?!\n]*\?")
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
 _REQUEST = re.compile(
-    r"[^.?!\n]*\b(?:please|could you|can you|may i|i(?:'ll| will)? need|what(?:'s|"
-    r" is)|provide|share|tell me|"
-    r"confirm|let me know)\b[^.?!\n]*[.?!]?",
+    r"\b(?:please|could you|can you|may i|i(?:'ll| will)? need|what(?:'s| is)|provide|share|"
+    r"tell me|confirm|let me know)\b",
     re.IGNORECASE,
 )
 _CONFIRMS = re.compile(
@@ -57,6 +55,8 @@ _REMINDED = re.compile(
     r"you asked (?:me )?(?:that|this) (?:already|before))\b",
     re.IGNORECASE,
 )
+_REMINDED_WORDS = ("already", "i just", "said", "told", "mentioned", "forg", "remember", "asked")
+_AMNESIA_WORDS = ("recall", "remember", "memory", "record", "recollection", "access", "remind")
 _AMNESIA = re.compile(
     r"\bi (?:don't|do not|can't|cannot) (?:recall|remember|have (?:any )?(?:memory|"
     r"record|recollection) of|"
@@ -118,9 +118,13 @@ def _facts_asked_again(turns: list[Turn]) -> _Found:
     """The assistant asks for a fact whose form stands in an earlier user turn."""
     found: _Found = []
     for place, turn in enumerate(turns):
-        if turn.role != "assistant":
+        if turn.role != "assistant" or not ANY_SLOT_ASKED.search(turn.text):
             continue
-        asking = [s for s in _sentences(turn.text, _REQUEST) if not _CONFIRMS.search(s)]
+        asking = [
+            sentence
+            for sentence in _SENTENCE_END.split(turn.text)
+            if _REQUEST.search(sentence) and not _CONFIRMS.search(sentence)
+        ]
         for slot in SLOTS:
             asked = next((s for s in asking if slot.asked.search(s)), None)
             if asked is None:
@@ -140,31 +144,32 @@ def _questions_repeated(turns: list[Turn]) -> _Found:
     asked = [
         (place, turn, question)
         for place, turn in enumerate(turns)
-        if turn.role == "assistant"
-        for question in _sentences(turn.text, _QUESTION)
-        if len(question.split()) >= 4 and not _CONFIRMS.search(question)
+        if turn.role == "assistant" and "?" in turn.text
+        for question in _SENTENCE_END.split(turn.text)
+        if question.endswith("?") and len(question.split()) >= 4 and not _CONFIRMS.search(question)
     ]
     if len(asked) < 2:
         return []
-    texts = pl.DataFrame({"text": [question for _, _, question in asked]})
-    alike = similarities(texts.select(normalised(pl.col("text")))["text"].to_list())
+    words = [terms(question) for _, _, question in asked]
     found: _Found = []
     for second, (place, turn, question) in enumerate(asked):
         for first in range(second):
             earlier_place, _, earlier = asked[first]
+            alike = similarity(words[first], words[second])
+            if alike < SAME_QUESTION_AT:
+                continue
             answers = [t for t in turns[earlier_place + 1 : place] if t.role == "user"]
             if not answers or _EVASION.search(answers[0].text):
                 continue
-            if alike[first, second] >= SAME_QUESTION_AT:
-                piece = turn.evidence(question, kind="asks a question again", value=0.6)
-                piece |= {
-                    "earlier": earlier,
-                    "answer": around(answers[0].text, 0),
-                    "similarity": round(float(alike[first, second]), 4),
-                    "threshold": SAME_QUESTION_AT,
-                }
-                found.append((turn, piece))
-                break
+            piece = turn.evidence(question, kind="asks a question again", value=0.6)
+            piece |= {
+                "earlier": earlier,
+                "answer": around(answers[0].text, 0),
+                "similarity": round(alike, 4),
+                "threshold": SAME_QUESTION_AT,
+            }
+            found.append((turn, piece))
+            break
     return found
 
 
@@ -172,13 +177,17 @@ def _words_of_memory(turns: list[Turn]) -> _Found:
     """Either side says that something was forgotten."""
     found: _Found = []
     for place, turn in enumerate(turns[1:], start=1):
-        pattern, kind, value = (
-            (_REMINDED, "the user says it was said before", 0.65)
+        words, pattern, kind, value = (
+            (_REMINDED_WORDS, _REMINDED, "the user says it was said before", 0.65)
             if turn.role == "user"
-            else (_AMNESIA, "the assistant says it does not remember", 0.5)
+            else (_AMNESIA_WORDS, _AMNESIA, "the assistant says it does not remember", 0.5)
         )
+        # A plain search for a word that each phrase needs saves most runs of the expression.
+        lower = turn.text.lower()
+        if place < 2 or not any(word in lower for word in words):
+            continue
         hit = pattern.search(turn.text)
-        if hit is not None and place >= 2:
+        if hit is not None:
             found.append(
                 (turn, turn.evidence(around(turn.text, hit.start()), kind=kind, value=value))
             )
@@ -201,7 +210,3 @@ def _constraints_broken(turns: list[Turn]) -> _Found:
                     found.append((later, piece | {"earlier": constraint.sentence}))
                     break
     return found
-
-
-def _sentences(text: str, pattern: re.Pattern[str]) -> list[str]:
-    return [sentence.strip() for sentence in pattern.findall(text)]

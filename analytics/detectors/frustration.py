@@ -13,14 +13,16 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
-from analytics.text.evidence import around, combined, excerpt, rule_evidence
-from analytics.text.normalise import normalised
+from analytics.text.evidence import NO_EVIDENCE, around, combined, excerpt, rule_evidence
 from analytics.text.phrases import RULES
-from analytics.text.similarity import similarities
+from analytics.text.similarity import similarity, terms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
+    from analytics.text.evidence import RuleEvidence
     from analytics.text.turns import Turn
 
 _ENTRY = entry_of("frustration")
@@ -57,17 +59,27 @@ class Frustration:
         """What the evidence of all user turns says together."""
         view = context.semantic
         wanted = [trace for trace in view.candidates(self.id) if trace in view.turns]
-        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace]))]
+        phrases = phrases_of(turn for trace in wanted for turn in view.turns[trace])
+        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace], phrases))]
         return view.with_gaps(decisions(rows))
 
 
-def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
+def phrases_of(turns: Iterable[Turn]) -> dict[str, RuleEvidence]:
+    """What the rules say about each text that a user said; texts without any are left out."""
+    texts = pl.Series(sorted({turn.text for turn in turns if turn.role == "user"}), dtype=pl.String)
+    found = rule_evidence(texts, RULES["frustration"])
+    return {text: said for text, said in zip(texts, found, strict=True) if said.names}
+
+
+def decide_turns(
+    trace_id: str, turns: list[Turn], phrases: dict[str, RuleEvidence]
+) -> dict[str, Any] | None:
     """The decision on one session; None when the evidence is too weak to mention.
 
     Only what the trace itself added decides: a complaint in an earlier trace of the session was
     that trace's finding.
     """
-    evidence = _restatements(turns) + _complaints(turns)
+    evidence = _restatements(turns) + _complaints(turns, phrases)
     evidence = [piece for piece in evidence if piece["trace_id"] == trace_id]
     strongest: dict[str, float] = {}
     for piece in evidence:
@@ -105,22 +117,23 @@ def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
     long_enough = [entry for entry in users if len(entry[1].text.split()) >= _WORDS_MIN]
     if len(long_enough) < 2:
         return []
-    texts = pl.DataFrame({"text": [turn.text for _, turn in long_enough]})
-    alike = similarities(texts.select(normalised(pl.col("text")))["text"].to_list())
+    words = [terms(turn.text) for _, turn in long_enough]
     found = []
     for second in range(1, len(long_enough)):
         place, turn = long_enough[second]
         for first in range(second):
             earlier_place, earlier = long_enough[first]
-            answered = any(turns[at].role == "assistant" for at in range(earlier_place, place))
-            if answered and alike[first, second] >= RESTATED_AT:
+            alike = similarity(words[first], words[second])
+            if alike < RESTATED_AT:
+                continue
+            if any(turns[at].role == "assistant" for at in range(earlier_place, place)):
                 found.append(
                     {
                         **turn.evidence(around(turn.text, 0)),
                         "trace_id": turn.trace_id,
                         "kind": "restates an earlier message",
                         "earlier": around(earlier.text, 0),
-                        "similarity": round(float(alike[first, second]), 4),
+                        "similarity": round(alike, 4),
                         "threshold": RESTATED_AT,
                         "value": RESTATED_STRENGTH,
                     }
@@ -129,13 +142,12 @@ def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
     return found
 
 
-def _complaints(turns: list[Turn]) -> list[dict[str, Any]]:
+def _complaints(turns: list[Turn], phrases: dict[str, RuleEvidence]) -> list[dict[str, Any]]:
     users = [turn for turn in turns if turn.role == "user"]
-    rules = RULES["frustration"]
-    said = rule_evidence(pl.Series([turn.text for turn in users], dtype=pl.String), rules)
     found = []
-    for number, (turn, evidence) in enumerate(zip(users, said, strict=True)):
-        for rule in rules:
+    for number, turn in enumerate(users):
+        evidence = phrases.get(turn.text, NO_EVIDENCE)
+        for rule in RULES["frustration"]:
             if rule.name not in evidence.names:
                 continue
             # "Try again" or "no, ..." answers something; in a first message it corrects nobody.

@@ -59,6 +59,9 @@ SLOTS = (
 )
 """Facts that have a form. A fact without one is caught only when a question is asked twice."""
 
+ANY_SLOT_ASKED = re.compile("|".join(slot.asked.pattern for slot in SLOTS), re.IGNORECASE)
+"""Whether a text names any of these facts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
@@ -75,12 +78,16 @@ _NEVER = re.compile(
     r"an))? (?:words? )?[\"'\u201c\u2018]?(?P<what>[\w-]+(?: [\w-]+)?)[\"'\u201d\u2019]?",
     re.IGNORECASE,
 )
+_NEVER_WORDS = ("do not", "don't", "never", "avoid", "stop ", "without")
 _VAGUE = {"it", "that", "this", "them", "me", "more", "all", "anything", "too", "so", "more than"}
 
 
 def constraints(text: str) -> list[Constraint]:
     """Words that a user asked never to see again."""
-    found = []
+    found: list[Constraint] = []
+    lower = text.lower()
+    if not any(word in lower for word in _NEVER_WORDS):
+        return found
     for match in _NEVER.finditer(text):
         what = match["what"].strip().lower()
         first = what.split()[0]
