@@ -97,3 +97,61 @@ class AnalysisConfig:
         default=20_000,
         metadata={"doc": "Traces whose content is held in memory at the same time."},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeConfig:
+    """Settings a user may write in the ``[judge]`` section; without ``url`` there is no judge.
+
+    The key is read from the environment (``SPANDOCKET_JUDGE_KEY``), never from a file.
+    """
+
+    url: str = field(
+        default="",
+        metadata={"doc": "Base URL of an OpenAI-compatible endpoint; empty: no judge is asked."},
+    )
+    model: str = field(default="", metadata={"doc": "The judge's model, as the endpoint names it."})
+    detectors: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "Detectors whose ambiguous traces are judged; empty: all semantic ones."},
+    )
+    output: str = field(
+        default="json_schema",
+        metadata={"doc": "Structured output asked for: json_schema, json_object or none."},
+    )
+    calls_max: int = field(
+        default=200, metadata={"doc": "Most calls of one run, retries of bad answers included."}
+    )
+    usd_max: float = field(
+        default=1.0, metadata={"doc": "Most US dollars of one run, by the two prices below."}
+    )
+    usd_per_million_input_tokens: float = field(
+        default=0.0, metadata={"doc": "Price of input tokens; 0 when calls cost nothing."}
+    )
+    usd_per_million_output_tokens: float = field(
+        default=0.0, metadata={"doc": "Price of output tokens; 0 when calls cost nothing."}
+    )
+    calls_per_minute: float = field(
+        default=60.0, metadata={"doc": "Most calls a minute; 0 for no limit."}
+    )
+    retries: int = field(
+        default=2,
+        metadata={"doc": "Further attempts after 429, 5xx, a lost connection or a bad answer."},
+    )
+    timeout_seconds: float = field(
+        default=60.0, metadata={"doc": "Longest wait for one answer.", "unit": "duration"}
+    )
+    characters_max: int = field(
+        default=12_000, metadata={"doc": "Most characters of a trace that the judge is shown."}
+    )
+    answer_tokens_max: int = field(default=400, metadata={"doc": "Most tokens of one answer."})
+    no_match_rate: float = field(
+        default=0.0,
+        metadata={"doc": "Share of unflagged traces that is judged too, to estimate recall."},
+    )
+
+    def __post_init__(self) -> None:
+        if self.output not in ("json_schema", "json_object", "none"):
+            raise ValueError(
+                f"output: expected json_schema, json_object or none, not {self.output!r}"
+            )

@@ -1,0 +1,229 @@
+"""The judge at work: the ambiguous decisions of one chunk in, judged decisions out.
+
+A verdict replaces an ambiguity; a failure leaves it as it was and is recorded. Verdicts and
+failures become rows of the evaluations table, with source ``judge``, so that the judge itself can
+be compared with people.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analytics.detectors.evaluation import suppress
+from analytics.judge.cache import VerdictCache, verdict_key
+from analytics.judge.errors import InvalidVerdictError, JudgeError
+from analytics.judge.prompts import judged_detectors, messages, prompt_version
+from analytics.judge.transcript import transcript
+from analytics.selection import draws
+from span_store.schema import EVALUATIONS
+
+if TYPE_CHECKING:
+    from analytics.config import JudgeConfig
+    from analytics.detectors.context import DetectorContext
+    from analytics.judge.endpoint import Endpoint
+    from analytics.judge.verdict import Verdict
+
+
+@dataclass(kw_only=True)
+class JudgeCounts:
+    """What a run's judge did; every question ends in exactly one of these."""
+
+    matched: int = 0
+    no_match: int = 0
+    cannot_tell: int = 0
+    cached: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    over_budget: int = 0
+
+    def count(self, label: str) -> None:
+        """Count one verdict."""
+        setattr(self, label, getattr(self, label) + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The decisions after the judge, and the rows for the evaluations table."""
+
+    found: pl.DataFrame
+    evaluations: pl.DataFrame
+
+
+class Judge:
+    """Asks about each ambiguous decision, surest first, until the budget is used up."""
+
+    def __init__(
+        self, config: JudgeConfig, endpoint: Endpoint, cache: VerdictCache | None = None
+    ) -> None:
+        self.config = config
+        self.endpoint = endpoint
+        self.cache = cache or VerdictCache(None)
+        self.counts = JudgeCounts()
+
+    def judge(self, found: pl.DataFrame, context: DetectorContext) -> Judged:
+        """Judge one chunk. ``found`` holds :data:`analytics.detectors.evaluation.FOUND`.
+
+        Never raises for what one question does: the decision stays ambiguous and the failure is
+        recorded with its reason.
+        """
+        asked = pl.concat([self._questions(found), self._sample(found, context)])
+        if asked.is_empty():
+            return Judged(found=found, evaluations=pl.DataFrame(schema=EVALUATIONS.polars))
+        parts = context.messages_of(asked["trace_id"].unique(maintain_order=True))
+        by_trace = parts.partition_by("trace_id", as_dict=True)
+        decided: dict[tuple[str, str], dict[str, Any]] = {}
+        evaluations = []
+        for row in asked.iter_rows(named=True):
+            own = by_trace.get((row["trace_id"],))
+            text = "" if own is None else transcript(own, self.config.characters_max)
+            answer = self._ask(row["detector"], text)
+            if answer is None:
+                continue
+            verdict, record = answer
+            evaluations.append(_evaluation(row, verdict, record, context, self.config.model))
+            if verdict is not None:
+                decided[row["trace_id"], row["detector"]] = _decision(row, verdict, self.config)
+        judged = _replaced(pl.concat([found, asked.filter(decision="no_match")]), decided)
+        return Judged(
+            # A verdict may explain another finding of the same trace away.
+            found=suppress(judged).sort("trace_id", "detector"),
+            evaluations=pl.DataFrame(evaluations, schema=EVALUATIONS.polars, orient="row"),
+        )
+
+    def _questions(self, found: pl.DataFrame) -> pl.DataFrame:
+        """The ambiguous decisions with a prompt, the surest first, then by trace."""
+        wanted = self.config.detectors or judged_detectors()
+        return found.filter(
+            (pl.col("decision") == "ambiguous") & pl.col("detector").is_in(list(wanted))
+        ).sort(
+            "confidence", "trace_id", "detector", descending=[True, False, False], nulls_last=True
+        )
+
+    def _sample(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
+        """A share of what no offline rung noticed, so that recall can be estimated."""
+        config = context.config
+        if self.config.no_match_rate <= 0:
+            return found.clear()
+        detectors = list(self.config.detectors or judged_detectors())
+        draws_of = draws(f"{config.salt}/judge", context.project, context.trace_ids)
+        sample = context.trace_ids.filter(draws_of < self.config.no_match_rate)
+        pairs = pl.DataFrame({"trace_id": sample}).join(
+            pl.DataFrame({"detector": detectors}, schema={"detector": pl.String}), how="cross"
+        )
+        unseen = pairs.join(found, on=["trace_id", "detector"], how="anti")
+        versions = pl.lit("judge", pl.String).alias("detector_version")
+        rows = unseen.with_columns(versions, decision=pl.lit("no_match"), reason=pl.lit("Sampled"))
+        blank = [
+            pl.lit(None, kind).alias(name)
+            for name, kind in found.schema.items()
+            if name not in rows.columns
+        ]
+        return rows.with_columns(blank).select(list(found.schema)).sort("trace_id", "detector")
+
+    def _ask(self, detector: str, text: str) -> tuple[Verdict | None, dict[str, Any]] | None:
+        """A verdict or None for a failure, with its record; None when the budget is used up."""
+        record: dict[str, Any] = {"prompt_version": prompt_version(), "model": self.config.model}
+        try:
+            if not text:
+                raise InvalidVerdictError("the trace holds nothing to show", None)
+            question = messages(detector, text)
+            key = verdict_key(self.config.model, self.config.url, question)
+            known = self.cache.get(key)
+            if known is not None:
+                self.counts.cached += 1
+                self.counts.count(known.label)
+                return known, {**record, "cached": True}
+            if self.endpoint.budget.is_exhausted:
+                self.counts.over_budget += 1
+                return None
+            answer = self.endpoint.ask(question)
+        except JudgeError as error:
+            self.counts.failed[error.kind] = self.counts.failed.get(error.kind, 0) + 1
+            return None, {**record, "error_type": error.kind, "error": str(error)}
+        self.cache.put(key, answer.verdict)
+        self.counts.count(answer.verdict.label)
+        tokens = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+        return answer.verdict, {**record, **tokens, "attempts": answer.attempts, "cached": False}
+
+
+def _decision(row: dict[str, Any], verdict: Verdict, config: JudgeConfig) -> dict[str, Any]:
+    """The decision that a verdict makes of an ambiguity."""
+    evidence = json.loads(row["evidence"] or "[]")
+    evidence.append(
+        {
+            "span_id": row["span_id"],
+            "judge": config.model,
+            "prompt_version": prompt_version(),
+            "verdict": verdict.label,
+            "quote": verdict.quote[:300],
+        }
+    )
+    is_match = verdict.label == "matched"
+    return {
+        "decision": {"matched": "matched", "no_match": "no_match"}.get(verdict.label, "ambiguous"),
+        "severity": verdict.severity if is_match else row["severity"],
+        "confidence": verdict.confidence if is_match else row["confidence"],
+        "reason": f"{row['reason']}; judge {config.model}: {verdict.reason}",
+        "evidence": json.dumps(evidence, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def _replaced(found: pl.DataFrame, decided: dict[tuple[str, str], dict[str, Any]]) -> pl.DataFrame:
+    """The decisions with the judged ones in their places; ``no_match`` rows are left out."""
+    if not decided:
+        return found
+    rows = [
+        {**row, **decided.get((row["trace_id"], row["detector"]), {})}
+        for row in found.iter_rows(named=True)
+    ]
+    return pl.DataFrame(rows, schema=found.schema, orient="row").filter(
+        pl.col("decision") != "no_match"
+    )
+
+
+def _evaluation(
+    row: dict[str, Any],
+    verdict: Verdict | None,
+    record: dict[str, Any],
+    context: DetectorContext,
+    model: str,
+) -> dict[str, Any]:
+    """One row of the evaluations table; the score is the probability of a match it stands for."""
+    evaluator = f"judge:{row['detector']}"
+    version = f"{model}/prompt-{record['prompt_version']}"
+    moment = int(context.as_of.timestamp() * 1_000_000) * 1000
+    identity = f"{context.project}\0{evaluator}\0{version}\0{row['trace_id']}\0{moment}"
+    error_type = record.pop("error_type", None)
+    return {
+        "project": context.project,
+        "evaluation_id": blake2b(identity.encode(), digest_size=16).hexdigest(),
+        "object_type": "trace",
+        "object_id": row["trace_id"],
+        "trace_id": row["trace_id"],
+        "span_id": row["span_id"],
+        "response_id": None,
+        "evaluator": evaluator,
+        "evaluator_version": version,
+        "score": None if verdict is None else _score(verdict),
+        "label": None if verdict is None else verdict.label,
+        "explanation": record.pop("error", None) if verdict is None else verdict.reason,
+        "error_type": error_type,
+        "time": moment,
+        "received_at": moment,
+        "source": "judge",
+        "attributes": json.dumps(record, sort_keys=True),
+    }
+
+
+def _score(verdict: Verdict) -> float | None:
+    match verdict.label:
+        case "matched":
+            return verdict.confidence
+        case "no_match":
+            return round(1.0 - verdict.confidence, 6)
+        case _:
+            return None

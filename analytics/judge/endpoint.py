@@ -1,0 +1,131 @@
+"""One question to an OpenAI-compatible endpoint, one verdict back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from openai import APIConnectionError, APIError, APIStatusError, OpenAI
+
+from analytics.judge.errors import (
+    InvalidVerdictError,
+    JudgeNotConfiguredError,
+    JudgeUnavailableError,
+)
+from analytics.judge.verdict import SCHEMA, Verdict, parse
+
+if TYPE_CHECKING:
+    from analytics.config import JudgeConfig
+    from analytics.judge.budget import Budget, Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A verdict and what it took."""
+
+    verdict: Verdict
+    input_tokens: int
+    output_tokens: int
+    attempts: int
+
+
+class Endpoint:
+    """Asks, waits, retries. 429, 5xx and lost connections are retried by the client."""
+
+    def __init__(
+        self, config: JudgeConfig, *, api_key: str | None, budget: Budget, pace: Pace
+    ) -> None:
+        if not config.url:
+            raise JudgeNotConfiguredError("url", "the base URL of an OpenAI-compatible endpoint")
+        if not config.model:
+            raise JudgeNotConfiguredError("model", "the model's name as the endpoint knows it")
+        self.config = config
+        self.budget = budget
+        self.pace = pace
+        self._client = OpenAI(
+            base_url=config.url,
+            api_key=api_key or "none",
+            timeout=config.timeout_seconds,
+            max_retries=config.retries,
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def ask(self, messages: list[dict[str, str]]) -> Answer:
+        """A verdict, after at most ``retries`` more attempts when the answer is not one.
+
+        Raises :class:`InvalidVerdictError` or :class:`JudgeUnavailableError`. Every attempt is
+        counted in the budget; an exhausted budget ends the attempts early.
+        """
+        attempts = 0
+        while True:
+            attempts += 1
+            self.pace.wait()
+            try:
+                return self._attempt(messages, attempts)
+            except InvalidVerdictError:
+                if attempts > self.config.retries or self.budget.is_exhausted:
+                    raise
+
+    def _attempt(self, messages: list[dict[str, str]], attempts: int) -> Answer:
+        completion = self._complete(messages)
+        usage = getattr(completion, "usage", None)
+        tokens = (_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+        self.budget.spend(*tokens)
+        return Answer(
+            verdict=_verdict(completion),
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            attempts=attempts,
+        )
+
+    def _complete(self, messages: list[dict[str, str]]) -> Any:
+        options: dict[str, Any] = {}
+        match self.config.output:
+            case "json_schema":
+                schema = {"name": "verdict", "strict": True, "schema": SCHEMA}
+                options["response_format"] = {"type": "json_schema", "json_schema": schema}
+            case "json_object":
+                options["response_format"] = {"type": "json_object"}
+            case _:
+                pass
+        try:
+            return self._client.chat.completions.create(
+                model=self.config.model,
+                messages=messages,  # type: ignore[arg-type]  # Plain dicts are what is sent.
+                temperature=0,
+                max_tokens=self.config.answer_tokens_max,
+                **options,
+            )
+        except APIStatusError as error:
+            self.budget.spend(0, 0)
+            raise JudgeUnavailableError(
+                f"{self.config.url} answered {error.status_code}", error.status_code
+            ) from error
+        except APIConnectionError as error:
+            self.budget.spend(0, 0)
+            raise JudgeUnavailableError(f"{self.config.url}: {error}") from error
+        except (APIError, ValueError) as error:
+            self.budget.spend(0, 0)
+            raise InvalidVerdictError(f"the response cannot be read ({error})", None) from error
+
+
+def _verdict(completion: Any) -> Verdict:
+    """The verdict of a completion; a cut or refused one is an error, not a 'no'."""
+    choices = getattr(completion, "choices", None)
+    if not choices:
+        raise InvalidVerdictError("the response holds no choice", None)
+    message = choices[0].message
+    if getattr(message, "refusal", None):
+        raise InvalidVerdictError("the model declined to judge", message.refusal)
+    if choices[0].finish_reason in ("length", "content_filter"):
+        reason = f"the answer ended because of {choices[0].finish_reason}"
+        raise InvalidVerdictError(reason, message.content)
+    return parse(message.content)
+
+
+def _count(usage: Any, name: str) -> int:
+    value = getattr(usage, name, None)
+    return value if isinstance(value, int) else 0

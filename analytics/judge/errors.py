@@ -1,0 +1,52 @@
+"""What can go wrong with the judge.
+
+JudgeError                  (an AnalyticsError)
+├── JudgeNotConfiguredError a setting that the judge needs is missing or makes no sense
+├── InvalidVerdictError     the model answered something that is not a verdict
+└── JudgeUnavailableError   the endpoint refused, failed or did not answer
+"""
+
+from __future__ import annotations
+
+from analytics.errors import AnalyticsError
+
+
+class JudgeError(AnalyticsError):
+    """Base of every error of this package."""
+
+    kind = "judge_error"
+    """What the evaluation's ``error_type`` says."""
+
+
+class JudgeNotConfiguredError(JudgeError):
+    """A setting that the judge needs is missing or makes no sense."""
+
+    kind = "not_configured"
+
+    def __init__(self, setting: str, reason: str) -> None:
+        self.setting = setting
+        self.reason = reason
+        super().__init__(f"the judge cannot run: set judge.{setting}: {reason}")
+
+
+class InvalidVerdictError(JudgeError):
+    """The model answered something that is not a verdict; never read as 'not matched'."""
+
+    kind = "invalid_verdict"
+
+    def __init__(self, reason: str, answer: str | None) -> None:
+        self.reason = reason
+        self.answer = answer
+        super().__init__(f"the judge's answer is not a verdict: {reason}")
+
+
+class JudgeUnavailableError(JudgeError):
+    """The endpoint refused, failed or did not answer, after the retries."""
+
+    kind = "unavailable"
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        self.reason = reason
+        self.status = status
+        super().__init__(f"the judge cannot be asked: {reason}")
+        self.kind = f"http_{status}" if status is not None else "no_connection"
