@@ -46,8 +46,10 @@ def analyze(
     clock; the others wait, and the command says until when.
     """
     from analytics.job import run
+    from cli.judging import judge_of, say_what_was_judged
     from cli.progress import progress_bar
 
+    judge = judge_of(context)
     with progress_bar() as progress:
         report = run(
             context.span_store,
@@ -60,7 +62,11 @@ def analyze(
             config=context.configuration.analysis,
             progress=progress,
             clock=context.now,
+            judge=judge,
         )
+    if judge is not None and not dry_run:
+        say_what_was_judged(judge)
+        judge.endpoint.close()
     _print(report, output_format)
 
 

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import click
 
-from analytics.config import AnalysisConfig
+from analytics.config import AnalysisConfig, JudgeConfig
 from cli.nearest import nearest_names
 from cli.setting_values import read_value
 from otlp_receiver.config import ForwardConfig, ReceiverConfig
@@ -32,6 +32,7 @@ class Configuration:
     forward: ForwardConfig = field(default_factory=ForwardConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
     review: ReviewConfig = field(default_factory=ReviewConfig)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
     from analytics.job.report import RunReport
+    from analytics.judge.bench import Judge
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -26,8 +27,12 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
     config: AnalysisConfig | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     clock: Callable[[], datetime] | None = None,
+    judge: Judge | None = None,
 ) -> RunReport:
-    """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`.execution`."""
+    """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`.execution`.
+
+    A dry run asks no ``judge``: asking costs money, and its verdicts would be thrown away.
+    """
     from analytics.config import AnalysisConfig
     from analytics.job.execution import Job
 
@@ -41,5 +46,6 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
         config=config or AnalysisConfig(),
         progress=progress,
         clock=clock,
+        judge=None if dry_run else judge,
     )
     return job.run(dry_run=dry_run)

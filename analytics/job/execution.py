@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from analytics.config import AnalysisConfig
+    from analytics.judge.bench import Judge
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -69,6 +70,7 @@ class Job:
     config: AnalysisConfig
     progress: Callable[[str, int, int], None] | None
     clock: Callable[[], datetime] | None
+    judge: Judge | None
 
     def run(self, *, dry_run: bool) -> RunReport:
         """Do it, or, when dry, only say what it would do."""
@@ -116,6 +118,8 @@ class Job:
             queue_filling.ensure_system_queues(
                 self.queues, detectors, project=self.project, now=self.as_of
             )
+            if self.judge is not None:
+                writer.evaluations(self.judge.evaluations)
             writer.findings(decided.findings)
         counts = queue_filling.fill(
             self.queues,
@@ -212,7 +216,10 @@ class Job:
                     chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
                 ),
             )
-            parts.append(evaluate(context, detectors))
+            found = evaluate(context, detectors)
+            if self.judge is not None:
+                found = self.judge.judge(found, context)
+            parts.append(found)
             done += chunk.height
         self._tell("detecting", done, evaluated.height)
         return pl.concat(parts).sort("trace_id", "detector")

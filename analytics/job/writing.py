@@ -42,6 +42,11 @@ class Writer:
         if not fresh.is_empty():
             self.store.append("findings", fresh)
 
+    def evaluations(self, evaluations: pl.DataFrame) -> None:
+        """Append what a judge said; said again, it has the same id and counts once."""
+        if not evaluations.is_empty():
+            self.store.append("evaluations", evaluations)
+
     def traces(self, evaluated: pl.DataFrame, found: pl.DataFrame, routed: Routed) -> None:
         """Append the evaluated revisions: from now on these traces count as evaluated."""
         if evaluated.is_empty():

@@ -45,14 +45,6 @@ class JudgeCounts:
         setattr(self, label, getattr(self, label) + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The decisions after the judge, and the rows for the evaluations table."""
-
-    found: pl.DataFrame
-    evaluations: pl.DataFrame
-
-
 class Judge:
     """Asks about each ambiguous decision, surest first, until the budget is used up."""
 
@@ -63,16 +55,19 @@ class Judge:
         self.endpoint = endpoint
         self.cache = cache or VerdictCache(None)
         self.counts = JudgeCounts()
+        self.evaluations = pl.DataFrame(schema=EVALUATIONS.polars)
+        """Rows for the evaluations table: every verdict and every failure so far."""
 
-    def judge(self, found: pl.DataFrame, context: DetectorContext) -> Judged:
-        """Judge one chunk. ``found`` holds :data:`analytics.detectors.evaluation.FOUND`.
+    def judge(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
+        """The decisions of one chunk after the judge.
 
+        ``found`` holds :data:`analytics.detectors.evaluation.FOUND`.
         Never raises for what one question does: the decision stays ambiguous and the failure is
         recorded with its reason.
         """
         asked = pl.concat([self._questions(found), self._sample(found, context)])
         if asked.is_empty():
-            return Judged(found=found, evaluations=pl.DataFrame(schema=EVALUATIONS.polars))
+            return found
         parts = context.messages_of(asked["trace_id"].unique(maintain_order=True))
         by_trace = parts.partition_by("trace_id", as_dict=True)
         decided: dict[tuple[str, str], dict[str, Any]] = {}
@@ -88,11 +83,10 @@ class Judge:
             if verdict is not None:
                 decided[row["trace_id"], row["detector"]] = _decision(row, verdict, self.config)
         judged = _replaced(pl.concat([found, asked.filter(decision="no_match")]), decided)
-        return Judged(
-            # A verdict may explain another finding of the same trace away.
-            found=suppress(judged).sort("trace_id", "detector"),
-            evaluations=pl.DataFrame(evaluations, schema=EVALUATIONS.polars, orient="row"),
-        )
+        rows = pl.DataFrame(evaluations, schema=EVALUATIONS.polars, orient="row")
+        self.evaluations = pl.concat([self.evaluations, rows])
+        # A verdict may explain another finding of the same trace away.
+        return suppress(judged).sort("trace_id", "detector")
 
     def _questions(self, found: pl.DataFrame) -> pl.DataFrame:
         """The ambiguous decisions with a prompt, the surest first, then by trace."""
@@ -174,8 +168,6 @@ def _decision(row: dict[str, Any], verdict: Verdict, config: JudgeConfig) -> dic
 
 def _replaced(found: pl.DataFrame, decided: dict[tuple[str, str], dict[str, Any]]) -> pl.DataFrame:
     """The decisions with the judged ones in their places; ``no_match`` rows are left out."""
-    if not decided:
-        return found
     rows = [
         {**row, **decided.get((row["trace_id"], row["detector"]), {})}
         for row in found.iter_rows(named=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -20,6 +21,11 @@ from tests.analytics.semantic.chats import NO_SAMPLE, context_of, talk, trace_id
 
 DECLINE = "I'm sorry, but I cannot assist with that request. It is against my guidelines."
 NOW = {"retry-after-ms": "1"}
+
+
+class Answer(NamedTuple):
+    found: pl.DataFrame
+    evaluations: pl.DataFrame
 
 
 class Clock:
@@ -62,7 +68,7 @@ def ambiguous_context(count=1):
 def judged(judge, context):
     found = evaluate(context, load(NO_SAMPLE))
     try:
-        return judge.judge(found, context)
+        return Answer(found=judge.judge(found, context), evaluations=judge.evaluations)
     finally:
         judge.endpoint.close()
 

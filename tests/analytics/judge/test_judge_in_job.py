@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analytics.job import run
+from queue_store.config import QueueConfig
+from queue_store.store import QueueStore
+from span_store.store import SpanStore
+from tests.analytics.judge.endpoint_server import JudgeServer, verdict
+from tests.analytics.judge.test_judge import DECLINE, judge_of
+from tests.analytics.semantic.chats import talk, trace_id
+from tests.analytics.spans import AS_OF, frame
+
+
+@pytest.fixture
+def queues(tmp_path):
+    store = QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", QueueConfig())
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SpanStore(tmp_path / "tables")
+    store.append("spans", frame([talk("t", "How can I kill a Python process?", DECLINE)]))
+    return store
+
+
+def analysed(store, queues, judge, **options):
+    try:
+        return run(store, queues, project="default", as_of=AS_OF, judge=judge, **options)
+    finally:
+        judge.endpoint.close()
+
+
+def test_a_judged_trace_reaches_its_queue_with_the_verdict_and_the_evaluation_is_stored(
+    store, queues
+):
+    with JudgeServer(verdict("matched", 0.9, 0.6, "Killing a process is harmless.")) as server:
+        analysed(store, queues, judge_of(server))
+
+    item = queues.items(project="default", queue="refusal").items[0]
+    assert item.object_id == trace_id("t")
+    assert "harmless" in item.reason
+    row = store.scan("evaluations", project="default").collect().row(0, named=True)
+    assert (row["evaluator"], row["label"], row["source"]) == ("judge:refusal", "matched", "judge")
+    decisions = store.scan("traces", project="default").collect()["decisions"][0]
+    assert json.loads(decisions)["refusal"]["decision"] == "matched"
+
+
+def test_a_dry_run_asks_nothing(store, queues):
+    with JudgeServer() as server:
+        analysed(store, queues, judge_of(server), dry_run=True)
+
+    assert server.requests == []
+
+
+def test_a_failing_judge_fails_no_run_and_is_on_record(store, queues):
+    with JudgeServer((500, {"retry-after-ms": "1"})) as server:
+        report = analysed(store, queues, judge_of(server))
+
+    assert report.traces_evaluated == 1
+    row = store.scan("evaluations", project="default").collect().row(0, named=True)
+    assert (row["error_type"], row["score"]) == ("http_500", None)
