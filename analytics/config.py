@@ -79,6 +79,12 @@ class AnalysisConfig:
         default=1.0,
         metadata={"doc": "Share of a detector's matched traces that its queue takes."},
     )
+    business_weights: dict[str, float] = field(
+        default_factory=dict,
+        metadata={
+            "doc": "SQL filters over trace facts, each with the factor it puts on the priority."
+        },
+    )
     disabled_detectors: tuple[str, ...] = field(
         default=(),
         metadata={"doc": "Ids of detectors that are not run."},

@@ -19,7 +19,7 @@ from span_store.errors import InvalidFilterError, UnknownColumnError
 from span_store.schema import TIME_COLUMNS, TRACES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PREFIXES = ("score:", "label:", "decision:")
 
@@ -59,6 +59,15 @@ def matching(facts: pl.DataFrame, filter_sql: str | None) -> frozenset[str]:
     missing = [name for name in expression.meta.root_names() if name not in facts.columns]
     frame = facts.with_columns(pl.lit(None, dtype=_kind(name)).alias(name) for name in missing)
     return frozenset(frame.filter(expression)["trace_id"].to_list())
+
+
+def business_weights(facts: pl.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:
+    """For each trace that some filter lets through, the product of the filters' weights."""
+    products: dict[str, float] = {}
+    for filter_sql, weight in sorted(weights.items()):
+        for trace_id in matching(facts, filter_sql):
+            products[trace_id] = products.get(trace_id, 1.0) * float(weight)
+    return products
 
 
 def trace_types() -> dict[str, pl.DataType]:

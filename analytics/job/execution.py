@@ -22,13 +22,12 @@ from analytics.detectors.evaluation import FOUND, evaluate
 from analytics.job import queue_filling
 from analytics.job.counts import detector_counts
 from analytics.job.intake import chunks, read_content, read_traces
-from analytics.job.records import as_json, digest, finding_rows, trace_rows
+from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
+from analytics.job.routing_stage import RoutedRun, RoutingStage
 from analytics.job.stages import Stages
 from analytics.job.writing import Writer, versions
-from analytics.routing import Routed, route, signatures
 from analytics.selection import draws
-from span_store.schema import TIME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +53,7 @@ class Decided:
     """Decisions other than ``no_match``."""
     findings: pl.DataFrame
     """Matched and ambiguous ones as rows of the table."""
-    routed: Routed
+    routing: RoutedRun
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +78,7 @@ class Job:
         self._tell("reading", 0, 1)
         traces = self._intake()
         stages.next("baselines")
-        verdicts = judge(traces, self.config)
+        verdicts = judge(traces.filter(pl.col("complete_reason").is_not_null()), self.config)
         stages.next("detectors")
         evaluated = traces.filter("is_candidate").join(
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
@@ -87,13 +86,21 @@ class Job:
         found = self._detect(evaluated, verdicts, detectors)
         stages.next("routing")
         evaluated = self._with_draws(evaluated, found)
+        routing = RoutingStage(
+            store=self.store,
+            queues=self.queues,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            detectors=detectors,
+        )
         decided = Decided(
             run_id=self._run_id(detectors),
             traces=traces,
             evaluated=evaluated,
             found=found,
             findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
-            routed=self._route(evaluated, found, detectors),
+            routing=routing.run(evaluated, found, self._backfilled(traces)),
         )
         stages.next("writing")
         report = self._write(decided, detectors, stages, dry_run=dry_run)
@@ -123,14 +130,15 @@ class Job:
             writer.findings(decided.findings)
         counts = queue_filling.fill(
             self.queues,
-            decided.routed,
+            decided.routing.routed,
             project=self.project,
             now=self.as_of,
             items_max=self.config.items_max,
             dry_run=dry_run,
         )
         if not dry_run:
-            writer.traces(decided.evaluated, decided.found, decided.routed)
+            writer.traces(decided.evaluated, decided.found, decided.routing.routed)
+            writer.selections(decided.routing.changed_rows)
             writer.baselines(decided.traces, decided.run_id)
         stages.finish()
         report = self._report(decided, standing, counts, stages, dry_run=dry_run)
@@ -178,12 +186,20 @@ class Job:
             traces_evaluated=evaluated,
             traces_unchanged=scope.height - evaluated - waiting.height,
             traces_waiting=waiting.height,
+            traces_looked_at_again=decided.routing.looked_at_again,
             waiting_until=_moment(until_ns) if isinstance(until_ns, int) else None,
             watermark=_moment(self._watermark(waiting)),
             detectors=tuple(standing),
             queues=tuple(counts),
             seconds=stages.seconds,
         )
+
+    def _backfilled(self, traces: pl.DataFrame) -> list[str]:
+        """Evaluated traces of the range that a backfill names; without a range, none."""
+        if self.since is None and self.until is None:
+            return []
+        unchanged = ~pl.col("is_candidate") & pl.col("previous_hash").is_not_null()
+        return traces.filter(self._in_range() & unchanged)["trace_id"].to_list()
 
     def _in_range(self) -> pl.Expr:
         """The traces asked for: by the arrival of their last span."""
@@ -235,53 +251,6 @@ class Job:
             .then(pl.col("revision"))
             .otherwise(pl.max_horizontal(pl.col("revision") - 1, 1)),
         )
-
-    def _route(self, evaluated: pl.DataFrame, found: pl.DataFrame, detectors: list[Any]) -> Routed:
-        facts = self._facts(evaluated, found, detectors)
-        flagged = found.filter(pl.col("decision").is_in(["matched", "ambiguous"]))
-        return route(
-            evaluated,
-            flagged,
-            queue_filling.live_rules(self.queues, facts, project=self.project),
-            config=self.config,
-            precisions=queue_filling.precisions(self.queues, project=self.project),
-            similar=self._similar(),
-            weights={},
-        )
-
-    def _facts(
-        self, evaluated: pl.DataFrame, found: pl.DataFrame, detectors: list[Any]
-    ) -> pl.DataFrame:
-        """Trace facts as filters see them."""
-        rows = trace_rows(
-            evaluated,
-            found,
-            {},
-            {},
-            detectors,
-            project=self.project,
-            as_of_ns=self.as_of_ns,
-            config=self.config,
-        )
-        return rows.with_columns(
-            *(
-                pl.from_epoch(pl.col(name), time_unit="ns").dt.replace_time_zone("UTC")
-                for name in TIME_COLUMNS["traces"]
-            ),
-            scored_by=pl.lit([], dtype=pl.List(pl.String)),
-        )
-
-    def _similar(self) -> dict[str, int]:
-        """How many findings of each kind earlier runs made."""
-        earlier = (
-            self.store.scan_raw("findings", project=self.project)
-            .filter(pl.col("found_at") < self.as_of_ns)
-            .select("finding_id", "detector", "reason")
-            .unique(subset="finding_id")
-            .collect()
-        )
-        counted = signatures(earlier).value_counts()
-        return dict(counted.iter_rows())
 
     def _watermark(self, waiting: pl.DataFrame) -> int:
         """The latest moment up to which nothing waits any more."""

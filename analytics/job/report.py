@@ -41,7 +41,7 @@ class QueueCount:
     reentered: int
     removed: int
     capped: int
-    """Kept, but over the cap of items per run and queue: offered again by the next run."""
+    """Kept, but over the cap of items per run and queue; a backfill offers them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,8 @@ class RunReport:
     """Complete and already evaluated with the same spans."""
     traces_waiting: int
     """Not complete yet."""
+    traces_looked_at_again: int
+    """Evaluated before, and offered to the live queues again: new scores, or a backfill."""
     waiting_until: datetime | None
     """When the last of the waiting traces will be complete, if nothing more arrives."""
     watermark: datetime

@@ -70,6 +70,11 @@ class Writer:
             ),
         )
 
+    def selections(self, rows: pl.DataFrame) -> None:
+        """Append rows whose selections changed, under the same revision: the last one counts."""
+        if not rows.is_empty():
+            self.store.append("traces", rows)
+
     def baselines(self, traces: pl.DataFrame, run_id: str) -> None:
         """Append the baselines as they stand at the end of the newest complete trace."""
         known = self.store.scan_raw("baselines", project=self.project)
@@ -121,6 +126,7 @@ def _counts(report: RunReport) -> dict[str, Any]:
         "traces_evaluated": report.traces_evaluated,
         "traces_unchanged": report.traces_unchanged,
         "traces_waiting": report.traces_waiting,
+        "traces_looked_at_again": report.traces_looked_at_again,
         "detectors": [asdict(count) for count in report.detectors],
         "queues": [asdict(count) for count in report.queues],
     }

@@ -1,0 +1,77 @@
+"""Evaluated traces that the live queues look at again.
+
+A score may arrive after its trace was evaluated, and a queue may be created after it: traces with
+new scores are offered to the live queues again, and a backfill (``--since``, ``--until``) offers
+every evaluated trace of its range. Items are added once, so looking twice adds nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from span_store.schema import TRACES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from analytics.selection import SelectionRecord
+    from span_store.store import SpanStore
+
+
+def last_run(store: SpanStore, *, project: str) -> tuple[int, int] | None:
+    """``as_of`` and watermark of the newest recorded run (ns); None before the first."""
+    runs = (
+        store.scan_raw("runs", project=project)
+        .select("as_of", "watermark", "finished_at")
+        .sort("as_of", "finished_at")
+        .tail(1)
+        .collect()
+    )
+    return None if runs.is_empty() else (runs["as_of"].item(), runs["watermark"].item())
+
+
+def evaluated_rows(store: SpanStore, trace_ids: Collection[str], *, project: str) -> pl.DataFrame:
+    """The newest evaluated revision of these traces, as stored."""
+    if not trace_ids:
+        return pl.DataFrame(schema=TRACES.polars)
+    return (
+        store.scan_raw("traces", project=project)
+        .join(pl.LazyFrame({"trace_id": sorted(trace_ids)}), on="trace_id", how="semi")
+        .collect()
+        .sort("trace_id", "revision", "evaluated_at", maintain_order=True)
+        .unique("trace_id", keep="last", maintain_order=True)
+    )
+
+
+def routable(rows: pl.DataFrame, u: pl.Series) -> pl.DataFrame:
+    """Stored rows as routing takes them; the random floor has seen them already."""
+    return rows.with_columns(u=u, is_flagged=pl.lit(value=True), item_revision=pl.col("revision"))
+
+
+def with_new_selections(
+    rows: pl.DataFrame,
+    selections: Mapping[str, Sequence[SelectionRecord]],
+    priorities: Mapping[str, float],
+) -> pl.DataFrame:
+    """The stored rows whose selections changed, with the new ones merged in."""
+    changed = []
+    for row in rows.iter_rows(named=True):
+        records = {record["rule"]: record for record in json.loads(row["selections"] or "[]")}
+        before = dict(records)
+        records |= {record.rule: record.as_json() for record in selections.get(row["trace_id"], ())}
+        if records == before:
+            continue
+        ordered = [records[rule] for rule in sorted(records)]
+        known = [p for p in (row["priority"], priorities.get(row["trace_id"])) if p is not None]
+        changed.append(
+            row
+            | {
+                "selections": json.dumps(ordered, ensure_ascii=False, separators=(",", ":")),
+                "inclusion_probability": max(record["p"] for record in ordered),
+                "priority": max(known) if known else None,
+            }
+        )
+    return pl.DataFrame(changed, schema=TRACES.polars, orient="row")

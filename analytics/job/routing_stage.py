@@ -1,0 +1,132 @@
+"""The routing of one run: newly evaluated traces, and those the rules look at again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.filters import business_weights
+from analytics.job import queue_filling
+from analytics.job.records import trace_rows
+from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new_selections
+from analytics.job.scores import as_facts, scores_until, with_decisions, with_scores
+from analytics.routing import Routed, route, signatures
+from analytics.selection import draws
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.catalog import Detector
+    from queue_store.store import QueueStore
+    from span_store.store import SpanStore
+
+_FLAGGED = ("matched", "ambiguous")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedRun:
+    """What routing decided, and the stored rows whose selections it changed."""
+
+    routed: Routed
+    looked_at_again: int
+    """Traces of earlier runs that the rules looked at again."""
+    changed_rows: pl.DataFrame
+    """Rows of ``traces`` to write again under the same revision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingStage:
+    """Routes one run of one project."""
+
+    store: SpanStore
+    queues: QueueStore
+    project: str
+    as_of_ns: int
+    config: AnalysisConfig
+    detectors: Sequence[Detector]
+
+    def run(
+        self, evaluated: pl.DataFrame, found: pl.DataFrame, backfilled: Sequence[str]
+    ) -> RoutedRun:
+        """Route the evaluated traces, the backfilled ones, and those with new scores."""
+        scores = scores_until(self.store, project=self.project, as_of_ns=self.as_of_ns)
+        fresh = self._rows(evaluated, found)
+        again = self._again(scores, set(backfilled), set(evaluated["trace_id"].to_list()))
+        facts = with_scores(as_facts(pl.concat([fresh, again])), scores)
+        facts = with_decisions(facts, [detector.id for detector in self.detectors])
+        stored = self._stored_findings(again, set(backfilled))
+        flagged = found.filter(pl.col("decision").is_in(_FLAGGED)).select(stored.columns)
+        u = draws(self.config.salt, self.project, again["trace_id"])
+        shared = [name for name in routable(again, u).columns if name in evaluated.columns]
+        old = routable(again, u).with_columns(
+            # Only a backfill asks the random floor again.
+            is_flagged=~pl.col("trace_id").is_in(sorted(backfilled))
+            | pl.col("trace_id").is_in(stored["trace_id"].implode())
+        )
+        routed = route(
+            pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed"),
+            pl.concat([flagged, stored]),
+            queue_filling.live_rules(self.queues, facts, project=self.project),
+            config=self.config,
+            precisions=queue_filling.precisions(self.queues, project=self.project),
+            similar=self._similar(),
+            weights=business_weights(facts, self.config.business_weights),
+        )
+        priorities = {draft.trace_id: draft.priority for draft in routed.drafts}
+        changed = with_new_selections(again, routed.selections, priorities)
+        return RoutedRun(routed=routed, looked_at_again=again.height, changed_rows=changed)
+
+    def _rows(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+        return trace_rows(
+            evaluated,
+            found,
+            {},
+            {},
+            self.detectors,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+        )
+
+    def _again(self, scores: pl.DataFrame, backfilled: set[str], fresh: set[str]) -> pl.DataFrame:
+        """Evaluated before: in the range of a backfill, or scored since the last run."""
+        before = last_run(self.store, project=self.project)
+        late = scores
+        if before is not None:
+            late = scores.filter(pl.col("received_at") > before[0])
+        wanted = (set(late["trace_id"].drop_nulls().to_list()) | backfilled) - fresh
+        return evaluated_rows(self.store, wanted, project=self.project)
+
+    def _stored_findings(self, again: pl.DataFrame, backfilled: set[str]) -> pl.DataFrame:
+        """The standing findings on backfilled traces."""
+        wanted = again.filter(pl.col("trace_id").is_in(sorted(backfilled)))
+        return (
+            self.store.scan_raw("findings", project=self.project)
+            .join(wanted.lazy().select("trace_id", "revision"), on=["trace_id", "revision"])
+            .unique("finding_id", keep="last", maintain_order=True)
+            .select(
+                "trace_id",
+                "detector",
+                "detector_version",
+                "decision",
+                "severity",
+                "confidence",
+                "reason",
+            )
+            .collect()
+        )
+
+    def _similar(self) -> dict[str, int]:
+        """How many findings of each kind earlier runs made."""
+        earlier = (
+            self.store.scan_raw("findings", project=self.project)
+            .filter(pl.col("found_at") < self.as_of_ns)
+            .select("finding_id", "detector", "reason")
+            .unique(subset="finding_id")
+            .collect()
+        )
+        counted = signatures(earlier).value_counts()
+        return dict(counted.iter_rows())

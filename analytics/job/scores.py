@@ -1,0 +1,69 @@
+"""Trace facts as filters see them: evaluator scores and detector decisions beside the columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from span_store.schema import TIME_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from span_store.store import SpanStore
+
+
+def scores_until(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
+    """The newest score a trace and evaluator: of the trace itself before that of its spans."""
+    return (
+        store.scan("evaluations", project=project)
+        .with_columns(pl.col("received_at", "time").dt.epoch("ns"))
+        .filter(pl.col("received_at") <= as_of_ns, pl.col("error_type").is_null())
+        .with_columns(
+            trace_id=pl.when(pl.col("object_type") == "trace")
+            .then("object_id")
+            .otherwise(pl.coalesce("trace_id", pl.col("object_id").str.slice(0, 32))),
+            of_trace=pl.col("object_type") == "trace",
+        )
+        .filter(pl.col("object_type").is_in(["trace", "span"]))
+        .select("trace_id", "evaluator", "score", "label", "of_trace", "time", "received_at")
+        .sort("of_trace", "time", "received_at", nulls_last=False)
+        .unique(["trace_id", "evaluator"], keep="last", maintain_order=True)
+        .collect()
+    )
+
+
+def with_scores(facts: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """Add ``scored_by``, ``score:EVALUATOR`` and ``label:EVALUATOR``."""
+    own = scores.join(facts.select("trace_id"), on="trace_id", how="semi")
+    scored_by = own.group_by("trace_id").agg(scored_by=pl.col("evaluator").sort())
+    wide = facts.join(scored_by, on="trace_id", how="left", maintain_order="left").with_columns(
+        pl.col("scored_by").fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    )
+    for evaluator in own["evaluator"].unique().sort().to_list():
+        of_one = own.filter(pl.col("evaluator") == evaluator).select(
+            "trace_id",
+            pl.col("score").alias(f"score:{evaluator}"),
+            pl.col("label").alias(f"label:{evaluator}"),
+        )
+        wide = wide.join(of_one, on="trace_id", how="left", maintain_order="left")
+    return wide
+
+
+def with_decisions(facts: pl.DataFrame, detectors: Iterable[str]) -> pl.DataFrame:
+    """Add ``decision:DETECTOR`` for each of these detectors."""
+    return facts.with_columns(
+        pl.col("decisions")
+        .str.json_path_match(f"$.{detector}.decision")
+        .alias(f"decision:{detector}")
+        for detector in detectors
+    )
+
+
+def as_facts(trace_rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the ``traces`` table with times as filters write them."""
+    return trace_rows.with_columns(
+        pl.from_epoch(pl.col(name), time_unit="ns").dt.replace_time_zone("UTC")
+        for name in TIME_COLUMNS["traces"]
+    )
