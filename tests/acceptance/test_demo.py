@@ -17,10 +17,15 @@ REPOSITORY = Path(__file__).parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden" / "demo.txt"
 README = REPOSITORY / "README.md"
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("demo"),
+]
 
 
-def run(*arguments, folder, timeout=240):
+def run(*arguments, folder, timeout=600):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SPANDOCKET_", "OTEL_"))}
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
