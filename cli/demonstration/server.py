@@ -37,7 +37,15 @@ class Server:
     def __enter__(self) -> Self:
         self._ready.unlink(missing_ok=True)
         command = [sys.executable, "-P", "-m", "cli", "--data-dir", str(self._data_dir)]
-        command += ["serve", "--grpc-port", "0", "--ready-file", str(self._ready)]
+        command += [
+            "serve",
+            "--grpc-port",
+            "0",
+            "--http-port",
+            "0",
+            "--ready-file",
+            str(self._ready),
+        ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
