@@ -96,5 +96,6 @@ def _say(report: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(5)
+    # Acknowledging comes first; the limits on the spool slow senders down before it grows too far.
+    os.nice(10)
     run(json.loads(sys.argv[1]))
