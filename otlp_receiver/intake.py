@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from otlp_receiver.inspection import Inspected, inspect_logs, inspect_metrics, inspect_traces
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_THREAD_BYTES = 4 * 2**20
+"""Requests from this size on are inspected on a thread, so that others are answered meanwhile."""
+_INSPECT = {"traces": inspect_traces, "logs": inspect_logs, "metrics": inspect_metrics}
 _UNITS = {"traces": "spans_total", "logs": "log_records_total", "metrics": "metrics_total"}
 
 
@@ -108,16 +112,12 @@ class Intake:
     async def _accept(self, signal: str, body: bytes, project: str) -> Inspected:
         if self.is_stopping:
             raise Refusal(Reason.STOPPING, "send again in a moment")
-        match signal:
-            case "traces":
-                inspected = inspect_traces(body, slots_max=self._config.slots_max)
-            case "logs":
-                inspected = inspect_logs(body, slots_max=self._config.slots_max)
-            case _:
-                if not self._config.accept_metrics:
-                    raise Refusal(Reason.UNKNOWN_PATH, "metrics are not received here")
-                return inspect_metrics(body, slots_max=self._config.slots_max)
-        if inspected.accepted:
+        if signal == "metrics" and not self._config.accept_metrics:
+            raise Refusal(Reason.UNKNOWN_PATH, "metrics are not received here")
+        inspect = partial(_INSPECT[signal], body, slots_max=self._config.slots_max)
+        large = len(body) >= _THREAD_BYTES
+        inspected = await asyncio.to_thread(inspect) if large else inspect()
+        if inspected.accepted and signal != "metrics":
             await self._make_room(len(inspected.body))
             self._waiting_bytes += len(inspected.body)
             try:

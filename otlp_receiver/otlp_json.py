@@ -12,12 +12,14 @@ from typing import Any
 
 import orjson
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.message import EncodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otlp_receiver.json_fields import OddShapeError, converter
 from otlp_receiver.status import Reason, Refusal
 
 _REQUESTS: dict[str, Any] = {
@@ -27,6 +29,7 @@ _REQUESTS: dict[str, Any] = {
 }
 _ROOTS = {"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceMetrics"}
 _IDS = {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
+_UNREADABLE = (ParseError, EncodeError, RecursionError, ValueError, TypeError, AttributeError)
 _WRONG_ID = base64.b64encode(b"\x01").decode()
 """Stands for an id that is not hexadecimal: of a wrong length, so that only its span is bad."""
 
@@ -53,12 +56,25 @@ def json_to_protobuf(signal: str, text: bytes) -> bytes:
 
 
 def document_to_protobuf(signal: str, document: dict[str, Any]) -> bytes:
-    """Transcode one parsed request; the document is changed on the way."""
+    """Transcode one parsed request; the document may be changed on the way.
+
+    Raises :class:`Refusal`.
+    """
+    request = _REQUESTS[signal]
+    try:
+        arguments = converter(request.DESCRIPTOR)(document)
+        return bytes(request(**arguments).SerializeToString())
+    except (OddShapeError, RecursionError, ValueError, TypeError, EncodeError):
+        return _official(signal, document)
+
+
+def _official(signal: str, document: dict[str, Any]) -> bytes:
+    """What the official package makes of it."""
     try:
         _ids_to_base64(document)
         message = ParseDict(document, _REQUESTS[signal](), ignore_unknown_fields=True)
         return bytes(message.SerializeToString())
-    except (ParseError, RecursionError, ValueError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise Refusal(Reason.BAD_DATA, f"not OTLP JSON: {error}") from error
 
 

@@ -5,6 +5,8 @@ SPANDOCKET_MUTATIONS sets how many mutated requests a run tries.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import random
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from otlp_receiver.inspection import inspect_logs, inspect_traces
 from otlp_receiver.limits import decompress
-from otlp_receiver.otlp_json import json_to_protobuf
+from otlp_receiver.otlp_json import _official, json_to_protobuf
 from otlp_receiver.record import SpoolRecord
 from otlp_receiver.segment import Damage, decode, encode, walk
 from otlp_receiver.slots import count_slots
@@ -141,8 +143,6 @@ def test_exactly_the_spans_without_proper_ids_are_taken_out(
 
 def as_otlp_json(request: ExportTraceServiceRequest) -> bytes:
     """The request in OTLP's JSON, written by the official package but for the ids."""
-    import base64
-    import json
 
     def with_hex(value):
         if isinstance(value, dict):
@@ -163,6 +163,18 @@ def test_json_means_the_same_as_protobuf(request: ExportTraceServiceRequest) -> 
     body = json_to_protobuf("traces", as_otlp_json(request))
 
     assert spans_in(ExportTraceServiceRequest.FromString(body)) == spans_in(request)
+
+
+@settings(max_examples=100, deadline=None)
+@given(requests())
+def test_the_quick_way_of_json_is_the_official_one(request: ExportTraceServiceRequest) -> None:
+    document = json.loads(as_otlp_json(request))
+
+    quick = json_to_protobuf("traces", as_otlp_json(request))
+
+    assert spans_in(ExportTraceServiceRequest.FromString(quick)) == spans_in(
+        ExportTraceServiceRequest.FromString(_official("traces", document))
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -295,3 +307,28 @@ def mutated(body: bytes, rand: random.Random) -> bytes:
                 end = place + rand.randint(1, 40)
                 changed[place:place] = changed[place:end]
     return bytes(changed)
+
+
+def test_a_bomb_of_tiny_messages_is_refused_before_it_is_parsed() -> None:
+    attributes = b"\x4a\x00" * 600_000
+    span = b"\x12" + varint(len(attributes)) + attributes
+    scope_spans = b"\x12" + varint(len(span)) + span
+    body = b"\x0a" + varint(len(scope_spans)) + scope_spans
+
+    refusal = outcome(inspect_traces, body, slots_max=500_000)
+
+    assert refusal.reason is Reason.TOO_LARGE
+
+
+def varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def test_a_large_honest_request_is_not_taken_for_a_bomb() -> None:
+    body = trace_request(50, content="x" * 100_000).SerializeToString()
+
+    assert inspect_traces(body, slots_max=1000).accepted == 50
