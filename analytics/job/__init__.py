@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
     from analytics.config import AnalysisConfig
     from analytics.job.report import RunReport
@@ -28,13 +29,20 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
     progress: Callable[[str, int, int], None] | None = None,
     clock: Callable[[], datetime] | None = None,
     judge: Judge | None = None,
+    incremental: bool = False,
+    lock_file: Path | None = None,
 ) -> RunReport:
     """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`.execution`.
 
     A dry run asks no ``judge``: asking costs money, and its verdicts would be thrown away.
+    ``incremental`` reads only what arrived after the last run's watermark. ``lock_file`` keeps two
+    runs apart; raises :class:`analytics.errors.RunInProgressError` when it is held.
     """
+    from contextlib import nullcontext
+
     from analytics.config import AnalysisConfig
     from analytics.job.execution import Job
+    from analytics.job.lock import run_lock
 
     job = Job(
         store=store,
@@ -47,5 +55,7 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
         progress=progress,
         clock=clock,
         judge=None if dry_run else judge,
+        incremental=incremental,
     )
-    return job.run(dry_run=dry_run)
+    with nullcontext() if lock_file is None else run_lock(lock_file):
+        return job.run(dry_run=dry_run)

@@ -14,16 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analytics.baselines import Verdicts, judge, with_cohorts
+from analytics.baselines import COHORT_COLUMNS, Verdicts, judge, with_cohorts
 from analytics.completion import nanoseconds
 from analytics.detectors.catalog import load
 from analytics.detectors.context import DetectorContext
 from analytics.detectors.evaluation import FOUND, evaluate
 from analytics.job import queue_filling
 from analytics.job.counts import detector_counts
-from analytics.job.intake import chunks, read_content, read_traces
+from analytics.job.intake import (
+    HISTORY_COLUMNS,
+    chunks,
+    read_content,
+    read_history,
+    read_traces,
+)
 from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
+from analytics.job.rerouting import last_run
 from analytics.job.routing_stage import RoutedRun, RoutingStage
 from analytics.job.stages import Stages
 from analytics.job.writing import Writer, versions
@@ -70,6 +77,7 @@ class Job:
     progress: Callable[[str, int, int], None] | None
     clock: Callable[[], datetime] | None
     judge: Judge | None
+    incremental: bool = False
 
     def run(self, *, dry_run: bool) -> RunReport:
         """Do it, or, when dry, only say what it would do."""
@@ -78,7 +86,7 @@ class Job:
         self._tell("reading", 0, 1)
         traces = self._intake()
         stages.next("baselines")
-        verdicts = judge(traces.filter(pl.col("complete_reason").is_not_null()), self.config)
+        verdicts = judge(self._samples(traces), self.config)
         stages.next("detectors")
         evaluated = traces.filter("is_candidate").join(
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
@@ -159,10 +167,28 @@ class Job:
             as_of=self.as_of,
             as_of_ns=self.as_of_ns,
             config=self.config,
+            touched_since=self._touched_since(),
         )
         return with_cohorts(intake.traces).with_columns(
             is_candidate=intake.changed & self._in_range()
         )
+
+    def _touched_since(self) -> int | None:
+        """An incremental run looks at what arrived after the last watermark only."""
+        before = last_run(self.store, project=self.project) if self.incremental else None
+        return None if before is None else before[1]
+
+    def _samples(self, traces: pl.DataFrame) -> pl.DataFrame:
+        """The complete traces, and in an incremental run the evaluated ones before them."""
+        complete = traces.filter(pl.col("complete_reason").is_not_null())
+        if not self.incremental or not complete["is_candidate"].any():
+            return complete
+        history = read_history(self.store, traces, project=self.project, config=self.config)
+        if history.is_empty():
+            return complete
+        columns = [*HISTORY_COLUMNS, *COHORT_COLUMNS, "is_candidate"]
+        past = with_cohorts(history).with_columns(is_candidate=pl.lit(value=False))
+        return pl.concat([past.select(columns), complete.select(columns)], how="vertical_relaxed")
 
     def _report(
         self,

@@ -9,7 +9,8 @@ import polars as pl
 
 from analytics.completion import with_completion
 from analytics.detectors.context import SPAN_COLUMNS
-from analytics.traces import LIGHT_COLUMNS, assemble
+from analytics.traces import LIGHT_COLUMNS, METRICS, assemble
+from span_store.model_calls import counted_once, uncounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,10 +41,24 @@ class Intake:
 
 
 def read_traces(
-    store: SpanStore, *, project: str, as_of: datetime, as_of_ns: int, config: AnalysisConfig
+    store: SpanStore,
+    *,
+    project: str,
+    as_of: datetime,
+    as_of_ns: int,
+    config: AnalysisConfig,
+    touched_since: int | None = None,
 ) -> Intake:
-    """Assemble every trace from the light columns of the spans received up to ``as_of``."""
-    light = read_light(store, project=project, as_of_ns=as_of_ns)
+    """Assemble every trace from the light columns of the spans received up to ``as_of``.
+
+    With ``touched_since`` (ns), only the traces that received spans or content after it.
+    """
+    if touched_since is None:
+        light = read_light(store, project=project, as_of_ns=as_of_ns)
+    else:
+        light = read_touched(
+            store, project=project, since_ns=touched_since, as_of_ns=as_of_ns, config=config
+        )
     traces = assemble(light)
     traces = with_completion(traces, as_of=as_of, config=config)
     contents = (
@@ -117,6 +132,70 @@ def read_light(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame
     return frame.with_columns(
         pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
     ).collect(engine="streaming")
+
+
+def read_touched(
+    store: SpanStore, *, project: str, since_ns: int, as_of_ns: int, config: AnalysisConfig
+) -> pl.DataFrame:
+    """The light columns of the traces that received anything after a moment.
+
+    Earlier spans of a trace are looked for as far back as a trace may stay open: files and row
+    groups that are older are not read.
+    """
+    arrived = (pl.col("received_at") > since_ns) & (pl.col("received_at") <= as_of_ns)
+    raw = store.scan_raw("spans", project=project)
+    touched = pl.concat(
+        [
+            raw.filter(arrived).select("trace_id"),
+            store.scan_raw("contents", project=project).filter(arrived).select("trace_id"),
+        ]
+    ).unique()
+    oldest = since_ns - int(config.age_seconds_max * 1_000_000_000)
+    spans = (
+        raw.filter(pl.col("received_at").is_between(oldest, as_of_ns))
+        .join(touched, on="trace_id", how="semi")
+        .select(*LIGHT_COLUMNS, "project", "response_id", "scope_name")
+        .collect(engine="streaming")
+    )
+    key = ["trace_id", "span_id"]
+    if spans.select(key).is_duplicated().any():
+        spans = spans.sort(
+            ["end_time", "received_at"], descending=[True, False], nulls_last=True
+        ).unique(key, keep="first", maintain_order=True)
+    lazy = spans.lazy()
+    return counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
+
+
+def read_history(
+    store: SpanStore, traces: pl.DataFrame, *, project: str, config: AnalysisConfig
+) -> pl.DataFrame:
+    """Evaluated traces that serve as samples: those of the window before the earliest candidate."""
+    earliest = traces["end_time"].min()
+    if not isinstance(earliest, int):
+        return pl.DataFrame(schema=dict.fromkeys(HISTORY_COLUMNS, pl.Null))
+    begin = earliest - int(config.baseline_window_seconds * 1_000_000_000)
+    return (
+        store.scan_raw("traces", project=project)
+        .filter(pl.col("end_time") >= begin)
+        .select(*HISTORY_COLUMNS, "revision")
+        .collect(engine="streaming")
+        .join(traces.select("trace_id"), on="trace_id", how="anti")
+        .sort("revision", maintain_order=True)
+        .unique("trace_id", keep="last", maintain_order=True)
+        .drop("revision")
+    )
+
+
+HISTORY_COLUMNS = (
+    "trace_id",
+    "end_time",
+    "operation_name",
+    "request_model",
+    "agent_name",
+    "name",
+    *METRICS,
+)
+"""What a baseline needs of an earlier trace."""
 
 
 def chunks(evaluated: pl.DataFrame, chunk_traces: int) -> Iterator[pl.DataFrame]:

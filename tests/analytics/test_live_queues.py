@@ -128,9 +128,7 @@ def test_what_a_person_removed_is_never_added_again(filled, queues):
     live(queues, "all")
     analyse(filled, queues)
     item = queues.items(project="default", queue="all").items[0]
-    queues.remove(
-        project="default", item_id=item.id, reason="not ours", now=AS_OF, actor="lead"
-    )
+    queues.remove(project="default", item_id=item.id, reason="not ours", now=AS_OF, actor="lead")
 
     analyse(filled, queues, LATER, since=AS_OF - timedelta(days=2))
 

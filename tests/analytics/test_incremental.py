@@ -1,0 +1,95 @@
+"""A run every minute finds what one run over everything finds; two runs never overlap."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from analytics.errors import RunInProgressError
+from analytics.job import run
+from analytics.job.lock import run_lock
+from queue_store.config import QueueConfig
+from queue_store.store import QueueStore
+from span_store.store import SpanStore
+from tests.analytics.spans import AS_OF, chat, frame, span
+
+BEGIN = AS_OF - timedelta(days=1)
+
+
+def traffic(count=240):
+    """Traces one a minute; some are large, one is empty, the spans of one in ten come in halves."""
+    early, late = [], []
+    for number in range(count):
+        name = f"t{number}"
+        seconds = 8.0 if number % 60 == 59 else 1.0 + number % 5 * 0.05
+        root = span(name, "agent", at=number * 60, seconds=seconds, operation_name="invoke_agent")
+        call = chat(name, at=number * 60 + 0.1, seconds=0.5, parent=root)
+        (late if number % 10 == 3 else early).append(call)
+        early.append(root)
+    early.append(chat("blank", at=5_000, answer=""))
+    for row in late:
+        row["received_at"] += 20 * 10**9
+    return early + late
+
+
+def state(store):
+    """What the runs wrote, without the moments of the runs."""
+    traces = store.scan("traces").collect().drop("evaluated_at", "revision", "selections")
+    findings = store.scan("findings").collect().select("trace_id", "detector", "reason")
+    return (
+        traces.sort("trace_id").to_dicts(),
+        sorted(findings.unique().rows()),
+    )
+
+
+def test_many_incremental_runs_find_what_one_run_finds(tmp_path):
+    rows = frame(traffic()).sort("received_at")
+    whole, steps = SpanStore(tmp_path / "whole"), SpanStore(tmp_path / "steps")
+    whole.append("spans", rows)
+    queues = [
+        QueueStore.open(f"sqlite:///{tmp_path / name}.sqlite3", QueueConfig())
+        for name in ("whole", "steps")
+    ]
+    run(whole, queues[0], project="default", as_of=AS_OF)
+
+    moment = BEGIN
+    while moment <= BEGIN + timedelta(hours=5):
+        begin, end = moment - timedelta(minutes=30), moment
+        arrived = rows.filter(
+            pl.col("received_at").is_between(
+                int(begin.timestamp()) * 10**9, int(end.timestamp()) * 10**9, closed="right"
+            )
+        )
+        if arrived.height:
+            steps.append("spans", arrived)
+        run(steps, queues[1], project="default", as_of=moment, incremental=True)
+        moment = end + timedelta(minutes=30)
+
+    left, right = state(whole), state(steps)
+    assert [row["trace_id"] for row in left[0]] == [row["trace_id"] for row in right[0]]
+    assert left[1] == right[1]
+    assert left[0] == right[0]
+    for store in queues:
+        store.close()
+
+
+def test_an_incremental_run_leaves_untouched_traces_alone(store, queues):
+    store.append("spans", frame(traffic(20)))
+    run(store, queues, project="default", as_of=AS_OF, incremental=True)
+
+    report = run(
+        store, queues, project="default", as_of=AS_OF + timedelta(minutes=1), incremental=True
+    )
+
+    assert (report.traces_seen, report.traces_evaluated) == (0, 0)
+
+
+def test_two_runs_do_not_overlap(tmp_path, store, queues):
+    lock = tmp_path / "analysis.lock"
+
+    with run_lock(lock), pytest.raises(RunInProgressError, match="process"):
+        run(store, queues, project="default", as_of=AS_OF, lock_file=lock)
+
+    assert run(store, queues, project="default", as_of=AS_OF, lock_file=lock).traces_seen == 0
