@@ -43,9 +43,17 @@ docs-check: env ## Fail when a written doc differs from what the machine would w
 bench: env ## Run the benchmarks and print their ratios.
 	$(BIN)/python -m benchmarks
 
+collector: $(VENV)/collector/otelcol-spandocket ## Build the Collector that tests the pipelines in configs (needs go).
+
+$(VENV)/collector/otelcol-spandocket: configs/collector/builder.yaml $(VENV)/.installed
+	mkdir -p $(VENV)/collector
+	GOBIN=$(abspath $(VENV)/collector) go install go.opentelemetry.io/collector/cmd/builder@v0.155.0
+	cd $(VENV)/collector && ./builder --config $(abspath configs/collector/builder.yaml)
+	mv $(VENV)/collector/build/otelcol-spandocket $@
+
 check: lint types contracts docs-check test ## What CI runs.
 
 clean: ## Remove the environment and the caches.
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help env demo test lint types contracts docs docs-check bench check clean
+.PHONY: help env demo test lint types contracts docs docs-check bench collector check clean
