@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -72,7 +73,7 @@ def _row(score: Score, source: str) -> dict[str, Any]:
         "evaluator": text(sent.get("gen_ai.evaluation.name")),
         "evaluator_version": text(sent.get("gen_ai.evaluation.evaluator.version"))
         or text(sent.get("gen_ai.evaluator.version")),
-        "score": float(value) if isinstance(value, int | float) else None,
+        "score": _score(value),
         "label": text(sent.get("gen_ai.evaluation.score.label")),
         "explanation": explanation,
         "error_type": failed,
@@ -83,6 +84,15 @@ def _row(score: Score, source: str) -> dict[str, Any]:
     }
     row["evaluation_id"] = _identity(row, sent)
     return row
+
+
+def _score(value: Any) -> float | None:
+    """The score as a finite number; a text that spells one is accepted."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+    return number if number is not None and isfinite(number) else None
 
 
 def _object(

@@ -19,9 +19,6 @@ from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.messages import message_of
 from otlp_receiver.dialects.tools import tool_definitions
 
-MESSAGES_MAX = 20_000
-"""Messages put together from one span; keys beyond stay raw attributes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -108,9 +105,10 @@ def _assemble_family(
     owners = table.owner[rows].tolist()
     codes = table.code[rows].tolist()
     values = _values(table, rows)
-    cache: dict[Any, tuple[str | None, bool]] = {}
+    cache: dict[Any, tuple[str | None, bool, bool]] = {}
     texts: dict[int, str] = {}
     gaps: list[int] = []
+    whole: list[int] = []
     begin = 0
     for end in range(1, len(owners) + 1):
         if end < len(owners) and owners[end] == owners[begin]:
@@ -118,13 +116,15 @@ def _assemble_family(
         said = (tuple(codes[begin:end]), tuple(values[begin:end]))
         if said not in cache:
             cache[said] = _put_together(family, steps, *said)
-        text, gap = cache[said]
+        text, gap, is_whole = cache[said]
         if text is not None:
             texts[owners[begin]] = text
+            if is_whole:
+                whole.append(owners[begin])
         if gap:
             gaps.append(owners[begin])
         begin = end
-    used = rows[np.isin(table.owner[rows], np.fromiter(texts, dtype=np.int64, count=len(texts)))]
+    used = rows[np.isin(table.owner[rows], np.array(whole, dtype=np.int64))]
     return Assembled(family, texts, gaps, used)
 
 
@@ -142,14 +142,13 @@ def _put_together(
     steps: dict[int, tuple[int, tuple[str, ...]]],
     codes: tuple[int, ...],
     values: tuple[Any, ...],
-) -> tuple[str | None, bool]:
-    """The JSON text of one owner's list, and whether a number is missing."""
+) -> tuple[str | None, bool, bool]:
+    """One owner's list as JSON text, whether a number is missing, whether it holds every key."""
+    is_whole = True
     slots: dict[int, dict[str, Any]] = {}
     for code, value in zip(codes, values, strict=True):
         index, path = steps[code]
-        if index not in slots and len(slots) >= MESSAGES_MAX:
-            continue
-        _put(slots.setdefault(index, {}), path, value)
+        is_whole &= _put(slots.setdefault(index, {}), path, value)
     numbers = sorted(slots)
     gap = numbers != list(range(len(numbers)))
     try:
@@ -163,19 +162,24 @@ def _put_together(
                 if (message := _message(slots[number], family)) is not None
             ]
     except Exception:  # noqa: BLE001  # content is hostile; its raw attributes stay
-        return None, True
-    return (dumps(made) if made else None), gap
+        return None, True, False
+    return (dumps(made) if made else None), gap, is_whole
 
 
-def _put(slot: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Put a value at a path of nested dicts; numbered steps are keys like others."""
+def _put(slot: dict[str, Any], path: tuple[str, ...], value: Any) -> bool:
+    """Put a value at a path of nested dicts; numbered steps are keys like others.
+
+    False when the place is taken, by a value where an object is wanted or the other way round.
+    """
     for step in path[:-1]:
         inner = slot.setdefault(step, {})
         if not isinstance(inner, dict):
-            return
+            return False
         slot = inner
-    if not isinstance(slot.get(path[-1]), dict):
-        slot[path[-1]] = value
+    if isinstance(slot.get(path[-1]), dict):
+        return False
+    slot[path[-1]] = value
+    return True
 
 
 def _numbered(entries: Any) -> list[Any]:

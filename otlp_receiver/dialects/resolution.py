@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from otlp_receiver.dialects.attributes import AttributeTable, Kind, Positions
 from otlp_receiver.dialects.canonical_text import CANONICAL_INSTRUCTIONS, CANONICAL_MESSAGES
 from otlp_receiver.dialects.json_text import loads
-from otlp_receiver.dialects.transforms import TRANSFORMS
+from otlp_receiver.dialects.transforms import COUNT_MAX, TRANSFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -125,8 +125,9 @@ class Resolution:
             if transform == "integer" and (kinds == Kind.INTEGER).all():
                 numbers = table.integer[at]
                 values = pl.Series(numbers)
-                if len(numbers) and numbers.min() < 0:
-                    values = values.set(pl.Series(numbers < 0), None)
+                if numbers.min() < 0 or numbers.max() > COUNT_MAX:
+                    bad = pl.Series((numbers < 0) | (numbers > COUNT_MAX))
+                    values = values.set(bad, None)
                 return values, None, None
             if transform == "boolean" and (kinds == Kind.BOOLEAN).all():
                 return pl.Series(table.boolean[at]), None, None

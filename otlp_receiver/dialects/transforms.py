@@ -32,7 +32,8 @@ _PLACEHOLDERS = frozenset(("<not specified>", "<REDACTED>", "<elided>", "NOT_GIV
 _LOOKS_LIKE_JSON = re.compile(r"[\[{]\s*[\"\[{]")
 """How JSON begins and prose does not: ``[Note] …`` is prose, ``[{"role"…`` was JSON and is cut."""
 
-INTEGER_MAX = 2**63 - 1
+COUNT_MAX = 10**15
+"""A larger count is an error of its sender; sums of such counts still fit a column."""
 
 
 def text(value: Any) -> str | None:
@@ -59,7 +60,7 @@ def _unquoted(value: str) -> Any:
 
 
 def integer(value: Any) -> int | None:
-    """A count: not negative, at most 64 bits; text that spells one is accepted."""
+    """A count: not negative, not beyond reason; text that spells one is accepted."""
     if isinstance(value, str):
         try:
             value = float(value) if "." in value or "e" in value.lower() else int(value)
@@ -71,7 +72,7 @@ def integer(value: Any) -> int | None:
         if not math.isfinite(value) or value != math.floor(value):
             return None
         value = int(value)
-    return value if 0 <= value <= INTEGER_MAX else None
+    return value if 0 <= value <= COUNT_MAX else None
 
 
 def number(value: Any) -> float | None:

@@ -3,98 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
+from otlp_receiver.record import SpoolRecord
 from otlp_receiver.rows import to_rows
 from span_store.schema import CONTENTS, EVALUATIONS, SPANS
-
-
-@dataclass(frozen=True)
-class Record:
-    number: int
-    project: str
-    signal: str
-    received_at: int
-    body: bytes
-
-
-def put(target, value):
-    """Write a plain value into an AnyValue."""
-    match value:
-        case bool():
-            target.bool_value = value
-        case int():
-            target.int_value = value
-        case float():
-            target.double_value = value
-        case str():
-            target.string_value = value
-        case bytes():
-            target.bytes_value = value
-        case list():
-            target.array_value.SetInParent()
-            for entry in value:
-                put(target.array_value.values.add(), entry)
-        case dict():
-            target.kvlist_value.SetInParent()
-            for key, entry in value.items():
-                put(target.kvlist_value.values.add(key=key).value, entry)
-
-
-def request(*spans: dict, scope: str = "test", resource: dict | None = None) -> bytes:
-    """A trace request with spans of these attributes and names."""
-    message = ExportTraceServiceRequest()
-    group = message.resource_spans.add()
-    for key, value in (resource or {"service.name": "shop"}).items():
-        put(group.resource.attributes.add(key=key).value, value)
-    scoped = group.scope_spans.add()
-    scoped.scope.name = scope
-    for number, span in enumerate(spans, start=1):
-        made = scoped.spans.add(
-            trace_id=span.get("trace_id", bytes(15) + b"\1"),
-            span_id=span.get("span_id", number.to_bytes(8, "big")),
-            name=span.get("name", "chat m"),
-            start_time_unix_nano=1_000_000_000,
-            end_time_unix_nano=3_000_000_000,
-        )
-        for key, value in span.get("attributes", {}).items():
-            put(made.attributes.add(key=key).value, value)
-        for event in span.get("events", ()):
-            added = made.events.add(name=event["name"], time_unix_nano=event.get("time", 5))
-            for key, value in event.get("attributes", {}).items():
-                put(added.attributes.add(key=key).value, value)
-    return message.SerializeToString()
-
-
-def logs(*records: dict) -> bytes:
-    """A log request with these records."""
-    message = ExportLogsServiceRequest()
-    scoped = message.resource_logs.add().scope_logs.add()
-    for record in records:
-        made = scoped.log_records.add(
-            trace_id=record.get("trace_id", bytes(15) + b"\1"),
-            span_id=record.get("span_id", bytes(7) + b"\1"),
-            event_name=record.get("event_name", ""),
-            time_unix_nano=record.get("time", 7),
-        )
-        if "body" in record:
-            put(made.body, record["body"])
-        for key, value in record.get("attributes", {}).items():
-            put(made.attributes.add(key=key).value, value)
-    return message.SerializeToString()
-
-
-def rows_of(*bodies: bytes, signal: str = "traces", mapping=None):
-    records = [Record(number, "p", signal, 42, body) for number, body in enumerate(bodies)]
-    return to_rows(records, mapping)
-
-
-def span_of(attributes: dict, **span) -> dict:
-    return rows_of(request({"attributes": attributes, **span})).spans.row(0, named=True)
-
+from tests.otlp_receiver.otlp_requests import logs, request, rows_of, span_of
 
 CHAT = {
     "gen_ai.operation.name": "chat",
@@ -215,8 +128,14 @@ def test_one_score_sent_as_event_and_as_log_is_one_evaluation():
     name = "gen_ai.evaluation.result"
     traces = request({"attributes": {}, "events": [{"name": name, "attributes": score}]})
     records = [
-        Record(1, "p", "traces", 1, traces),
-        Record(2, "p", "logs", 1, logs({"event_name": name, "attributes": score})),
+        SpoolRecord(number=1, project="p", signal="traces", received_at=1, body=traces),
+        SpoolRecord(
+            number=2,
+            project="p",
+            signal="logs",
+            received_at=1,
+            body=logs({"event_name": name, "attributes": score}),
+        ),
     ]
 
     evaluations = to_rows(records).evaluations
