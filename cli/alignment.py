@@ -6,6 +6,7 @@ import click
 
 from cli.alignment_comparison import agreement, compare, history
 from cli.alignment_gate import gate
+from cli.alignment_import import import_set
 from cli.alignment_next import label_next
 from cli.alignment_report import report
 
@@ -15,5 +16,5 @@ def alignment() -> None:
     """Report how far evaluators agree with people."""
 
 
-for _command in (report, gate, compare, history, agreement, label_next):
+for _command in (report, gate, compare, history, agreement, label_next, import_set):
     alignment.add_command(_command)

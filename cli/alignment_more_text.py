@@ -77,7 +77,7 @@ def _thresholds(out: Console, entry: dict[str, Any]) -> None:
 
 
 def _versions(out: Console, entry: dict[str, Any]) -> None:
-    if len(entry["segments"]) < 2 and not entry["windows"]:
+    if len(entry["segments"]) < 2 and len(entry["windows"]) < 2:
         return
     heading(out, "Versions and drift")
     table = Table("version", "labels", "figure", "raw", "weighted", box=None, pad_edge=False)

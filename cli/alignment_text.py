@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from analytics.alignment.meanings import MEANINGS
+from analytics.alignment.meanings import MEANINGS, rate_title
 from cli.alignment_more_text import heading, interval, number, print_more
 
 WIDTH_MAX = 100
@@ -98,8 +98,11 @@ def _agreement(out: Console, document: dict[str, Any]) -> None:
 
 
 def _pass_rate(out: Console, rates: dict[str, Any]) -> None:
-    title = "Pass rate" if rates["named_pass"] else "Rate"
-    heading(out, f"{title}: share of {rates['of']}" if rates["of"] else title)
+    if rates["of"] is None:
+        heading(out, "Pass rate")
+        out.print(Text(str(rates["default_reason"]), style="dim"))
+        return
+    heading(out, rate_title(rates))
     table = Table("estimator", "value", "n", "n_eff", "meaning", box=None, pad_edge=False)
     for name in ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen"):
         figure = rates[name]

@@ -27,6 +27,7 @@ class Section(NamedTuple):
 FILES: tuple[File, ...] = (
     File("docs/cli.md", "docs.commands:page"),
     File("docs/dialects.md", "docs.dialects:page"),
+    File("docs/judged-sets.md", "docs.judged_sets:page"),
     File("docs/tables.md", "docs.tables:page"),
     File("docs/metrics.md", "docs.metrics:page"),
     File("configs/reference.toml", "docs.settings:page"),

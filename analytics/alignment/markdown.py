@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analytics.alignment.meanings import MEANINGS, headline
+from analytics.alignment.meanings import MEANINGS, headline, rate_title
 
 _ESTIMATORS = ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen")
 
@@ -79,13 +79,14 @@ def _matrix(entry: dict[str, Any]) -> str:
 
 
 def _rates(entry: dict[str, Any]) -> str:
-    title = "Pass rate" if entry["named_pass"] else "Rate"
+    if entry["of"] is None:
+        return ""
     rows = [
         [MEANINGS[name].title + (" (default)" if name == entry["default"] else ""),
          _figure(entry[name])]
         for name in _ESTIMATORS
     ]  # fmt: skip
-    return f"### {title}: share of {_cell(entry['of'])}\n\n" + _table(["estimate", "value"], rows)
+    return f"### {_cell(rate_title(entry))}\n\n" + _table(["estimate", "value"], rows)
 
 
 def _ceiling(entry: dict[str, Any]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Meaning(NamedTuple):
@@ -56,3 +59,11 @@ def headline(score_type: str) -> tuple[str, ...]:
             return ("weighted_kappa", "within_one", "bias")
         case _:
             return ("ccc", "bias", "spearman")
+
+
+def rate_title(rates: Mapping[str, Any]) -> str:
+    """What the pass-rate section is about: a pass rate only when a value was named as good."""
+    if rates["of"] == "mean score":
+        return "Mean score"
+    title = "Pass rate" if rates["named_pass"] else "Rate"
+    return f"{title}: share of {rates['of']}" if rates["of"] else title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analytics.alignment.meanings import MEANINGS, headline
+from analytics.alignment.meanings import MEANINGS, headline, rate_title
 from analytics.alignment.page.drawing import drawn, intervals
 from analytics.alignment.page.elements import (
     cases,
@@ -180,7 +180,8 @@ def agreement(document: dict[str, Any]) -> str:
 def pass_rate(document: dict[str, Any]) -> str:
     """Five estimates of the true rate, the default named."""
     entry = document["pass_rate"]
-    title = "Pass rate" if entry["named_pass"] else "Rate"
+    if entry["of"] is None:
+        return section("Pass rate", f'<p class="soft">{text(entry["default_reason"])}</p>')
     rows, drawn_rows = [], []
     for name in ESTIMATORS:
         value = entry[name]
@@ -200,7 +201,7 @@ def pass_rate(document: dict[str, Any]) -> str:
     worth = f"<p>With the evaluator's help each label is worth {saved:.2f}.</p>" if saved else ""
     listing = table(["estimate", "value", "n", "worth"], rows, (2, 3))
     return section(
-        f"{title}: share of {entry['of']}",
+        rate_title(entry),
         f'<div class="columns"><div>{picture}</div><div>{listing}'
         f"<p>Default: {text(entry['default_reason'])}.</p>{worth}"
         f"{warnings(entry['warnings'])}</div></div>",

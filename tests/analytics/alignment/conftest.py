@@ -25,8 +25,16 @@ class Said(NamedTuple):
 @pytest.fixture
 def command(tmp_path, capsys, monkeypatch):
     """Runs ``spandocket ARGUMENTS`` in this process, with a data directory of the test's own."""
-    from cli.main import main
+    from cli import main as entry
 
+    opened = []
+
+    class Recorded(entry.Context):
+        def __init__(self, **values):
+            super().__init__(**values)
+            opened.append(self)
+
+    monkeypatch.setattr(entry, "Context", Recorded)
     monkeypatch.setenv("SPANDOCKET_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
 
@@ -35,9 +43,13 @@ def command(tmp_path, capsys, monkeypatch):
         capsys.readouterr()
         code = 0
         try:
-            main()
+            entry.main()
         except SystemExit as stop:
             code = stop.code or 0
+        for context in opened:
+            if "queue_store" in vars(context):
+                context.queue_store.close()
+        opened.clear()
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 
