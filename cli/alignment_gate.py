@@ -29,9 +29,13 @@ _COLUMNS = ("figure", "side", "bound", "value", "ci_low", "ci_high", "n", "weigh
 def _bounds(command: _Command) -> _Command:
     """Add ``--min-FIGURE`` and ``--max-FIGURE`` for every figure that can be bounded."""
     for name in reversed(_MAXIMA):
-        command = click.option(f"--max-{name}", f"max_{_MAXIMA[name]}", type=float)(command)
+        command = click.option(
+            f"--max-{name}", f"max_{_MAXIMA[name]}", type=float, help="Highest value to pass."
+        )(command)
     for name in reversed(_MINIMA):
-        command = click.option(f"--min-{name}", f"min_{_MINIMA[name]}", type=float)(command)
+        command = click.option(
+            f"--min-{name}", f"min_{_MINIMA[name]}", type=float, help="Lowest value to pass."
+        )(command)
     return command
 
 

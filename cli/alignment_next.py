@@ -28,7 +28,13 @@ _COLUMNS = ("item", "probability", "importance", "u", "priority", "reason")
     show_default=True,
     help="What the labels should make surer.",
 )
-@click.option("--count", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many objects to name.",
+)
 @click.option("--enqueue", metavar="QUEUE", help="Put them into this queue.")
 @format_option
 @pass_context

@@ -68,7 +68,11 @@ class Context:
 
         if not self.configuration.queue.url:
             self.data_path.mkdir(parents=True, exist_ok=True)
-        return QueueStore.open(self.queue_url, self.configuration.queue)
+        store = QueueStore.open(self.queue_url, self.configuration.queue)
+        click_context = click.get_current_context(silent=True)
+        if click_context is not None:
+            click_context.find_root().call_on_close(store.close)
+        return store
 
     def now(self) -> datetime:
         """The clock; the only one that the rooms below ever see."""
