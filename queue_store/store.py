@@ -18,6 +18,7 @@ from queue_store.members import Members
 from queue_store.queues import Queues
 from queue_store.reports import Reports
 from queue_store.schema import bring_up_to_date
+from queue_store.transfer import Transfer
 from queue_store.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class QueueStore(
     Datasets,
     Members,
     Webhooks,
+    Transfer,
     Reports,
 ):
     """Queues, items, claims, fields, annotations and the audit log of one database.

@@ -1,0 +1,143 @@
+"""Whole queues move between stores, in both directions, without loss."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from queue_store.config import QueueConfig
+from queue_store.errors import AlreadyExistsError, InvalidValueError
+from queue_store.model import Anchor, AnnotationDraft, ImportRow, Selection
+from queue_store.store import QueueStore
+from tests.queue_store.desk import PROJECT, Desk, trace
+
+NUMBERS = {"id", "queue_id", "item_id", "issue_id", "annotation_id"}
+
+
+def told(store, queue="spot_checks"):
+    """Everything a store can tell about a queue, without its own numbers."""
+
+    def plain(row):
+        return {
+            name: value for name, value in asdict(row).items() if name not in NUMBERS | {"details"}
+        }
+
+    return {
+        "queue": plain(store.queue(project=PROJECT, name=queue)),
+        "items": [plain(one) for one in store.items(project=PROJECT, queue=queue).items],
+        "answers": [
+            plain(one) for one in store.annotations(project=PROJECT, queue=queue, history=True)
+        ],
+        "progress": store.progress(project=PROJECT, queue=queue),
+        "reviewers": store.reviewers(project=PROJECT, queue=queue),
+        "log": [
+            plain(one)
+            for one in store.audit(project=PROJECT, queue=queue, limit=1000)
+            if one.action != "queue_imported"
+        ],
+    }
+
+
+@pytest.fixture
+def busy(desk):
+    """A queue in which everything has happened."""
+    desk.queue("before")
+    desk.add(3, queue="before")
+    desk.field()
+    desk.queue(fields=("correct",), labels_wanted=2, adjudicate=True, lease_seconds=60.0)
+    selection = Selection(rule="floor", rule_version="1", p=0.1, u=0.03, salt="s", selected=True)
+    desk.add_drafts([trace(n, priority=n / 3, selection=selection) for n in range(8)])
+    for reviewer, value in (("ana", True), ("ben", False), ("ana", False)):
+        desk.clock.pass_seconds(1)
+        desk.complete(desk.next(reviewer), AnnotationDraft(field="correct", value=value))
+    desk.skip(desk.next("cem"))
+    desk.next("ben")
+    item = desk.listed().items[-1].id
+    anchor = Anchor(direction="output", message_index=0, start=0, end=2, quote="no")
+    for value in (True, False):
+        desk.clock.pass_seconds(1)
+        desk.annotate(item, "dee", AnnotationDraft(field="correct", value=value, anchor=anchor))
+    desk.store.import_annotations(
+        project=PROJECT,
+        rows=[
+            ImportRow(
+                line=1,
+                object_type="trace",
+                object_id="elsewhere",
+                reviewer="eva",
+                field="correct",
+                value=True,
+                queue="spot_checks",
+                inclusion_probability=0.5,
+                cluster="c",
+            )
+        ],
+        now=desk.clock.now,
+        actor="mia",
+    )
+    return desk
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def other_store(request, tmp_path):
+    url = f"sqlite:///{tmp_path / 'other.sqlite3'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("bare_postgres_url")
+    opened = QueueStore.open(url, QueueConfig())
+    yield opened
+    opened.close()
+
+
+def test_a_moved_queue_tells_the_same(busy, other_store):
+    lines = list(busy.store.export_queue(project=PROJECT, queue="spot_checks"))
+
+    other_store.import_queue(project=PROJECT, lines=lines, now=busy.clock.now, actor="mia")
+
+    assert told(other_store) == told(busy.store)
+
+
+def test_work_goes_on_in_the_moved_queue(busy, other_store):
+    lines = list(busy.store.export_queue(project=PROJECT, queue="spot_checks"))
+    other_store.import_queue(project=PROJECT, lines=lines, now=busy.clock.now, actor="mia")
+    moved = Desk(other_store, busy.clock)
+    moved.clock.pass_seconds(61)
+    standing = len(moved.annotations())
+
+    moved.complete(moved.next("fay"), AnnotationDraft(field="correct", value=True))
+    dee = next(row for row in moved.annotations() if row.reviewer == "dee")
+    moved.annotate(
+        dee.item_id, "dee", AnnotationDraft(field="correct", value=True, anchor=dee.anchor)
+    )
+
+    assert len(moved.annotations()) == standing + 1
+
+
+def test_a_copy_beside_the_original_needs_a_name_of_its_own(busy):
+    lines = list(busy.store.export_queue(project=PROJECT, queue="spot_checks"))
+    said = {"project": PROJECT, "lines": lines, "now": busy.clock.now, "actor": "mia"}
+
+    with pytest.raises(AlreadyExistsError):
+        busy.store.import_queue(**said)
+    copy = busy.store.import_queue(name="copy", **said)
+
+    assert copy.link != busy.store.queue(project=PROJECT, name="spot_checks").link
+    assert told(busy.store, "copy")["progress"].total == 8
+
+
+@pytest.mark.parametrize("lines", [[], ["nonsense"], ['{"record":"items","id":1}']])
+def test_what_is_no_export_is_refused_and_stores_nothing(desk, lines):
+    with pytest.raises(InvalidValueError, match="export"):
+        desk.store.import_queue(project=PROJECT, lines=lines, now=desk.clock.now, actor="mia")
+
+    assert desk.store.queues(project=PROJECT) == []
+
+
+def test_a_cut_export_is_not_half_stored(busy, other_store):
+    lines = list(busy.store.export_queue(project=PROJECT, queue="spot_checks"))
+    cut = [*lines[:6], lines[6][:20]]
+
+    with pytest.raises(InvalidValueError, match="line 7"):
+        other_store.import_queue(project=PROJECT, lines=cut, now=busy.clock.now, actor="mia")
+
+    assert other_store.queues(project=PROJECT) == []
