@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.annotation_edits import VERBS
+from cli.claims_filters import STATUSES
 from cli.context import pass_context
+from cli.moments import MOMENT
 from cli.output import format_option, say, write_object, write_rows
 from cli.queue_access import actor_option, name_and_value
 from cli.queue_rows import ANNOTATION_COLUMNS, annotation_row
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cli.context import Context
 
 
@@ -123,7 +127,7 @@ def list_annotations(
 def import_file(
     context: Context, file: str, skip_bad: bool, actor: str, output_format: str | None
 ) -> None:
-    """Bring in answers from a CSV or JSON Lines file.
+    """Bring in answers from a CSV, JSON Lines or Parquet file.
 
     Columns: object_type, object_id, reviewer, field, value, and optionally queue, time,
     inclusion_probability, cluster, adjudicated. Fields must exist. Every bad row is named with its
@@ -133,7 +137,8 @@ def import_file(
     from cli.annotation_files import read_rows
     from queue_store.model import ImportRow, RowProblem
 
-    rows, unreadable = read_rows(file)
+    fields = [field.name for field in context.queue_store.fields(project=context.project)]
+    rows, unreadable = read_rows(file, fields)
     problems = [RowProblem(line=line, reason=reason) for line, reason in unreadable]
     result = None
     if not problems or skip_bad:
@@ -161,6 +166,51 @@ def import_file(
     )
     if problems:
         raise click.exceptions.Exit(1)
+
+
+@group.command(epilog="Example: spandocket annotations export --queue refusal --out labels.csv")
+@click.option("--queue", help="Only answers given in this queue.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only answers on items in this state.")
+@click.option("--since", type=MOMENT, help="Only answers given at this time or later.")
+@click.option("--until", type=MOMENT, help="Only answers given before this time.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    help="Write a file: .jsonl, .csv or .parquet.  [default: standard output]",
+)
+@format_option
+@pass_context
+def export(
+    context: Context,
+    queue: str | None,
+    status: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    out: str | None,
+    output_format: str | None,
+) -> None:
+    """Write answers as a table: one row an object, one column {reviewer}_{field}.
+
+    Adjudicated answers stand in adjudicated_{field}. "annotations import" reads it again.
+    """
+    from pathlib import Path
+
+    from cli.answer_tables import wide_rows
+    from cli.table_files import write_table
+
+    rows, columns = wide_rows(
+        context.queue_store,
+        context.project,
+        queue=queue,
+        status=status,
+        since=since,
+        until=until,
+    )
+    if out is None:
+        write_rows(rows, output_format, columns)
+        return
+    write_table(Path(out), rows, columns)
+    say(f"{out}: {len(rows)} objects")
 
 
 for verb in VERBS:

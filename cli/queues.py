@@ -9,6 +9,7 @@ import click
 from cli.context import pass_context
 from cli.output import format_option, write_object, write_rows
 from cli.queue_access import actor_option, ready_store
+from cli.queue_changes import VERBS
 from cli.queue_rows import PROGRESS_COLUMNS, QUEUE_COLUMNS, progress_row, queue_row
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def create(
     if (filter_sql is not None or sample is not None) and not live:
         raise click.UsageError("--filter and --sample belong to a live queue; add --live")
     if filter_sql is not None:
-        _check_filter(filter_sql)
+        check_filter(filter_sql)
     store = ready_store(context)
     queue = store.create_queue(
         project=context.project,
@@ -135,7 +136,7 @@ def create(
     )
 
 
-def _check_filter(filter_sql: str) -> None:
+def check_filter(filter_sql: str) -> None:
     """Refuse a filter that the traces table cannot answer; names the nearest columns."""
     from span_store.filters import compile_filter
     from span_store.schema import TRACES
@@ -174,3 +175,7 @@ def progress(context: Context, name: str | None, output_format: str | None) -> N
         output_format,
         PROGRESS_COLUMNS,
     )
+
+
+for verb in VERBS:
+    queues.add_command(verb)

@@ -10,6 +10,7 @@ import click
 from cli.context import Context, pass_context
 from cli.output import format_option, rfc3339, say, write_rows
 from cli.setting_values import read_value
+from cli.store_schema import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,3 +182,7 @@ def _known(tables: tuple[str, ...]) -> tuple[str, ...]:
         if table not in TABLES:
             raise click.UsageError(f"no table {table!r}{nearest_names(table, TABLES)}")
     return tables
+
+
+for verb in VERBS:
+    store.add_command(verb)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from queue_store.writing import Writing
 
 BATCH_ROWS = 400
+_NOTHING: Any = object()
 
 
 class Importing(StoreBase):
@@ -112,7 +113,8 @@ class _Reader:
             "field_id": field.id,
             "value": value,
             "state": AnnotationState.SUBMITTED.value,
-            "blind": True,
+            "blind": not adjudicated,
+            "field_name": field.name,
             "adjudicated": adjudicated,
             "inclusion_probability": _probability(row.inclusion_probability),
             "cluster": row.cluster or None,
@@ -195,6 +197,8 @@ def _store(writing: Writing, rows: Sequence[dict[str, Any]], counts: dict[str, i
     """Store one batch in its order."""
     connection = writing.connection
     _attach_items(writing, rows)
+    for row in rows:
+        del row["field_name"]
     columns = ANNOTATIONS.c
     seen = set(
         connection.scalars(
@@ -204,22 +208,23 @@ def _store(writing: Writing, rows: Sequence[dict[str, Any]], counts: dict[str, i
         )
     )
     standing = {
-        row.slot: (row.id, row.time)
+        row.slot: row.value
         for row in connection.execute(
-            select(columns.slot, columns.id, columns.time).where(
+            select(columns.slot, columns.value).where(
                 columns.slot.in_([row["slot"] for row in rows]), columns.state.in_(CURRENT)
             )
         )
     }
     fresh: list[dict[str, Any]] = []
     for row in rows:
-        if row["fingerprint"] in seen:
+        stands = standing.get(row["slot"], _NOTHING)
+        if row["fingerprint"] in seen or stands == row["value"]:
             counts["duplicates"] += 1
             continue
         seen.add(row["fingerprint"])
         counts["added"] += 1
-        if row["slot"] not in standing:
-            standing[row["slot"]] = (None, row["time"])
+        if stands is _NOTHING:
+            standing[row["slot"]] = row["value"]
             fresh.append(row)
             continue
         _insert(writing, fresh)
@@ -233,27 +238,25 @@ def _insert(writing: Writing, fresh: list[dict[str, Any]]) -> None:
         fresh.clear()
 
 
-def _replace(writing: Writing, row: dict[str, Any], counts: dict[str, int]) -> tuple[int, datetime]:
+def _replace(writing: Writing, row: dict[str, Any], counts: dict[str, int]) -> Any:
     """Store an answer beside a standing one: the later of the two stands."""
     columns = ANNOTATIONS.c
     before = writing.connection.execute(
-        select(columns.id, columns.time).where(
+        select(columns.id, columns.time, columns.value).where(
             columns.slot == row["slot"], columns.state.in_(CURRENT)
         )
     ).one()
     if row["time"] < before.time:
         old = row | {"state": AnnotationState.SUPERSEDED.value}
         writing.connection.execute(insert(ANNOTATIONS).values(**old))
-        return before.id, before.time
+        return before.value
     counts["replaced"] += 1
     superseded = AnnotationState.SUPERSEDED.value
     writing.connection.execute(
         update(ANNOTATIONS).where(columns.id == before.id).values(state=superseded)
     )
-    new_id = writing.connection.scalar(
-        insert(ANNOTATIONS).values(**(row | {"supersedes": before.id})).returning(columns.id)
-    )
-    return int(new_id or 0), row["time"]
+    writing.connection.execute(insert(ANNOTATIONS).values(**(row | {"supersedes": before.id})))
+    return row["value"]
 
 
 def _attach_items(writing: Writing, rows: Sequence[dict[str, Any]]) -> None:
@@ -284,6 +287,16 @@ def _attach_items(writing: Writing, rows: Sequence[dict[str, Any]]) -> None:
         item = found.get((row["queue_id"], row["object_type"], row["object_id"]))
         if item is not None:
             row["item_id"], row["item_revision"] = item.id, item.revision
+            row["slot"] = slot_of(
+                project=writing.project,
+                object_type=row["object_type"],
+                object_id=row["object_id"],
+                queue_id=row["queue_id"],
+                revision=item.revision,
+                reviewer=row["reviewer"],
+                field=row["field_name"],
+                adjudicated=row["adjudicated"],
+            )
     unanswered = [item for item in found.values() if not item.has_response]
     answerable = [item for item in unanswered if item.state != "removed"]
     for item in answerable:

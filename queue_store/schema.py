@@ -73,6 +73,21 @@ def migrate(connection: Connection, version: str = "head") -> None:
     command.upgrade(config, version)
 
 
+def pending_sql(url: str, version: str | None) -> str:
+    """The statements that would bring a database from this version to the newest."""
+    from io import StringIO
+
+    from alembic import command
+    from sqlalchemy.engine import make_url
+
+    written = StringIO()
+    config = _config()
+    config.output_buffer = written
+    config.attributes["dialect"] = make_url(url).get_backend_name()
+    command.upgrade(config, f"{version or 'base'}:head", sql=True)
+    return written.getvalue()
+
+
 def _config() -> Config:
     from alembic.config import Config
 

@@ -256,7 +256,7 @@ class _Reader:
             object_type=row["object_type"],
             object_id=row["object_id"],
             queue_id=row["queue_id"],
-            revision=None if imported else row["item_revision"],
+            revision=row["item_revision"],
             reviewer=row["reviewer"],
             field=str(field),
             anchor=None if row["anchor"] is None else Anchor(**row["anchor"]),

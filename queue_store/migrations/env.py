@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that the store hands over."""
+"""Runs migrations on the connection that the store hands over, or writes them as SQL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from alembic import context
 
 from queue_store.tables.every import METADATA
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=METADATA)
-context.run_migrations()
+attributes = context.config.attributes
+if context.is_offline_mode():
+    context.configure(dialect_name=attributes["dialect"], target_metadata=METADATA)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    context.configure(connection=attributes["connection"], target_metadata=METADATA)
+    context.run_migrations()

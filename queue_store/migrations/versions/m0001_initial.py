@@ -332,7 +332,7 @@ def upgrade() -> None:
     op.create_index(
         "responses_by_reviewer", "responses", ["queue_id", "reviewer", "at"], unique=False
     )
-    for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
+    for statement in _APPEND_ONLY[op.get_context().dialect.name]:
         op.execute(statement)
 
 
