@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = {"__init__", "__main__", "empty_handler", "load"}
+PARTS = {"__init__", "__main__", "empty_handler", "load", "processors"}
 
 
 def names():

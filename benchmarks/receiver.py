@@ -1,8 +1,11 @@
 """How fast the receiver is, beside an empty grpcio handler measured in the same run.
 
-    python -m benchmarks.receiver [--seconds 10] [--sustained 60] [--only large,small,...]
+    python -m benchmarks.receiver [--seconds 8] [--sustained 60] [--only large,small,...]
 
-Server and generator share the machine's cores; both sides of every ratio have the same generator.
+Server and generator share the machine's cores, and both sides of every ratio have the same
+generator. Each ratio is given twice: of the rates, and of the processor seconds that server,
+loader and generator together used for a span. The second is what the first would be on a machine
+with nothing else to do, as long as processors and not the disk are the limit.
 """
 
 from __future__ import annotations
@@ -15,17 +18,35 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
 
 from benchmarks.load import Load, grpc_load, http_load, spans_request
+from benchmarks.processors import ProcessorSeconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LARGE = {"spans": 512, "connections": 2, "in_flight": 4}
 SMALL = {"spans": 10, "connections": 64, "in_flight": 1}
 SECTIONS = ("large", "small", "latency", "http", "json", "sustained")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run of the generator, and the processor time that everything took for a span."""
+
+    load: Load
+    microseconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.load.spans_per_second
 
 
 def main() -> None:
@@ -35,87 +56,117 @@ def main() -> None:
     parser.add_argument("--sustained", type=float, default=60)
     parser.add_argument("--only", default=",".join(SECTIONS))
     options = parser.parse_args()
-    wanted = set(options.only.split(","))
-    unknown = wanted - set(SECTIONS)
+    wanted = options.only.split(",")
+    unknown = set(wanted) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
-    body = spans_request(LARGE["spans"])
-    size = len(body) / LARGE["spans"]
-    print(f"{LARGE['spans']} spans of {size:.0f} bytes a request; {os.cpu_count()} cores")
+    size = len(spans_request(512)) / 512
+    print(f"512 spans of {size:.0f} bytes a request; {os.cpu_count()} cores")
     with Empty() as empty:
-        ceiling = grpc_load(empty.address, options.seconds, **LARGE)
-        print(f"empty handler, large requests: {ceiling.spans_per_second:,.0f} spans/s")
-        floor = grpc_load(empty.address, options.seconds, **SMALL) if "small" in wanted else None
-        if floor:
-            print(f"empty handler, small requests: {floor.requests_per_second:,.0f} requests/s")
+        large = measured(empty.process, lambda: grpc_load(empty.address, options.seconds, **LARGE))
+        small = measured(empty.process, lambda: grpc_load(empty.address, options.seconds, **SMALL))
+    print(f"empty handler, large requests: {large.rate:,.0f} spans/s, {large.microseconds:.1f} us")
+    print(f"empty handler, small requests: {small.rate:,.0f} spans/s, {small.microseconds:.1f} us")
     for name in SECTIONS:
         if name in wanted:
-            globals()[f"measure_{name}"](options, ceiling, floor)
+            globals()[f"measure_{name}"](options, small if name == "small" else large)
 
 
-def measure_large(options: argparse.Namespace, ceiling: Load, _: Load | None) -> None:
+def measured(process: subprocess.Popen[str], run: Callable[[], Load]) -> Measured:
+    with ProcessorSeconds(process.pid, os.getpid()) as used:
+        load = run()
+    return Measured(load, used.seconds / max(1, load.answered * load.spans) * 1e6)
+
+
+def say(name: str, found: Measured, ceiling: Measured) -> None:
+    print(
+        f"{name}: {found.rate:,.0f} spans/s, ratio {found.rate / ceiling.rate:.2f} of the rates, "
+        f"{ceiling.microseconds / found.microseconds:.2f} of the processor time "
+        f"({found.microseconds:.1f} us); refused {found.load.refused}",
+        flush=True,
+    )
+
+
+def measure_large(options: argparse.Namespace, ceiling: Measured) -> None:
+    with Receiver() as receiver:
+        receiver.rest_loader()
+        run = measured(receiver.process, lambda: grpc_load(receiver.grpc, options.seconds, **LARGE))
+        say("acknowledged, 512 spans a request, loader resting", run, ceiling)
     with Receiver() as receiver:
         load = grpc_load(receiver.grpc, options.seconds, **LARGE)
-        say("durably acknowledged, large requests", load.spans_per_second, "spans/s", ceiling)
-
-
-def measure_small(options: argparse.Namespace, _: Load, floor: Load | None) -> None:
-    assert floor is not None
-    with Receiver() as receiver:
-        load = grpc_load(receiver.grpc, options.seconds, **SMALL)
-        ratio = load.requests_per_second / floor.requests_per_second
         print(
-            f"durably acknowledged, small requests: {load.requests_per_second:,.0f} requests/s, "
-            f"ratio {ratio:.2f}, refused {load.refused}"
+            f"the same with the loader beside it: {load.spans_per_second:,.0f} spans/s, "
+            f"ratio {load.spans_per_second / ceiling.rate:.2f} of the rates",
+            flush=True,
         )
 
 
-def measure_latency(options: argparse.Namespace, _: Load, __: Load | None) -> None:
+def measure_small(options: argparse.Namespace, ceiling: Measured) -> None:
+    with Receiver() as receiver:
+        run = measured(receiver.process, lambda: grpc_load(receiver.grpc, options.seconds, **SMALL))
+        say("acknowledged, 10 spans a request, 64 connections", run, ceiling)
+
+
+def measure_latency(options: argparse.Namespace, _: Measured) -> None:
     """Acknowledgement times at a tenth of the peak."""
     with Receiver() as receiver:
         peak = grpc_load(receiver.grpc, options.seconds / 2, **LARGE)
-        time.sleep(3)
+        time.sleep(5)
         pace = peak.requests_per_second / 10
         load = grpc_load(receiver.grpc, options.seconds, **LARGE, requests_per_second_max=pace)
         times = sorted(load.seconds)
         print(
             f"acknowledgement at a tenth of the peak ({pace:.0f} requests/s): "
             f"median {statistics.median(times) * 1e3:.1f} ms, "
-            f"p99 {times[int(len(times) * 0.99)] * 1e3:.1f} ms, n {len(times)}"
+            f"p99 {times[int(len(times) * 0.99)] * 1e3:.1f} ms, n {len(times)}",
+            flush=True,
         )
 
 
-def measure_http(options: argparse.Namespace, _: Load, __: Load | None) -> None:
+def measure_http(options: argparse.Namespace, _: Measured) -> None:
     with Receiver() as receiver:
-        grpc_rate = grpc_load(receiver.grpc, options.seconds, **LARGE)
+        receiver.rest_loader()
+        grpc_run = measured(
+            receiver.process, lambda: grpc_load(receiver.grpc, options.seconds, **LARGE)
+        )
+        run = measured(
+            receiver.process, lambda: http_load(receiver.http, options.seconds, "protobuf", 512)
+        )
+        say("HTTP protobuf against gRPC", run, grpc_run)
+
+
+def measure_json(options: argparse.Namespace, ceiling: Measured) -> None:
     with Receiver() as receiver:
-        load = http_load(receiver.http, options.seconds, "protobuf", LARGE["spans"])
-        say("HTTP protobuf against gRPC", load.spans_per_second, "spans/s", grpc_rate)
+        receiver.rest_loader()
+        run = measured(
+            receiver.process, lambda: http_load(receiver.http, options.seconds, "json", 512)
+        )
+        say("HTTP JSON", run, ceiling)
 
 
-def measure_json(options: argparse.Namespace, ceiling: Load, _: Load | None) -> None:
-    with Receiver() as receiver:
-        load = http_load(receiver.http, options.seconds, "json", LARGE["spans"])
-        say("HTTP JSON", load.spans_per_second, "spans/s", ceiling)
+def measure_sustained(options: argparse.Namespace, ceiling: Measured) -> None:
+    """As much as goes in; a low soft limit makes senders wait for the loader, so nothing grows.
 
-
-def measure_sustained(options: argparse.Namespace, ceiling: Load, _: Load | None) -> None:
-    """Full load for the whole time; what counts is what the table holds, and that nothing grows."""
-    with Receiver() as receiver:
-        started = time.perf_counter()
-        with Watch(receiver) as watch:
-            load = grpc_load(receiver.grpc, options.sustained, **LARGE)
-            loaded = receiver.loaded_spans()
-            elapsed = time.perf_counter() - started
-        say("queryable in the table, sustained", loaded / elapsed, "spans/s", ceiling)
-        say("  acknowledged meanwhile", load.spans_per_second, "spans/s", ceiling)
-        print(f"  refused {load.refused} of {load.refused + load.answered} requests")
-        print(f"  spool MiB over time: {watch.thirds('spool')}")
-        print(f"  resident MiB over time: {watch.thirds('resident')}")
-
-
-def say(name: str, rate: float, unit: str, ceiling: Load) -> None:
-    print(f"{name}: {rate:,.0f} {unit}, ratio {rate / ceiling.spans_per_second:.2f}")
+    What counts is what the table holds more at the end than after the first third.
+    """
+    with Receiver('spool_bytes_soft = "256MiB"\n') as receiver, Watch(receiver) as watch:
+        warm = options.sustained / 3
+        grpc_load(receiver.grpc, warm, **LARGE)
+        before, began = receiver.loaded_spans(), time.perf_counter()
+        with ProcessorSeconds(receiver.process.pid, os.getpid()) as used:
+            load = grpc_load(receiver.grpc, options.sustained - warm, **LARGE)
+            loaded = receiver.loaded_spans() - before
+        rate = loaded / (time.perf_counter() - began)
+        microseconds = used.seconds / max(1, loaded) * 1e6
+        print(
+            f"queryable in the table, sustained: {rate:,.0f} spans/s, "
+            f"ratio {rate / ceiling.rate:.2f} of the rates, "
+            f"{ceiling.microseconds / microseconds:.2f} of the processor time "
+            f"({microseconds:.1f} us); acknowledged {load.spans_per_second:,.0f} spans/s, "
+            f"refused {load.refused} of {load.refused + load.answered} requests"
+        )
+        print(f"  spool MiB, mean of each third of the time: {watch.thirds(0)}")
+        print(f"  resident MiB of the whole service: {watch.thirds(1)}", flush=True)
 
 
 class Empty:
@@ -137,24 +188,39 @@ class Empty:
 class Receiver:
     """``spandocket serve`` on a data directory of its own."""
 
+    def __init__(self, settings: str = "") -> None:
+        self.settings = settings
+
     def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory(prefix="spandocket-bench-")
-        self.data_dir = Path(self.folder.name) / "data"
-        ready = Path(self.folder.name) / "ready.json"
+        place = Path(self.folder.name)
+        self.data_dir, ready = place / "data", place / "ready.json"
+        (place / "settings.toml").write_text(f"[receiver]\n{self.settings}", encoding="utf-8")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "cli", "--data-dir", str(self.data_dir), "serve"),
-                *("--grpc-port", "0", "--http-port", "0", "--ready-file", str(ready)),
+                *(sys.executable, "-m", "cli", "--data-dir", str(self.data_dir)),
+                *("--config", str(place / "settings.toml"), "serve", "--grpc-port", "0"),
+                *("--http-port", "0", "--ready-file", str(ready)),
             ],
-            stderr=(Path(self.folder.name) / "log").open("w"),
+            stderr=(place / "log").open("w"),
+            text=True,
         )
         while not ready.exists():
-            assert self.process.poll() is None, "serve did not start"
+            assert self.process.poll() is None, (place / "log").read_text()
             time.sleep(0.05)
         addresses = json.loads(ready.read_text())
         self.grpc, self.http = addresses["grpc"], addresses["http"]
         time.sleep(3)
         return self
+
+    def rest_loader(self) -> None:
+        """Stop the loader, to measure the acknowledgement alone."""
+        for child in psutil.Process(self.process.pid).children():
+            child.kill()
+            child.wait()
+            time.sleep(1.5)
+        for child in psutil.Process(self.process.pid).children():
+            child.suspend()
 
     def loaded_spans(self) -> int:
         """Rows in the table now."""
@@ -166,11 +232,12 @@ class Receiver:
         return int(counted.item())
 
     def __exit__(self, *_: object) -> None:
-        if sys.exc_info()[0] is None:
-            self.process.send_signal(signal.SIGTERM)
-        else:
-            self.process.kill()
+        for child in psutil.Process(self.process.pid).children():
+            child.resume()
+            child.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        time.sleep(0.5)
         self.folder.cleanup()
 
 
@@ -182,8 +249,6 @@ class Watch:
         self.samples: list[tuple[float, float]] = []
 
     def __enter__(self) -> Self:
-        import threading
-
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._sample, daemon=True)
         self.thread.start()
@@ -207,9 +272,8 @@ class Watch:
             )
             self.samples.append((spool / 2**20, resident / 2**20))
 
-    def thirds(self, what: str) -> str:
-        """Mean of each third of the time, and the peak."""
-        values = [sample[0 if what == "spool" else 1] for sample in self.samples]
+    def thirds(self, column: int) -> str:
+        values = [sample[column] for sample in self.samples]
         third = max(1, len(values) // 3)
         means = [statistics.fmean(values[i * third : (i + 1) * third]) for i in range(3)]
         return ", ".join(f"{mean:,.0f}" for mean in means) + f"; peak {max(values):,.0f}"
