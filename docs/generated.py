@@ -37,4 +37,6 @@ SECTIONS: tuple[Section, ...] = (
     Section("README.md", "nouns", "docs.commands:nouns"),
     Section("README.md", "exit codes", "docs.commands:exit_codes"),
     Section("docs/architecture.md", "tables", "docs.tables:overview"),
+    Section("otlp_receiver/README.md", "receiver answers", "docs.receiver:answers"),
+    Section("otlp_receiver/README.md", "receiver settings", "docs.receiver:settings"),
 )

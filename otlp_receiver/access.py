@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PROJECT_HEADER = "x-spandocket-project"
+"""Names a project: chooses it when there are no tokens, must agree with the token when there are."""
+_PROJECT_LENGTH_MAX = 200
+
 
 class Access:
     """Turns the headers of a request into a project."""
@@ -26,13 +30,14 @@ class Access:
         self._default_project = default_project
 
     def project_of(self, headers: Mapping[str, str | bytes]) -> str:
-        """The project of the caller's token, or the default when there are no tokens.
+        """The project of the caller's token; without tokens the header's, else the default.
 
         Header names are lower case. Raises :class:`Refusal`.
         """
+        wanted = _text(headers.get(PROJECT_HEADER, ""))[:_PROJECT_LENGTH_MAX]
         try:
             if not self._tokens.has_any():
-                return self._default_project
+                return wanted or self._default_project
             text = _token_of(headers)
             if not text:
                 raise Refusal(
@@ -44,6 +49,8 @@ class Access:
             raise Refusal(Reason.OVERLOADED, "the tokens cannot be checked") from error
         if project is None:
             raise Refusal(Reason.UNAUTHENTICATED, "this token is unknown or revoked")
+        if wanted not in {"", project}:
+            raise Refusal(Reason.FORBIDDEN, f"it is for project {project!r}, not {wanted!r}")
         return project
 
 

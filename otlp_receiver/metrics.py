@@ -181,14 +181,3 @@ def _bound(counts: list[float], share: float) -> float | None:
 
 def _plain(value: float) -> float | int:
     return int(value) if value == int(value) else round(value, 6)
-
-
-def section() -> str:
-    """The table for the documentation."""
-    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
-    rows += [
-        f"| `{PREFIX}{metric.name}` | {metric.kind} | {', '.join(metric.labels)} "
-        f"| {metric.sentence} |"
-        for metric in METRICS.values()
-    ]
-    return "\n".join(rows)

@@ -105,6 +105,11 @@ def test_tokens_are_asked_for_over_both_transports_and_choose_the_project(tmp_pa
                 served.export(body, metadata=metadata)
             assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
         assert (post(served, {}), post(served, {"x-api-key": "wrong"})) == (401, 401)
+        assert post(served, {"x-api-key": bank, "x-spandocket-project": "bank"}) == 200
+        assert post(served, {"x-api-key": bank, "x-spandocket-project": "shop"}) == 403
+        with pytest.raises(grpc.RpcError) as caught:
+            served.export(body, metadata=[("x-api-key", bank), ("x-spandocket-project", "shop")])
+        assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
         tokens.revoke(bank_token.id, now=2)
         with pytest.raises(grpc.RpcError) as caught:
             served.export(body, metadata=[("x-api-key", bank)])
