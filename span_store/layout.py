@@ -4,8 +4,8 @@ Three physical columns stand beside the canonical ones, and scans take them away
 
 - ``row_key``: a stable 64-bit hash of the table's key. "Is anything stored twice?" is a pass over
   8 bytes a row; only rows whose hashes are equal are compared exactly, so a collision is harmless.
-  Where the key has a trace id, the upper 32 bits are the trace's hash alone: the rows of a trace
-  are one narrow range, which the statistics of a sorted file turn into a few row groups.
+  Where a key belongs to one trace for ever, the upper 32 bits are the trace's hash alone: the rows
+  of a trace are one narrow range, which the statistics of a sorted file turn into few row groups.
 - ``append_version``: the table version that the writer saw, plus one: which row was written last.
 - ``content_size`` (spans): bytes of content, so that duplicates are compared without reading it.
 """
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ROW_KEY = "row_key"
 APPEND_VERSION = "append_version"
 CONTENT_SIZE = "content_size"
+
+BY_TRACE = frozenset(("spans", "contents", "traces", "findings"))
+"""Tables whose row keys begin with the trace: rows of one key are always of one trace."""
 
 CONTENT = ("attributes", "input_messages", "output_messages")
 _HEX_DIGITS = 16
@@ -65,7 +68,7 @@ def row_keys(frame: pl.DataFrame, schema: TableSchema) -> pl.Series:
     mixed = np.zeros(frame.height, dtype=np.uint64)
     for name in rest:
         mixed = _mix(mixed ^ _numbers(frame[name]))
-    if "trace_id" in schema.key:
+    if schema.name in BY_TRACE:
         mixed = _trace_bits(frame["trace_id"]) | (mixed >> np.uint64(32))
     return pl.Series(ROW_KEY, mixed.view(np.int64))
 

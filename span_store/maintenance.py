@@ -14,7 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from span_store.datafiles import delete_data_file
 from span_store.errors import ConcurrentWriterError, unavailable
-from span_store.layout import ROW_KEY
+from span_store.layout import BY_TRACE, ROW_KEY
 from span_store.tablelog import TableLog
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Maintenance:
     @property
     def order(self) -> list[str]:
         """How compacted rows are sorted: a trace's rows side by side."""
-        if "trace_id" in self.schema.names and "trace_id" not in self.schema.key:
+        if "trace_id" in self.schema.names and self.schema.name not in BY_TRACE:
             return ["project", "trace_id", ROW_KEY]
         return ["project", ROW_KEY]
 

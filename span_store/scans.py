@@ -12,7 +12,7 @@ from span_store.datafiles import ROWS_PER_GROUP
 from span_store.duplicates import Doubles, find_doubles, repeated, without_doubles
 from span_store.errors import unavailable
 from span_store.files import read_files
-from span_store.layout import ROW_KEY, physical_schema
+from span_store.layout import BY_TRACE, ROW_KEY, physical_schema
 from span_store.selection import RANGES_MAX, Selection
 from span_store.trace_index import INDEXED_ROWS_MAX, TraceIndex
 
@@ -34,12 +34,16 @@ class TableScan:
     """Scans of one table."""
 
     def __init__(
-        self, log: TableLog, schema: TableSchema, storage_options: dict[str, str] | None
+        self,
+        log: TableLog,
+        schema: TableSchema,
+        storage_options: dict[str, str] | None,
+        index: TraceIndex | None = None,
     ) -> None:
         self._log = log
         self._schema = schema
         self._storage_options = storage_options
-        self._index = TraceIndex(schema, storage_options)
+        self.index = index or TraceIndex(schema, storage_options)
         self._doubles: OrderedDict[tuple[int, Selection], Doubles] = OrderedDict()
 
     def raw(self, selection: Selection) -> pl.LazyFrame:
@@ -71,19 +75,19 @@ class TableScan:
         traces = selection.trace_ids
         if traces is None or len(traces) <= RANGES_MAX or not self._is_indexed(files):
             return conditions.rows(self._read(files), self._schema)
-        hits = files.with_columns(self._index.hits(files, traces)).filter(pl.col("hits") > 0)
+        hits = files.with_columns(self.index.hits(files, traces)).filter(pl.col("hits") > 0)
         is_sparse = (pl.col("hits") <= RANGES_MAX) & (pl.col("num_records") > 2 * ROWS_PER_GROUP)
         sparse = hits.filter(is_sparse).sort("num_records", descending=True).head(_OWN_SCANS_MAX)
         shared = hits.join(sparse, on="name", how="anti")
         parts = [conditions.rows(self._read(shared), self._schema)]
         for file in sparse.iter_slices(1):
-            few = tuple(self._index.of_file(file["name"][0], traces))
+            few = tuple(self.index.of_file(file["name"][0], traces))
             narrow = replace(conditions, trace_ids=few)
             parts.append(narrow.rows(self._read(file), self._schema))
         return pl.concat(parts) if len(parts) > 1 else parts[0]
 
     def _is_indexed(self, files: pl.DataFrame) -> bool:
-        if "trace_id" not in self._schema.key or files.is_empty():
+        if self._schema.name not in BY_TRACE or files.is_empty():
             return False
         return int(files["num_records"].sum()) <= INDEXED_ROWS_MAX
 
@@ -98,7 +102,7 @@ class TableScan:
             if (version, wider) in self._doubles:
                 return self._doubles[version, wider]
         searched = selection
-        if not selection.is_on_key and not self._is_narrow(files, selection):
+        if not selection.is_on_key and not self.is_narrow(files, selection):
             searched = on_key
         doubles = self._search(files, searched)
         self._doubles[version, searched] = doubles
@@ -107,7 +111,7 @@ class TableScan:
         return doubles
 
     @staticmethod
-    def _is_narrow(files: pl.DataFrame, selection: Selection) -> bool:
+    def is_narrow(files: pl.DataFrame, selection: Selection) -> bool:
         """Whether a window leaves out most of the rows that it could be compared with."""
         if files.is_empty():
             return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from span_store.layout import ROW_KEY, trace_ranges
+from span_store.layout import BY_TRACE, ROW_KEY, trace_ranges
 
 if TYPE_CHECKING:
     from span_store.schema import TableSchema
@@ -97,7 +97,7 @@ def _moved(bound: int | None, nanoseconds: int) -> int | None:
 def of_traces(trace_ids: tuple[str, ...], schema: TableSchema) -> pl.Expr:
     """The rows of these traces; a few are looked for by ranges, which skip row groups."""
     exact = pl.col("trace_id").is_in(list(trace_ids))
-    if "trace_id" not in schema.key or not trace_ids:
+    if schema.name not in BY_TRACE or not trace_ids:
         return exact
     ranges = trace_ranges(trace_ids)
     if len(ranges) > RANGES_MAX:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
 
+_CALLS_REMEMBERED_MAX = 4
+
 _TWIN_DISTANCE_NANOSECONDS = 3_600 * 10**9
 """How far from a reader's time bounds the twin of a model call is looked for."""
 
@@ -49,7 +51,7 @@ class SpanStore:
         self._clock = clock
         self._logs: dict[str, TableLog] = {}
         self._scans: dict[str, TableScan] = {}
-        self._calls: dict[Selection, tuple[int, pl.DataFrame]] = {}
+        self._calls: dict[tuple[int, Selection], pl.DataFrame] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Open tables stay behind when a store travels to another process."""
@@ -187,21 +189,79 @@ class SpanStore:
         return spans
 
     def _uncounted(self, selection: Selection) -> pl.DataFrame:
-        """Model calls that another span counts; remembered for one version of the table."""
-        delta = self.open_table("spans")
-        version = -1 if delta is None else delta.version()
+        """Model calls that another span counts; remembered for one version of the table.
+
+        For traces, only what began near them in time is looked at, unless all is known already.
+        """
+        version, files = self.table_log("spans").live_files()
+        whole = Selection(project=selection.project)
+        if (version, whole) in self._calls:
+            return self._calls[version, whole]
         near = selection.widened(_TWIN_DISTANCE_NANOSECONDS)
-        known = self._calls.get(near)
-        if known is not None and known[0] == version:
-            return known[1]
-        losers = uncounted(self._table_scan("spans").rows(near))
-        self._calls = {near: (version, losers)}
+        if selection.trace_ids is not None:
+            around = self._around(selection)
+            if around is None:
+                return uncounted(pl.LazyFrame(schema=TABLES["spans"].polars))
+            near = around
+        if not TableScan.is_narrow(files, near):
+            near = whole
+        losers = self._calls.get((version, near))
+        if losers is None:
+            losers = uncounted(self._table_scan("spans").rows(near))
+            self._calls[version, near] = losers
+            for old in list(self._calls)[:-_CALLS_REMEMBERED_MAX]:
+                self._calls.pop(old, None)
         return losers
 
-    def scan_raw(self, table: str, *, project: str | None = None) -> pl.LazyFrame:
-        """The rows as they lie on disk: duplicates present, times as integers."""
-        schema = TABLES[table]
-        return self._table_scan(table).raw(Selection(project=project)).select(schema.names)
+    def _around(self, selection: Selection) -> Selection | None:
+        """The time in which twins of the selected traces' calls can lie; None for no span."""
+        began, ended = (
+            self._table_scan("spans")
+            .raw(selection.on_key())
+            .select(pl.col("start_time").min(), pl.col("end_time").max())
+            .collect(engine="streaming")
+            .row(0)
+        )
+        if began is None:
+            return None
+        around = Selection(project=selection.project, started_since=began, started_until=ended)
+        return around.widened(_TWIN_DISTANCE_NANOSECONDS)
+
+    def scan_raw(
+        self,
+        table: str,
+        *,
+        project: str | None = None,
+        trace_ids: Iterable[str] | None = None,
+        received_since: datetime | int | None = None,
+        received_until: datetime | int | None = None,
+    ) -> pl.LazyFrame:
+        """The rows as they lie on disk: duplicates present, times as integers.
+
+        The arguments select as those of :meth:`scan` do.
+        """
+        selection = Selection(
+            project=project,
+            trace_ids=None if trace_ids is None else tuple(dict.fromkeys(trace_ids)),
+            received_since=nanoseconds(received_since),
+            received_until=nanoseconds(received_until),
+        )
+        return self._table_scan(table).raw(selection).select(TABLES[table].names)
+
+    def snapshot(self, *tables: str) -> SpanStore:
+        """A store whose scans of these tables stay at this moment; all others, and writes, go on.
+
+        A reader of many chunks sees one state of the data, and what was found out about that
+        state (duplicates, twins) is found out once. The files stay for as long as the vacuum's
+        grace says.
+        """
+        view = SpanStore(self.place, self.storage_options, self._clock)
+        for table in tables:
+            scan = self._table_scan(table)
+            log = self.table_log(table).pinned()
+            view._logs[table] = log
+            view._scans[table] = TableScan(log, TABLES[table], self.storage_options, scan.index)
+        return view
 
     def _table_scan(self, table: str) -> TableScan:
         return self._scans.setdefault(

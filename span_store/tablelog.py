@@ -47,6 +47,13 @@ class TableLog:
         self._storage_options = storage_options
         self._lock = Lock()
         self._table: DeltaTable | None = None
+        self._pinned: tuple[int, pl.DataFrame] | None = None
+
+    def pinned(self) -> TableLog:
+        """A log for readers that stays at the files of this moment."""
+        log = TableLog(self.uri, self.schema, self._storage_options)
+        log._pinned = self.live_files()
+        return log
 
     def current(self) -> DeltaTable | None:
         """The table at its newest version; None when nobody wrote it yet."""
@@ -65,6 +72,8 @@ class TableLog:
         ``modification_time`` (milliseconds), ``min.COLUMN`` and ``max.COLUMN``.
         Version -1 and no files when nobody wrote the table yet.
         """
+        if self._pinned is not None:
+            return self._pinned
         with self._lock:
             table = self._current()
             if table is None:

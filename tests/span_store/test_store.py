@@ -218,3 +218,52 @@ def test_of_a_large_file_few_traces_are_found_by_row_groups(store: SpanStore) ->
     assert frame.collect().height == 40 + 3 * 2
     late = store.scan("spans", trace_ids=wanted, received_since=4_000).collect()
     assert late.height == 40
+
+
+def test_a_snapshot_stays_at_its_moment_while_the_store_goes_on(store: SpanStore) -> None:
+    store.append("spans", spans(span(trace=1)))
+    view = store.snapshot("spans", "contents")
+    store.append("spans", spans(span(trace=2)))
+    view.append("traces", frame_of("traces", [{"project": "p", "trace_id": "a", "revision": 1}]))
+
+    assert view.scan("spans").collect().height == 1
+    assert view.scan("contents").collect().is_empty()
+    assert store.scan("spans").collect().height == 2
+    assert view.scan("traces").collect().height == 1
+
+
+def test_raw_rows_are_selected_as_scanned_ones_are(store: SpanStore) -> None:
+    for number in range(4):
+        store.append("spans", spans(span(trace=number % 2, received_at=number)))
+
+    trace = [span(trace=1)["trace_id"]]
+    assert store.scan_raw("spans", trace_ids=trace).collect().height == 2
+    assert store.scan_raw("spans", trace_ids=trace, received_since=2).collect().height == 1
+    assert store.scan_raw("spans", received_until=3).collect().height == 3
+
+
+def test_contents_and_findings_of_a_trace_are_found_by_ranges(store: SpanStore) -> None:
+    rows = [{"project": "p", "finding_id": f"{n}", "trace_id": f"{n % 5:032x}"} for n in range(50)]
+    store.append("findings", frame_of("findings", rows))
+
+    frame = store.scan("findings", trace_ids=[f"{3:032x}"])
+
+    assert 'col("row_key")' in frame.explain()
+    assert frame.collect().height == 10
+
+
+def test_a_call_is_counted_once_however_its_trace_is_read(store: SpanStore) -> None:
+    hour = 3_600 * 10**9
+    call = {"is_model_call": True, "operation_name": "chat", "response_id": "r1"}
+    later = {"start_time": 50 * hour, "end_time": 50 * hour + 5, "received_at": 50 * hour}
+    for number in range(12):
+        early = [span(trace=100 + number, number=n, received_at=number) for n in range(50)]
+        store.append("spans", spans(*early))
+    store.append("spans", spans(span(trace=1, **later, **call)))
+    twin = later | {"start_time": 50 * hour + 1}
+    store.append("spans", spans(span(trace=2, **twin, **call)))
+
+    for trace, counts in ((1, True), (2, False)):
+        found = SpanStore(store.place).scan("spans", trace_ids=[f"{trace:032x}"]).collect()
+        assert found["is_model_call"].to_list() == [counts]
+    assert SpanStore(store.place).scan("spans", where="is_model_call").collect().height == 1
