@@ -29,6 +29,14 @@ _QUEUE_COLUMNS = ("queue", "considered", "selected", "added", "duplicates", "ree
     help="The time the run stands for; may lie in the future.  [default: now]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be found and queued; write nothing.")
+@click.option("--follow", is_flag=True, help="Keep running, reading only what is new.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    help="Seconds between two runs of --follow.",
+)
 @format_option
 @pass_context
 def analyze(
@@ -37,14 +45,52 @@ def analyze(
     until: datetime | None,
     as_of: datetime | None,
     dry_run: bool,
+    follow: bool,
+    interval: float,
     output_format: str | None,
 ) -> None:
     """Find what deserves a person and fill the queues; print counts by detector and queue.
 
     Running it again changes nothing: traces are evaluated when they are new or have changed.
     A trace counts once its root was seen and it has been quiet for 30 s, by arrival or by its own
-    clock; the others wait, and the command says until when.
+    clock; the others wait, and the command says until when. With --since or --until the rules of
+    the queues also look again at traces that were evaluated before (a backfill).
     """
+    if follow:
+        if dry_run or since or until or as_of:
+            raise click.UsageError(
+                "--follow goes with none of --since, --until, --as-of, --dry-run"
+            )
+        _follow(context, interval, output_format)
+        return
+    _print(_run(context, since, until, as_of, dry_run=dry_run), output_format)
+
+
+def _follow(context: Context, interval: float, output_format: str | None) -> None:
+    """Run until stopped by SIGINT or SIGTERM; print the runs that found anything to evaluate."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    say(f"Following every {interval:g} s; stop with Ctrl-C.")
+    while not stop.is_set():
+        report = _run(context, None, None, None, dry_run=False, incremental=True)
+        if report.traces_evaluated or report.traces_looked_at_again:
+            _print(report, output_format)
+        stop.wait(interval)
+
+
+def _run(
+    context: Context,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+    *,
+    dry_run: bool,
+    incremental: bool = False,
+) -> RunReport:
     from analytics.job import run
     from cli.judging import judge_of, say_what_was_judged
     from cli.progress import progress_bar
@@ -63,11 +109,13 @@ def analyze(
             progress=progress,
             clock=context.now,
             judge=judge,
+            incremental=incremental,
+            lock_file=None if dry_run else context.data_path / "analysis.lock",
         )
     if judge is not None and not dry_run:
         say_what_was_judged(judge)
         judge.endpoint.close()
-    _print(report, output_format)
+    return report
 
 
 def _print(report: RunReport, output_format: str | None) -> None:

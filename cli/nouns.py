@@ -28,6 +28,8 @@ NOUNS: dict[str, Noun] = {
     "prices": Noun("cli.prices:prices", "List model prices, and models without one."),
     "traces": Noun("cli.traces:traces", "List and show traces, and say where one is."),
     "analyze": Noun("cli.analyze:analyze", "Find what deserves a person and fill the queues."),
+    "runs": Noun("cli.runs:runs", "Show what the batch job did, and when."),
+    "detectors": Noun("cli.detectors:detectors", "List the detectors and their scorecards."),
     "baselines": Noun("cli.baselines:baselines", "List resource baselines by cohort."),
     "findings": Noun("cli.findings:findings", "List what the detectors found."),
     "queues": Noun("cli.queues:queues", "Create and show annotation queues and their progress."),

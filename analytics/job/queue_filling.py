@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from analytics.detectors.catalog import CATALOG
 from analytics.filters import matching
+from analytics.job import verdicts
 from analytics.job.records import digest
 from analytics.job.report import QueueCount
-from analytics.priority import Precision
 from analytics.routing import LiveRule
 from analytics.selection import RANDOM_FLOOR
 
@@ -28,9 +27,6 @@ ACTOR = "spandocket"
 
 LIVE_RATE = 0.1
 """The share a live queue takes when it says none."""
-
-VERDICT_FIELD = "flag_is_right"
-"""The boolean field whose answers on a detector's items measure the detector's precision."""
 
 
 def ensure_system_queues(
@@ -63,7 +59,8 @@ def ensure_system_queues(
             ),
         )
     )
-    queues.ensure_system_queues(project=project, specs=specs, now=now)
+    present = queues.ensure_system_queues(project=project, specs=specs, now=now)
+    verdicts.ask(queues, present, project=project, now=now)
 
 
 def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list[LiveRule]:
@@ -84,27 +81,6 @@ def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list
             )
         )
     return rules
-
-
-def precisions(queues: QueueStore, *, project: str) -> dict[str, Precision]:
-    """Verdicts on the detectors' flags, by detector: answers given in its queue."""
-    from queue_store.errors import QueueStoreError
-
-    try:
-        answers = queues.annotations(project=project, field=VERDICT_FIELD)
-    except QueueStoreError:
-        # Nobody has created the field yet: no verdicts.
-        return {}
-    ids = {entry.id for entry in CATALOG}
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for answer in answers:
-        if answer.queue in ids and isinstance(answer.value, bool):
-            counts[answer.queue][0] += int(answer.value)
-            counts[answer.queue][1] += 1
-    return {
-        detector: Precision(confirmed=confirmed, reviewed=reviewed)
-        for detector, (confirmed, reviewed) in counts.items()
-    }
 
 
 def fill(

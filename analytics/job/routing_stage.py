@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analytics.filters import business_weights
-from analytics.job import queue_filling
+from analytics.job import queue_filling, verdicts
 from analytics.job.records import trace_rows
 from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new_selections
 from analytics.job.scores import as_facts, scores_until, with_decisions, with_scores
@@ -71,7 +71,7 @@ class RoutingStage:
             pl.concat([flagged, stored]),
             queue_filling.live_rules(self.queues, facts, project=self.project),
             config=self.config,
-            precisions=queue_filling.precisions(self.queues, project=self.project),
+            precisions=verdicts.precisions(self.queues, project=self.project),
             similar=self._similar(),
             weights=business_weights(facts, self.config.business_weights),
         )
