@@ -8,7 +8,7 @@ died is simply run again; with the same input and ``as_of`` it decides the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +78,12 @@ class Job:
     clock: Callable[[], datetime] | None
     judge: Judge | None
     incremental: bool = False
+    reading: SpanStore = field(init=False)
+    """The spans and contents of the moment the run began, whatever arrives meanwhile."""
 
     def run(self, *, dry_run: bool) -> RunReport:
         """Do it, or, when dry, only say what it would do."""
+        self.reading = self.store.snapshot("spans", "contents")
         stages = Stages(self.clock)
         detectors = load(self.config)
         self._tell("reading", 0, 1)
@@ -162,7 +165,7 @@ class Job:
     def _intake(self) -> pl.DataFrame:
         """Every trace with its facts and cohorts; ``is_candidate`` marks those to evaluate."""
         intake = read_traces(
-            self.store,
+            self.reading,
             project=self.project,
             as_of=self.as_of,
             as_of_ns=self.as_of_ns,
@@ -252,7 +255,7 @@ class Job:
                 config=self.config,
                 traces=chunk,
                 span_frame=read_content(
-                    self.store, chunk, project=self.project, as_of_ns=self.as_of_ns
+                    self.reading, chunk, project=self.project, as_of_ns=self.as_of_ns
                 ),
                 baselines=verdicts.outliers.join(
                     chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
