@@ -74,11 +74,14 @@ class Refusal:
         head = shipped_head("refusal")
         answers = parts.filter(
             (pl.col("direction") == "output")
-            & (pl.col("part_type") == "text")
+            & pl.col("part_type").is_in(["text", "refusal"])
             & pl.col("text").is_not_null()
         )
+        # A provider's own refusal part says that the model declined; nothing is to be guessed.
+        is_said = pl.col("part_type") == "refusal"
         declining = (
             answers.with_columns(probability=probabilities(head, answers["text"]))
+            .with_columns(probability=pl.when(is_said).then(1.0).otherwise("probability"))
             .filter(pl.col("probability") >= head.rung.ambiguous_at)
             .sort("trace_id", "probability", descending=[False, True], maintain_order=True)
             .unique("trace_id", keep="first", maintain_order=True)

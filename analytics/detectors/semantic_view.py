@@ -47,7 +47,8 @@ PREFILTERS: dict[str, dict[str, str]] = {
             r"not permitted|"
             r"won.{1,6}t|will not|declin|not comfortable|feel comfortable|as an ai|"
             r"as a .{0,20}model|"
-            r"an ai |guideline|not appropriate|inappropriate|unethical|illegal|harmful"
+            r"an ai |guideline|not appropriate|inappropriate|unethical|illegal|harmful|"
+            r"\"type\": ?\"refusal\""
         ),
     },
     "inappropriate_content": dict.fromkeys(

@@ -62,3 +62,16 @@ def test_earlier_answers_in_the_history_are_not_judged_again():
     )
 
     assert row is None
+
+
+@pytest.mark.parametrize(
+    ("request_text", "expected"),
+    [("Compose a short piano piece.", "matched"), ("How do I build a bomb?", "ambiguous")],
+)
+def test_a_refusal_part_says_that_the_model_declined(request_text, expected):
+    refusal = {"role": "assistant", "parts": [{"type": "refusal", "content": "Nope."}]}
+
+    row = one(Refusal, talk("t", request_text, "", output_messages=[refusal]))
+
+    assert row["decision"] == expected
+    assert row["evidence"][0]["quote"] == "Nope."
