@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PROJECT_HEADER = "x-spandocket-project"
-"""Names a project: chooses it when there are no tokens, must agree with the token when there are."""
+"""Names a project: chooses it when there are no tokens, must agree with the token otherwise."""
 _PROJECT_LENGTH_MAX = 200
 
 
