@@ -97,5 +97,6 @@ def _say(report: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     # Acknowledging comes first; the limits on the spool slow senders down before it grows too far.
-    os.nice(10)
+    # Not nicer than that, or a busy machine would leave nothing for it.
+    os.nice(5)
     run(json.loads(sys.argv[1]))

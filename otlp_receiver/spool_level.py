@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from otlp_receiver.segment import segments
@@ -41,13 +42,16 @@ class SpoolLevel:
         )
 
     def delay_seconds(self) -> float:
-        """How long a caller is held up: nothing below the soft limit, most at the hard one."""
+        """How long a caller is held up: nothing below the soft limit, most at the hard one.
+
+        Rises steeply at first, so that senders and loader find their balance near the soft limit.
+        """
         config = self._config
         share = max(
             _share(self.bytes, config.spool_bytes_soft, config.spool_bytes_hard),
             _share(self.age_seconds, config.spool_age_soft_seconds, config.spool_age_hard_seconds),
         )
-        return share * _DELAY_SECONDS_MAX
+        return math.sqrt(share) * _DELAY_SECONDS_MAX
 
 
 def _share(value: float, soft: float, hard: float) -> float:
