@@ -114,7 +114,7 @@ def spans_in(request: ExportTraceServiceRequest) -> list[bytes]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests())
 def test_a_valid_request_is_stored_byte_for_byte(request: ExportTraceServiceRequest) -> None:
     body = request.SerializeToString()
@@ -125,7 +125,7 @@ def test_a_valid_request_is_stored_byte_for_byte(request: ExportTraceServiceRequ
     assert (inspected.accepted, inspected.rejected) == (len(spans_in(request)), ())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests(st.one_of(ids, bad_ids)))
 def test_exactly_the_spans_without_proper_ids_are_taken_out(
     request: ExportTraceServiceRequest,
@@ -157,7 +157,7 @@ def as_otlp_json(request: ExportTraceServiceRequest) -> bytes:
     return json.dumps(with_hex(MessageToDict(request))).encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests())
 def test_json_means_the_same_as_protobuf(request: ExportTraceServiceRequest) -> None:
     body = json_to_protobuf("traces", as_otlp_json(request))
@@ -165,7 +165,7 @@ def test_json_means_the_same_as_protobuf(request: ExportTraceServiceRequest) -> 
     assert spans_in(ExportTraceServiceRequest.FromString(body)) == spans_in(request)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests())
 def test_the_quick_way_of_json_is_the_official_one(request: ExportTraceServiceRequest) -> None:
     document = json.loads(as_otlp_json(request))
@@ -177,7 +177,7 @@ def test_the_quick_way_of_json_is_the_official_one(request: ExportTraceServiceRe
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests())
 def test_slots_are_counted_as_the_official_package_counts_messages(
     request: ExportTraceServiceRequest,
@@ -203,7 +203,7 @@ def outcome(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         return refusal
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_or_stored_whole(body: bytes) -> None:
     for inspect, kind in (
@@ -219,7 +219,7 @@ def test_any_bytes_are_refused_or_stored_whole(body: bytes) -> None:
             kind.FromString(found.body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_as_json_is_refused_or_understood(text: str) -> None:
     found = outcome(json_to_protobuf, "traces", text.encode("utf-8", errors="replace"))
@@ -227,7 +227,7 @@ def test_any_text_as_json_is_refused_or_understood(text: str) -> None:
     assert isinstance(found, bytes) or found.reason is Reason.BAD_DATA
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate"]))
 def test_any_bytes_as_a_compressed_body_are_refused_or_undone(body: bytes, encoding: str) -> None:
     found = outcome(decompress, body, encoding, bytes_max=1000, ratio_max=10)
@@ -238,7 +238,7 @@ def test_any_bytes_as_a_compressed_body_are_refused_or_undone(body: bytes, encod
         assert len(found) <= 1000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.binary(max_size=50), texts), min_size=1, max_size=5),
     st.integers(0, 400),

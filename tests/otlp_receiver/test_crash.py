@@ -30,7 +30,7 @@ load_bytes = "1MiB"
 load_interval_seconds = "20ms"
 drain_seconds = "5m"
 """
-KILLS = int(os.environ.get("SPANDOCKET_CRASH_KILLS", "8"))
+KILLS = int(os.environ.get("SPANDOCKET_CRASH_KILLS", "6"))
 SENDERS = 4
 SPANS = 20
 

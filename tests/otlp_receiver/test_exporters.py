@@ -124,20 +124,25 @@ def refuse(served: Served) -> None:
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory):
-    """The JavaScript exporters, installed beside the test that uses them."""
+    """The JavaScript exporters, installed into a folder of the run.
+
+    Without node on the machine these tests are skipped, in CI too. With node, an install that
+    fails is a failure in CI, and a skip on a person's machine, which may be offline.
+    """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        if "CI" in os.environ:
-            pytest.fail("CI must have node and npm: the JavaScript exporters are tested there")
         pytest.skip("SKIPPED LOUDLY: node and npm are not on this machine")
     folder = tmp_path_factory.mktemp("javascript")
     shutil.copy(Path(__file__).parent / "data" / "javascript" / "package.json", folder)
-    subprocess.run(
+    installed = subprocess.run(
         [npm, "install", "--no-audit", "--no-fund", "--silent"],
         cwd=folder,
-        check=True,
+        check=False,
         timeout=240,
     )
+    if installed.returncode and "CI" not in os.environ:
+        pytest.skip("SKIPPED LOUDLY: npm cannot install the JavaScript exporters")
+    assert installed.returncode == 0
     shutil.copy(Path(__file__).parent / "data" / "javascript" / "send.mjs", folder)
     return folder
 
