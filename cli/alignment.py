@@ -8,6 +8,7 @@ from cli.alignment_comparison import agreement, compare, history
 from cli.alignment_gate import gate
 from cli.alignment_import import import_set
 from cli.alignment_next import label_next
+from cli.alignment_overview import overview
 from cli.alignment_report import report
 
 
@@ -16,5 +17,5 @@ def alignment() -> None:
     """Report how far evaluators agree with people."""
 
 
-for _command in (report, gate, compare, history, agreement, label_next, import_set):
+for _command in (report, overview, gate, compare, history, agreement, label_next, import_set):
     alignment.add_command(_command)

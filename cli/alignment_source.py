@@ -149,6 +149,41 @@ def evaluator_scores(context: Context, evaluator: str, field: Field | None) -> p
     )
 
 
+def all_scores(context: Context, field: Field) -> pl.DataFrame:
+    """Every evaluator's newest score on each object, and the reference of the field there."""
+    from analytics.alignment.pairs import read_pairs
+    from analytics.alignment.reference import coded_ratings, references
+    from analytics.alignment.scale import decide_scale
+
+    answers = _answers(context.queue_store.annotations(project=context.project, field=field.name))
+    key = pl.concat_str("object_type", pl.lit(" "), "object_id")
+    nothing = pl.DataFrame()
+    options = StoredPairs(frame=nothing, about={}, field=field).scale_options(ScaleOptions())
+    pairs = read_pairs(
+        answers.select("human", "rater", "blind", "adjudicated", item=key,
+                       evaluator=pl.lit(None, dtype=pl.String))
+    )  # fmt: skip
+    scale = decide_scale(pairs, options)
+    values = {code: text for text, code in scale.human_codes.items()}
+    settled = references(coded_ratings(pairs, scale), scale).select(
+        "item", human=pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String)
+    )
+    score = pl.col("score").map_elements(_number, return_dtype=pl.String)
+    scores = (
+        context.span_store.scan("evaluations", project=context.project)
+        .filter(pl.col("object_id").is_not_null())
+        .sort("time", "received_at", nulls_last=False)
+        .unique(subset=[*_KEY, "evaluator"], keep="last", maintain_order=True)
+        .collect()
+        .select(
+            item=key,
+            evaluator_name="evaluator",
+            evaluator=pl.when(pl.col("error_type").is_null()).then(pl.coalesce(score, "label")),
+        )
+    )
+    return scores.join(settled, on="item", how="left")
+
+
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from test_stored_data import SCORES, answer, boolean_field, queue_store, trace, write_csv
 
 from analytics.alignment.overview import binary_values, overview
 from analytics.alignment.report import ReportOptions, report
+
+__all__ = ["queue_store"]
 
 
 def test_each_row_is_what_the_report_says():
@@ -44,3 +47,20 @@ def test_words_and_numbers_become_classes():
         "true": 1, "FAIL": 0, "0.7": 1, "0.2": 0,
     }  # fmt: skip
     assert binary_values(["pass", "fail"], "fail") == {"pass": 0, "fail": 1}
+
+
+def test_overview_of_stored_evaluators(command, tmp_path, queue_store):
+    boolean_field(queue_store)
+    rows = []
+    for number in range(40):
+        right = int(number % 2 == 0)
+        answer(queue_store, trace(number), number % 2 == 0)
+        rows.append(("trace", trace(number), "sharp", right))
+        rows.append(("trace", trace(number), "blunt", right if number < 30 else 1 - right))
+    command("evaluations", "import", write_csv(tmp_path / "s.csv", SCORES, rows))
+
+    said = command("alignment", "overview", "--field", "bad", "--format", "json").json
+
+    assert [row["evaluator_name"] for row in said] == ["sharp", "blunt"]
+    assert said[1]["accuracy"] == pytest.approx(0.75)
+    assert said[1]["pairs"] == 40
