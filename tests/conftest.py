@@ -41,9 +41,3 @@ def spandocket(tmp_path):
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--update-golden", action="store_true", help="Rewrite the golden files with what is shown."
-    )
