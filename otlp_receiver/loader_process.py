@@ -34,9 +34,9 @@ class _Orders:
             if line.strip() == "drain":
                 self.is_draining = True
                 self.changed.set()
-        if not self.is_draining:
-            # A commit is atomic; whatever is under way now is done or was never begun.
-            os._exit(0)
+        # A commit is atomic; whatever is under way now is done or was never begun. The lock must
+        # not outlive the receiver, or the next one could not start.
+        os._exit(0)
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -100,3 +100,6 @@ if __name__ == "__main__":
     # Not nicer than that, or a busy machine would leave nothing for it.
     os.nice(5)
     run(json.loads(sys.argv[1]))
+    # The thread that listens holds stdin, on which an orderly end of the interpreter would wait.
+    sys.stdout.flush()
+    os._exit(0)

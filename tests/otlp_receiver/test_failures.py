@@ -336,3 +336,22 @@ def test_the_numbers_are_shown_while_it_runs_and_after(spandocket, tmp_path: Pat
     assert during["grpc"] == served.grpc
     assert (after["loader_lag_requests"], after["loaded_rows_total"]["spans"]) == (0, 3)
     shutil.rmtree(data_dir)
+
+
+def test_a_receiver_killed_while_it_drains_leaves_the_way_free(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    (data_dir / "spans").write_text("in the way")
+    request = trace_request(3, seed=1)
+    with Served(data_dir, config="[receiver]\ndrain_seconds = '5m'\n") as served:
+        served.export(request.SerializeToString())
+        eventually(lambda: "cannot write" in served.log.read_text())
+        served.process.terminate()
+        time.sleep(1)
+        served.kill()
+    (data_dir / "spans").unlink()
+
+    with Served(data_dir) as served:
+        assert served.stop() == 0
+
+    assert set(span_ids(request)) <= rows(data_dir)
