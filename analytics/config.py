@@ -6,6 +6,27 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredDetectorConfig:
+    """A detector of one's own, declared as SQL over trace facts."""
+
+    when: str = field(
+        metadata={"doc": "SQL boolean expression over trace facts; where it is true, it matches."}
+    )
+    severity: float = field(default=0.5, metadata={"doc": "0 to 1."})
+    confidence: float = field(default=0.9, metadata={"doc": "0 to 1."})
+    reason: str = field(
+        default="", metadata={"doc": "The sentence on the finding; {fact} stands for its value."}
+    )
+    title: str = field(default="", metadata={"doc": "The name people see."})
+    instructions: str = field(default="", metadata={"doc": "What reviewers are asked."})
+
+    def __post_init__(self) -> None:
+        for name in ("severity", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisConfig:
     """Settings a user may write in the ``[analysis]`` section."""
 
@@ -78,6 +99,10 @@ class AnalysisConfig:
     matched_rate: float = field(
         default=1.0,
         metadata={"doc": "Share of a detector's matched traces that its queue takes."},
+    )
+    detectors: dict[str, DeclaredDetectorConfig] = field(
+        default_factory=dict,
+        metadata={"doc": "Own detectors by name; may be written as [[detectors]] with a name."},
     )
     business_weights: dict[str, float] = field(
         default_factory=dict,

@@ -54,6 +54,7 @@ def load(config_file: str | None) -> Configuration:
     problems: list[str] = []
     sections = get_type_hints(Configuration)
     values: dict[str, Any] = {}
+    _gather_detectors(document, config_file, problems)
     for name, table in document.items():
         where = f"{config_file}: {name}"
         if name not in sections:
@@ -63,6 +64,22 @@ def load(config_file: str | None) -> Configuration:
     if problems:
         raise ConfigurationError("\n".join(problems))
     return Configuration(**values)
+
+
+def _gather_detectors(document: dict[str, Any], place: str, problems: list[str]) -> None:
+    """Move ``[[detectors]]`` to where the analysis settings keep them, by name."""
+    declared = document.pop("detectors", None)
+    if declared is None:
+        return
+    target = document.setdefault("analysis", {}).setdefault("detectors", {})
+    for entry in declared if isinstance(declared, list) else [declared]:
+        name = entry.pop("name", None) if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name:
+            problems.append(f"{place}: detectors: every [[detectors]] needs a name")
+        elif name in target:
+            problems.append(f"{place}: detectors: {name} is declared twice")
+        else:
+            target[name] = entry
 
 
 def read_document(config_file: str) -> dict[str, Any]:

@@ -198,14 +198,12 @@ def entry_of(detector_id: str) -> CatalogEntry:
 
 
 def load(config: AnalysisConfig, *, entries: Iterable[CatalogEntry] = CATALOG) -> list[Detector]:
-    """The detectors that can run, in the order of the catalog, without the disabled ones.
+    """The detectors that can run: the catalog's in their order, then one's own.
 
-    Raises :class:`UnknownDetectorError` when a disabled id is not in the catalog.
+    Raises :class:`UnknownDetectorError` when a disabled id is unknown, and
+    :class:`InvalidDetectorError` when a detector of one's own cannot be used.
     """
     entries = list(entries)
-    for detector_id in config.disabled_detectors:
-        if all(entry.id != detector_id for entry in entries):
-            raise UnknownDetectorError(detector_id, (entry.id for entry in entries))
     loaded: list[Detector] = []
     for entry in entries:
         if entry.target is None or entry.id in config.disabled_detectors:
@@ -213,4 +211,11 @@ def load(config: AnalysisConfig, *, entries: Iterable[CatalogEntry] = CATALOG) -
         module, name = entry.target.split(":")
         detector: Detector = getattr(import_module(module), name)(config)
         loaded.append(detector)
+    from analytics.detectors.declared import own_detectors
+
+    taken = {entry.id for entry in entries}
+    loaded += own_detectors(config, taken)
+    for detector_id in config.disabled_detectors:
+        if detector_id not in taken:
+            raise UnknownDetectorError(detector_id, taken)
     return loaded
