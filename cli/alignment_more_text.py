@@ -59,10 +59,13 @@ def _ceiling(out: Console, entry: dict[str, Any]) -> None:
     test = entry["alternative_test"]
     if not test["null_reason"]:
         may = "may" if test["passed"] else "may not"
-        out.print(
-            Text(f"alternative annotator test: {may} stand in for a person (winning rate "
-                 f"{number(test['winning_rate'], 2)}, advantage {number(test['advantage'], 2)})")
-        )  # fmt: skip
+        told = (
+            f"alternative annotator test: {may} stand in for a person (winning rate "
+            f"{number(test['winning_rate'], 2)}, advantage {number(test['advantage'], 2)})"
+        )
+        if not test["reliable"]:
+            told += "; unreliable: it wants three people and fifty items"
+        out.print(Text(told))
 
 
 def _thresholds(out: Console, entry: dict[str, Any]) -> None:

@@ -243,7 +243,8 @@ def _answers(rows: list[AnnotationRow]) -> pl.DataFrame:
         "object_id": [row.object_id for row in rows],
         "rater": [row.reviewer for row in rows],
         "human": [_value_text(row.value) for row in rows],
-        "blind": ["true" if row.blind else "false" for row in rows],
+        # A settling answer is given in view of the other answers, which is what it is for.
+        "blind": ["true" if row.blind or row.adjudicated else "false" for row in rows],
         "adjudicated": ["true" if row.adjudicated else "false" for row in rows],
         "time": [row.time.isoformat() for row in rows],
         "cluster": [row.cluster for row in rows],

@@ -15,6 +15,7 @@ from analytics.alignment.figure import Figure, plain
 from analytics.alignment.label_next import label_next
 from analytics.alignment.pairs import Pairs, read_pairs
 from analytics.alignment.pass_rate import pass_rate
+from analytics.alignment.residuals import residuals
 from analytics.alignment.sample import Sample, make_sample
 from analytics.alignment.sampling import sampling
 from analytics.alignment.scale import decide_scale
@@ -65,6 +66,7 @@ class Report:
     verdict: dict[str, Any] = field(default_factory=dict)
     slices: dict[str, Any] = field(default_factory=dict)
     label_next: dict[str, Any] = field(default_factory=dict)
+    residuals: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as JSON values; same data, same bytes."""
@@ -72,7 +74,7 @@ class Report:
             name: plain(getattr(self, name))
             for name in (
                 "scope", "confusion", "raw", "weighted", "pass_rate", "ceiling", "sampling",
-                "versions", "thresholds", "verdict", "slices", "label_next",
+                "versions", "thresholds", "verdict", "slices", "label_next", "residuals",
             )
         }  # fmt: skip
 
@@ -126,6 +128,7 @@ def report_of(
         thresholds=thresholds(sample, options.seed),
         verdict=verdict(sample, raw, weighted, people),
         slices=slices(sample),
+        residuals=residuals(sample),
     )
     following = label_next(
         result,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analytics.alignment.page.drawing import BLUE, GREY, WIDTH, values
+from analytics.alignment.page.drawing import BLUE, GREY, RED, WIDTH, values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,3 +68,41 @@ def unit_curve(
         ends = [{"x": 0, "y": level}, {"x": 1, "y": level}]
     dash = alt.Chart(values(ends)).mark_line(color=GREY, strokeDash=[4, 3])
     return (dash.encode(x="x:Q", y="y:Q") + curve).properties(width=WIDTH - 20, height=WIDTH - 20)
+
+
+def differences(entry: dict[str, Any]) -> Any:
+    """Differences against means with the mean and the limits of agreement."""
+    lines = [{"at": entry[name]} for name in ("mean_difference", "limit_low", "limit_high")]
+    points = (
+        alt.Chart(values(entry["points"]))
+        .mark_circle(color=BLUE, opacity=0.45, size=18)
+        .encode(
+            x=alt.X("mean:Q", title="mean of both", scale=alt.Scale(zero=False)),
+            y=alt.Y("difference:Q", title="evaluator minus people"),
+        )
+    )
+    rules = alt.Chart(values(lines)).mark_rule(color=GREY, strokeDash=[4, 3])
+    return (points + rules.encode(y="at:Q")).properties(width=WIDTH, height=WIDTH - 30)
+
+
+def lines_by_threshold(rows: Sequence[dict[str, Any]], suggested: float) -> Any:
+    """TPR, TNR and MCC by threshold, the suggested one marked."""
+    series = ["tpr", "tnr", "mcc"]
+    long = [
+        {"threshold": row["threshold"], "series": name, "value": row[name]}
+        for row in rows
+        for name in series
+        if row[name] is not None
+    ]
+    colours = alt.Scale(domain=series, range=[BLUE, GREY, RED])
+    lines = (
+        alt.Chart(values(long))
+        .mark_line()
+        .encode(
+            x=alt.X("threshold:Q", title="threshold", scale=alt.Scale(zero=False, nice=False)),
+            y=alt.Y("value:Q", title=None),
+            color=alt.Color("series:N", title=None, scale=colours),
+        )
+    )
+    mark = alt.Chart(values([{"threshold": suggested}])).mark_rule(strokeDash=[4, 3])
+    return (mark.encode(x="threshold:Q") + lines).properties(width=WIDTH - 20, height=WIDTH - 20)

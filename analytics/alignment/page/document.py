@@ -25,6 +25,7 @@ def html_page(document: dict[str, Any]) -> str:
             "" if few else sections.pass_rate(document),
             more_sections.ceiling(document),
             "" if few else sections.agreement(document),
+            more_sections.residuals(document),
             sections.sampling(document),
             more_sections.slices(document),
             more_sections.versions(document),

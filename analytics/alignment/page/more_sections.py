@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from analytics.alignment.page.charts import bars, line_with_band, unit_curve
+from analytics.alignment.page.charts import (
+    bars,
+    differences,
+    line_with_band,
+    lines_by_threshold,
+    unit_curve,
+)
 from analytics.alignment.page.drawing import drawn
 from analytics.alignment.page.elements import (
     figure,
@@ -161,6 +167,7 @@ def thresholds(document: dict[str, Any]) -> str:
     if entry["null_reason"]:
         return _absent("Threshold", entry["null_reason"])
     pictures = [
+        (lines_by_threshold(entry["sweep"], entry["suggested"]), "sweep", "Sweep"),
         (unit_curve(entry["roc"], ("false alarms", "caught"), diagonal=True), "roc",
          f"ROC, area {number(entry['auc']['value'], 2)}"),
         (unit_curve(entry["precision_recall"], ("recall", "precision"),
@@ -198,6 +205,19 @@ def thresholds(document: dict[str, Any]) -> str:
         table(["figure", "value"], scores),
         f"<details><summary>Every threshold</summary>{listing}</details>",
     )
+
+
+def residuals(document: dict[str, Any]) -> str:
+    """Where the evaluator's numbers lie above or below people's."""
+    entry = document["residuals"]
+    if entry["null_reason"]:
+        return ""
+    picture = drawn(differences(entry), "residuals", "Differences against means")
+    told = (
+        f"<p>Mean difference {number(entry['mean_difference'])}; 95 % of single differences lie "
+        f"between {number(entry['limit_low'])} and {number(entry['limit_high'])}.</p>"
+    )
+    return section("Differences", picture, told)
 
 
 def slices(document: dict[str, Any]) -> str:

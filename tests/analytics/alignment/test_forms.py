@@ -125,3 +125,22 @@ def test_every_kind_of_file_gives_the_same_report(command, tmp_path, ending):
 
     assert document["weighted"]["mcc"]["value"] == pytest.approx(0.486057, abs=1e-6)
     assert document["scope"]["labels"] == ["0", "1"]
+
+
+def test_page_of_every_score_type_is_well_formed():
+    numbers = [1.5, 2.5, 3.0, 4.25, 2.0, 1.0] * 6
+    frames = {
+        "numeric": {"human": numbers, "evaluator": [value + 0.5 for value in numbers]},
+        "ordinal": {"human": [1, 2, 3, 4, 5, 3] * 6, "evaluator": [1, 2, 3, 5, 5, 2] * 6},
+        "categorical": {"human": ["a", "b", "c"] * 12, "evaluator": ["a", "b", "b"] * 12},
+        "scored": {"human": [1, 0, 1, 0] * 9, "evaluator": [0.9, 0.2, 0.4, 0.3] * 9},
+        "raters": {"item": [f"i{n // 2}" for n in range(40)], "rater": ["x", "y"] * 20,
+                   "human": [1, 0, 1, 1] * 10, "evaluator": [1, 1, 0, 0] * 10},
+    }  # fmt: skip
+
+    for name, columns in frames.items():
+        text = html_page(report(pl.DataFrame(columns), ReportOptions()).to_json())
+        page = Page(text)
+        assert page.open == [], name
+        assert len(page.ids) == len(set(page.ids)), name
+        assert "nan" not in text.lower().split("<style>")[0], name

@@ -174,3 +174,23 @@ def test_a_missing_column_is_named(tmp_path, command):
 
     assert said.code == 2
     assert "'score'" in said.err
+
+
+def test_settled_items_count_in_weighted_figures(tmp_path, command, queue_store):
+    boolean_field(queue_store)
+    for number in range(12):
+        answer(queue_store, trace(number), number < 6, inclusion_probability=1.0)
+        other = (number < 6) != (number == 0)
+        answer(queue_store, trace(number), other, reviewer="bob", inclusion_probability=1.0)
+    answer(
+        queue_store, trace(0), value=True, reviewer="boss", adjudicated=True,
+        inclusion_probability=1.0,
+    )  # fmt: skip
+    rows = [("trace", trace(n), "judge", int(n < 6)) for n in range(12)]
+    command("evaluations", "import", write_csv(tmp_path / "s.csv", SCORES, rows))
+
+    report = command("alignment", "report", "-e", "judge", "-f", "bad").json
+
+    assert report["scope"]["reference"] == {"adjudicated": 1, "majority": 11}
+    assert report["weighted"]["accuracy"]["n"] == 12
+    assert report["sampling"]["excluded_from_weighted"] == []
