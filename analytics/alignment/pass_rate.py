@@ -286,10 +286,13 @@ def _rogan_gladen(rated: _Rated, uncovered: str | None) -> tuple[Figure, float]:
         return missing(reason, weighted=rated.designed), math.nan
     tpr = float(np.average(rated.scores[ones], weights=rated.weights[ones]))
     tnr = float(np.average(1 - rated.scores[~ones], weights=rated.weights[~ones]))
-    everyone = rated.everyone
+    # Without unlabelled rows the labels are all there is: their weights stand for the population.
+    labels_only = rated.designed and len(rated.unlabelled) == 0
+    everyone = rated.scores if labels_only else rated.everyone
+    shares = rated.weights if labels_only else np.ones(len(everyone))
     result = corrected_rate(
-        rate=float(everyone.mean()),
-        population=len(everyone),
+        rate=float(np.average(everyone, weights=shares)),
+        population=kish(shares),
         tpr=tpr,
         positives=kish(rated.weights[ones]),
         tnr=tnr,

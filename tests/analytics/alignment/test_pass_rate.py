@@ -159,3 +159,11 @@ def test_items_that_could_never_be_chosen_forbid_a_population_figure():
     assert result.pass_rate["ppi"].value is None
     assert "9 of 509 items could never be chosen" in result.pass_rate["ppi"].null_reason
     assert result.sampling["zero_probability"]["strata"] == ["unflagged"]
+
+
+def test_without_unlabelled_items_the_weights_stand_for_the_population():
+    """Else the flag rate of the queue would be corrected as if it were the population's."""
+    rates = report(enqueue_bias(), ReportOptions()).pass_rate
+
+    assert rates["human_weighted"].value == pytest.approx(0.052)
+    assert rates["rogan_gladen"].value == pytest.approx(0.052)
