@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -128,8 +128,14 @@ def _together(frames: list[pl.DataFrame], schema: TableSchema) -> pl.DataFrame:
     """One frame with the table's columns, empty when there is nothing."""
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        return pl.DataFrame(schema=schema.polars)
+        return _empty(schema)
     whole = pl.concat(frames) if len(frames) > 1 else frames[0]
     if schema is EVALUATIONS:
         whole = whole.unique("evaluation_id", keep="first", maintain_order=True)
     return whole.select(schema.names)
+
+
+@cache
+def _empty(schema: TableSchema) -> pl.DataFrame:
+    """A frame of the table's columns without rows."""
+    return pl.DataFrame(schema=schema.polars)

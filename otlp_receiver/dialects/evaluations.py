@@ -33,6 +33,9 @@ _NAMED = {
 }
 
 
+_NONE = pl.DataFrame(schema=EVALUATIONS.polars)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One evaluation result as it was sent; times in nanoseconds, ids in hex or empty."""
@@ -47,6 +50,8 @@ class Score:
 
 def evaluation_rows(scores: list[Score], source: str) -> pl.DataFrame:
     """Rows of the evaluations table, one a distinct score."""
+    if not scores:
+        return _NONE
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for score in scores:
         row = _row(score, source)

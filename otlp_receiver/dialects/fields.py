@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ from otlp_receiver.dialects.names import (
     tool_of_name,
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
-from otlp_receiver.dialects.resolution import Column, Resolution
+from otlp_receiver.dialects.resolution import Column, Resolution, nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,11 @@ _FILLED_FOR = {
 
 _ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
 """Attributes whose value "error" says that the span failed, whatever its status."""
+
+
+@cache
+def _source_text(field: str, key: str) -> str:
+    return f"{dumps(field)}:{dumps(key)}"
 
 
 class FieldSet:
@@ -96,7 +101,7 @@ class FieldSet:
                 self._mapped(name)
         self._fill("tool_name", tool_of_name())
         self._fill("agent_name", agent_of_name())
-        self._fill("provider_name", provider_of_name(sorted(MODEL_OPERATIONS)), "name or scope")
+        self._fill("provider_name", provider_of_name(), "name or scope")
         self._contents_from_events()
         self._inherit_schema()
         self._errors()
@@ -139,7 +144,7 @@ class FieldSet:
     def _note(self, name: str, rules: list[Rule], column: Column) -> None:
         """Remember which key gave the field."""
         first = len(self.source_texts)
-        self.source_texts += [f"{dumps(name)}:{dumps(rule.key)}" for rule in rules]
+        self.source_texts += [_source_text(name, rule.key) for rule in rules]
         said = np.where(column.rule < 0, 0, column.rule + first).astype(np.int32)
         before = self.sources.get(name)
         self.sources[name] = said if before is None else np.where(before > 0, before, said)
@@ -150,7 +155,7 @@ class FieldSet:
             return
         sources = self.sources.setdefault(name, np.zeros(self.count, dtype=np.int32))
         sources[owners] = len(self.source_texts)
-        self.source_texts.append(f"{dumps(name)}:{dumps(key)}")
+        self.source_texts.append(_source_text(name, key))
 
     def _operations_from_names(self) -> None:
         """Operations that only the span's name tells."""
@@ -187,7 +192,7 @@ class FieldSet:
             name = found.family.field
             values = self.columns.get(name)
             if values is None:
-                values = pl.Series([None] * self.count, dtype=pl.String)
+                values = nulls(pl.String(), self.count)
             open_ = values.is_null().gather(owners).to_numpy()
             texts = pl.Series(list(found.texts.values()), dtype=pl.String)
             self.columns[name] = values.scatter(owners[open_], texts.filter(pl.Series(open_)))
@@ -289,7 +294,7 @@ class FieldSet:
         """A number attribute by span."""
         at = self.table.positions(key)
         if not len(at):
-            return pl.repeat(None, self.count, dtype=pl.Float64, eager=True)
+            return nulls(pl.Float64(), self.count)
         values = np.full(self.count, np.nan)
         at = at[self.table.kind[at] == Kind.NUMBER]
         values[self.table.owner[at]] = self.table.number[at]
@@ -297,7 +302,7 @@ class FieldSet:
 
     def _said_first_chunk(self) -> pl.Series:
         """When Langfuse says that the first chunk came, in nanoseconds; its time may be quoted."""
-        empty = pl.repeat(None, self.count, dtype=pl.Int64, eager=True)
+        empty = nulls(pl.Int64(), self.count)
         at = self.table.positions("langfuse.observation.completion_start_time")
         if not len(at):
             return empty

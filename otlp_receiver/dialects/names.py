@@ -6,11 +6,13 @@ beyond its limit loses the oldest first.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import polars as pl
 
 from otlp_receiver.dialects.detection import CODES
+from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 
 _OPERATIONS = (
     # dialect codes, pattern of the name, operation
@@ -61,6 +63,7 @@ def _in(codes: str) -> pl.Expr:
     return pl.col("dialect").is_in([CODES.index(code) for code in codes.split()])
 
 
+@cache
 def operation_of_name() -> pl.Expr:
     """The operation, of a frame of ``operation_name``, ``name``, ``dialect`` (an index)."""
     expression: Any = pl.when(pl.col("operation_name").is_not_null()).then("operation_name")
@@ -71,6 +74,7 @@ def operation_of_name() -> pl.Expr:
     return filled.alias("operation_name")
 
 
+@cache
 def tool_of_name() -> pl.Expr:
     """The name of a tool span's tool."""
     bare = (
@@ -84,6 +88,7 @@ def tool_of_name() -> pl.Expr:
     return pl.when(given.is_null() & is_tool & plain).then(bare).otherwise(given).alias("tool_name")
 
 
+@cache
 def agent_of_name() -> pl.Expr:
     """The name of an agent span's agent."""
     given = pl.col("agent_name")
@@ -100,9 +105,10 @@ def agent_of_name() -> pl.Expr:
     )
 
 
-def provider_of_name(model_operations: list[str]) -> pl.Expr:
+@cache
+def provider_of_name() -> pl.Expr:
     """The provider that the class or the instrumented client's name tells, for model calls."""
-    asks = pl.col("operation_name").is_in(model_operations).fill_null(value=False)
+    asks = pl.col("operation_name").is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
     expression: Any = (
         pl.when(pl.col("provider_name").is_not_null()).then("provider_name").when(~asks).then(None)
     )

@@ -134,10 +134,15 @@ class Resolution:
         return convert_distinct(rule, *_raw(table, at, kinds), dtype)
 
 
+def nulls(dtype: pl.DataType, count: int) -> pl.Series:
+    """A column of nulls."""
+    return pl.Series([None], dtype=dtype).new_from_index(0, count)
+
+
 def _gathered(pieces: list[pl.Series], where: NDArray[np.int32], dtype: pl.DataType) -> pl.Series:
     """The values by owner; null where there is none."""
     if not pieces:
-        return pl.repeat(None, len(where), dtype=dtype, eager=True)
+        return nulls(dtype, len(where))
     if len(pieces) == 1 and len(pieces[0]) == len(where):
         # Every owner has the attribute, in its order.
         return pieces[0]

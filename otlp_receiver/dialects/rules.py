@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from otlp_receiver.dialects.detection import CODES
@@ -17,25 +19,32 @@ def _in(codes: str) -> pl.Expr:
 
 def finish(frame: pl.DataFrame) -> list[pl.Series]:
     """Columns that depend on others; see each function."""
+    first, second, third = _stages()
+    done = frame.lazy().with_columns(first).with_columns(second).with_columns(third)
+    return done.select(_RESULTS).collect().get_columns()
+
+
+_RESULTS = (
+    "input_tokens",
+    "total_tokens",
+    "is_streaming",
+    "time_to_first_chunk_ms",
+    "is_model_call",
+    "duration_ms",
+    "cost_usd",
+    "cost_source",
+    "content_truncated",
+    "finish_reasons",
+)
+
+
+@cache
+def _stages() -> tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]]:
+    """The expressions, each stage using the columns of the one before."""
     return (
-        frame.lazy()
-        .with_columns(_tokens(), _streaming(), _model_call(), _duration())
-        .with_columns(_total(), _first_chunk(), _cost(), _truncated(), _finish_reasons())
-        .with_columns(_failed_finish(), _cost_source())
-        .select(
-            "input_tokens",
-            "total_tokens",
-            "is_streaming",
-            "time_to_first_chunk_ms",
-            "is_model_call",
-            "duration_ms",
-            "cost_usd",
-            "cost_source",
-            "content_truncated",
-            "finish_reasons",
-        )
-        .collect()
-        .get_columns()
+        [_tokens(), _streaming(), _model_call(), _duration()],
+        [_total(), _first_chunk(), _cost(), _truncated(), _finish_reasons()],
+        [_failed_finish(), _cost_source()],
     )
 
 

@@ -59,8 +59,14 @@ def span_rows(
     resources = AttributeTable(decoded.resources.field("attributes"))
     frame = frame.with_columns(**_resource(resources, decoded.resource))
     kept = _valid(frame) & ~fields.placeholders
-    scores = _scores(frame, events, np.asarray(kept))
-    return frame.filter(pl.Series(kept)).select(SPANS.names).cast(dict(SPANS.polars)), scores  # type: ignore[arg-type]
+    scores = _scores(frame, events, kept)
+    if not kept.all():
+        frame = frame.filter(pl.Series(kept))
+    return frame.select(_COLUMNS), scores
+
+
+_COLUMNS = [pl.col(name).cast(dtype) for name, dtype in SPANS.polars.items()]
+"""Every column of the table, in its order and its type."""
 
 
 def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]) -> pl.DataFrame:
