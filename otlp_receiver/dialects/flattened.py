@@ -148,7 +148,13 @@ def _put_together(
     slots: dict[int, dict[str, Any]] = {}
     for code, value in zip(codes, values, strict=True):
         index, path = steps[code]
-        is_whole &= _put(slots.setdefault(index, {}), path, value)
+        slot = slots.get(index)
+        if slot is None:
+            slot = slots[index] = {}
+        if len(path) == 1 and path[0] not in slot:
+            slot[path[0]] = value
+        elif not _put(slot, path, value):
+            is_whole = False
     numbers = sorted(slots)
     gap = numbers != list(range(len(numbers)))
     try:
@@ -189,15 +195,24 @@ def _numbered(entries: Any) -> list[Any]:
     return [entries[key] for key in sorted(filter(str.isdigit, entries), key=int)]
 
 
+_PLAIN_ROLES = frozenset(("system", "user", "assistant"))
+"""Roles whose messages of one text need no further look: they are most of all messages."""
+
+
 def _message(slot: dict[str, Any], family: Family) -> dict[str, Any] | None:
     """One message out of its flattened keys."""
+    content: Any = slot.get("content")
+    if len(slot) == 2 and content.__class__ is str and content and content[0] not in '["':
+        role = slot.get("role")
+        if role in _PLAIN_ROLES:
+            return {"role": role, "parts": [{"type": "text", "content": content}]}
     calls = [call.get("tool_call", call) for call in _numbered(slot.get("tool_calls"))]
     message: dict[str, Any] = {
         key: value for key, value in slot.items() if isinstance(value, str) and value
     }
     role = message.get("role") or family.role
     blocks = [block.get("message_content", block) for block in _numbered(slot.get("contents"))]
-    content: Any = message.get("content", message.get("text"))
+    content = message.get("content", message.get("text"))
     if blocks:
         content = [_block(block) for block in blocks]
     elif role != "tool":
