@@ -94,10 +94,10 @@ class Served:
             loader.kill()
         self.process.wait()
 
-    def stop(self) -> int:
+    def stop(self, patience_seconds: float = 90) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(90)
+        return self.process.wait(patience_seconds)
 
     def __enter__(self) -> Self:
         self.wait()
