@@ -34,10 +34,11 @@ def serve(
     Port 0 takes any free one. SIGTERM and Ctrl-C stop in order: calls in flight end, what was
     acknowledged is loaded into the tables, at most receiver.drain_seconds later it ends.
     """
-    import asyncio
     import logging
     import time
     from dataclasses import replace
+
+    import uvloop
 
     from cli.background import Background
     from cli.forwarding import forward_command
@@ -70,7 +71,7 @@ def serve(
         forward_command=forward_command(context),
     )
     with Background(context):
-        asyncio.run(service.run())
+        uvloop.run(service.run())
     say(
         "Stopped; everything acknowledged is in the tables."
         if service.is_drained

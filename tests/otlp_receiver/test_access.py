@@ -161,7 +161,9 @@ tls_key = "{folder}/key.pem"
 """
 
 
-def secure_export(served: Served, authority: trustme.CA, client: trustme.LeafCert | None) -> bytes:
+def secure_export(
+    served: Served, authority: trustme.CA, client: trustme.LeafCert | None, *, patient: bool = True
+) -> bytes:
     credentials = grpc.ssl_channel_credentials(
         authority.cert_pem.bytes(),
         client.private_key_pem.bytes() if client else None,
@@ -170,7 +172,8 @@ def secure_export(served: Served, authority: trustme.CA, client: trustme.LeafCer
     with grpc.secure_channel(
         served.grpc, credentials, options=[("grpc.use_local_subchannel_pool", 1)]
     ) as channel:
-        return bytes(channel.unary_unary(TRACES)(trace_request().SerializeToString(), timeout=30))
+        body = trace_request().SerializeToString()
+        return bytes(channel.unary_unary(TRACES)(body, timeout=60, wait_for_ready=patient))
 
 
 def secure_post(served: Served, authority: trustme.CA, client: trustme.LeafCert | None) -> int:
@@ -180,7 +183,7 @@ def secure_post(served: Served, authority: trustme.CA, client: trustme.LeafCert 
         client.configure_cert(context)
     body = trace_request().SerializeToString()
     with closing(
-        http.client.HTTPSConnection(served.http, context=context, timeout=30)
+        http.client.HTTPSConnection(served.http, context=context, timeout=90)
     ) as connection:
         connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
         answer = connection.getresponse()
@@ -220,7 +223,7 @@ def test_with_client_authorities_a_client_needs_a_certificate(tmp_path: Path) ->
         assert secure_post(served, authority, known) == 200
         for client in (None, unknown):
             with pytest.raises(grpc.RpcError):
-                secure_export(served, authority, client)
+                secure_export(served, authority, client, patient=False)
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 secure_post(served, authority, client)
         assert secure_export(served, authority, known) == b""
@@ -237,7 +240,7 @@ def test_an_expired_client_certificate_is_refused(tmp_path: Path) -> None:
     expired = authority.issue_cert("client.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     with Served(tmp_path / "data", config=config) as served:
         with pytest.raises(grpc.RpcError):
-            secure_export(served, authority, expired)
+            secure_export(served, authority, expired, patient=False)
         with pytest.raises((ssl.SSLError, ConnectionError)):
             secure_post(served, authority, expired)
 
