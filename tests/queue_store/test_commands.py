@@ -1,0 +1,243 @@
+"""The queue commands as a person types them."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from span_store.schema import SPANS
+from span_store.store import SpanStore
+
+pytestmark = pytest.mark.acceptance
+
+TRACES = [f"{number:032x}" for number in range(1, 5)]
+SYSTEM = {
+    "jailbreaking",
+    "refusal",
+    "frustration",
+    "forgetting",
+    "laziness",
+    "inappropriate_content",
+    "trashing",
+    "tool_call_errors",
+    "resource_outliers",
+    "output_schema_validation",
+    "empty_response",
+}
+
+
+@pytest.fixture
+def here(tmp_path, spandocket):
+    """The command in a data directory that knows four traces."""
+    said = [{"role": "assistant", "parts": [{"type": "text", "content": "Sorry, no refunds."}]}]
+    rows = [
+        {
+            "project": "default",
+            "trace_id": trace_id,
+            "span_id": "a" * 16,
+            "conversation_id": "chat-7",
+            "start_time": 1,
+            "end_time": 2,
+            "received_at": 3,
+            "output_messages": json.dumps(said),
+        }
+        for trace_id in TRACES
+    ]
+    given = pl.DataFrame(rows)
+    frame = given.select(
+        (pl.col(name) if name in given.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in SPANS.polars.items()
+    )
+    SpanStore(tmp_path / "data").append("spans", frame)
+    return spandocket
+
+
+def one(outcome):
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+def lines(outcome):
+    assert outcome.code == 0, outcome.err
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def test_a_fresh_project_has_the_eleven_system_queues(here):
+    found = lines(here("queues", "list"))
+
+    assert {row["name"] for row in found} == SYSTEM
+    assert all(row["kind"] == "system" and row["description"] for row in found)
+    assert all(row["state"] == "not_started" and row["total"] == 0 for row in found)
+
+
+def test_a_queue_is_worked_through_from_the_command_line(here):
+    one(here("fields", "create", "correct", "--type", "boolean", "--required"))
+    one(here("queues", "create", "checks", "--field", "correct", "--instructions", "look"))
+    added = here("items", "add", "checks", *TRACES[:3], "f" * 32, "--priority", 2)
+    assert (added.code, json.loads(added.out)["unknown"]) == (1, ["f" * 32])
+    assert json.loads(added.out)["added"] == 3
+    assert "f" * 32 in added.err
+
+    page = one(here("items", "list", "checks", "--limit", 2, "--offset", 2, "--format", "json"))
+    assert (page["total"], len(page["items"])) == (3, 1)
+
+    first = one(here("items", "next", "checks", "--reviewer", "ana"))
+    refused = here("items", "claim", first["id"], "--reviewer", "ben")
+    assert refused.code == 1
+    assert "held by ana until" in refused.err
+    stale = here("items", "complete", first["id"], "--token", "stale")
+    assert (stale.code, "held by ana until" in stale.err) == (1, True)
+    bad = here("annotations", "add", first["id"], "--reviewer", "ana", "--field", "correct=maybe")
+    assert (bad.code, bad.out) == (2, "")
+    lines(here("annotations", "add", first["id"], "--reviewer", "ana", "--field", "correct=yes"))
+    done = one(here("items", "complete", first["id"], "--token", first["token"]))
+    assert done["status"] == "completed"
+
+    second = one(here("items", "next", "checks", "--reviewer", "ana"))
+    skipped = one(
+        here("items", "skip", second["id"], "--token", second["token"], "--reason", "unclear")
+    )
+    assert (skipped["status"], skipped["skip_reason"]) == ("skipped", "unclear")
+
+    progress = one(here("queues", "progress", "checks"))
+    wanted = {"state": "in_progress", "total": 3, "completed": 1, "skipped": 1}
+    assert wanted.items() <= progress.items()
+    assert progress["completed_percent"] == pytest.approx(100 / 3)
+    assert progress["with_responses_percent"] == pytest.approx(100 / 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("queues", "show", "refusla"), "refusal"),
+        (("queues", "create", "q", "--field", "corect"), "correct"),
+        (("queues", "create", "q", "--live", "--filter", "duration > 1"), "duration_ms"),
+        (("queues", "create", "q", "--filter", "is_error"), "--live"),
+        (("items", "list", "refusla"), "refusal"),
+        (("annotations", "list", "--field", "corect"), "correct"),
+        (("items", "show", "999"), "item"),
+        (("items", "add", "refusal", TRACES[0], "--metadata", "{"), "JSON"),
+    ],
+)
+def test_wrong_names_are_answered_with_the_nearest(here, arguments, hint):
+    one(here("fields", "create", "correct", "--type", "boolean"))
+
+    outcome = here(*arguments)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert hint in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_live_queue_samples_a_tenth_unless_told(here):
+    created = one(here("queues", "create", "slow", "--live", "--filter", "duration_ms > 1000"))
+
+    assert (created["kind"], created["sample"]) == ("live", 0.1)
+    assert created["filter"] == "duration_ms > 1000"
+
+
+def test_answers_are_imported_once_and_bad_rows_are_named(here, tmp_path):
+    one(here("fields", "create", "correct", "--type", "boolean"))
+    table = tmp_path / "labels.csv"
+    header = "object_type,object_id,reviewer,field,value,inclusion_probability,cluster\n"
+    good = header + f"trace,{TRACES[0]},ana,correct,true,0.5,c1\n"
+    table.write_text(good + f"trace,{TRACES[1]},ana,corect,true,,\n")
+    refused = here("annotations", "import", table)
+    assert (refused.code, json.loads(refused.out)["added"]) == (1, 0)
+    assert "line 3" in refused.err
+    assert "did you mean correct" in refused.err
+
+    table.write_text(good)
+    results = [one(here("annotations", "import", table)) for _ in range(2)]
+
+    assert [(row["added"], row["duplicates"]) for row in results] == [(1, 0), (0, 1)]
+    (stored,) = lines(here("annotations", "list", "--field", "correct"))
+    assert (stored["value"], stored["inclusion_probability"], stored["cluster"]) == (
+        True,
+        0.5,
+        "c1",
+    )
+
+
+def test_several_reviewers_a_decision_and_the_exports(here, tmp_path):
+    one(here("fields", "create", "correct", "--type", "boolean"))
+    one(
+        here(
+            "queues",
+            "create",
+            "checks",
+            "--field",
+            "correct",
+            "--labels",
+            2,
+            "--adjudicate",
+        )
+    )
+    here("items", "add", "checks", TRACES[0])
+    for reviewer, value in (("ana", "true"), ("ben", "false")):
+        claim = one(here("items", "next", "checks", "--reviewer", reviewer))
+        one(
+            here(
+                "items",
+                "complete",
+                claim["id"],
+                "--token",
+                claim["token"],
+                "--field",
+                f"correct={value}",
+            )
+        )
+    (waiting,) = lines(here("adjudications", "list"))
+    assert waiting["answers"] == {"correct": {"ana": True, "ben": False}}
+    one(here("adjudications", "decide", waiting["id"], "--pick", "ben", "--as", "mia"))
+
+    (wide,) = lines(here("annotations", "export", "--queue", "checks"))
+    assert (wide["ana_correct"], wide["ben_correct"], wide["adjudicated_correct"]) == (
+        True,
+        False,
+        False,
+    )
+    for ending in ("csv", "jsonl", "parquet"):
+        out = tmp_path / f"answers.{ending}"
+        assert here("annotations", "export", "--out", out).code == 0
+        again = one(here("annotations", "import", out))
+        assert again["rejected"] == 0
+
+    one(here("datasets", "create", "golden"))
+    dataset = one(here("datasets", "add", "golden", "--queue", "checks"))
+    (entry,) = lines(here("datasets", "export", "golden"))
+    assert dataset["version"] == 1
+    assert entry["output"][0]["parts"][0]["content"] == "Sorry, no refunds."
+
+    moved = tmp_path / "checks.jsonl"
+    assert here("queues", "export", "checks", "--out", moved).code == 0
+    copy = one(here("queues", "import", moved, data_dir=tmp_path / "elsewhere"))
+    assert (copy["name"], copy["completed"]) == ("checks", 1)
+    assert one(here("store", "check"))["ok"] is True
+
+
+def test_an_answer_points_at_a_passage(here):
+    one(here("fields", "create", "correct", "--type", "boolean"))
+    here("items", "add", "refusal", TRACES[0])
+    (row,) = lines(here("annotations", "add", 1, "--reviewer", "ana", "--field", "correct=no"))
+
+    placed = one(
+        here("annotations", "anchor", row["id"], "--reviewer", "ana", "--quote", "no refunds")
+    )
+    again = one(here("annotations", "anchor", placed["id"], "--reviewer", "ana"))
+
+    assert placed["anchor"]["quote"] == "no refunds"
+    assert (placed["anchor"]["start"], placed["anchor"]["prefix"]) == (7, "Sorry, ")
+    assert again["id"] == placed["id"]
+
+
+def test_an_unusable_store_is_a_clear_message(here, tmp_path):
+    (tmp_path / "data" / "queue.sqlite3").write_text("no database at all" * 100)
+
+    outcome = here("queues", "list")
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "queue.sqlite3" in outcome.err
+    assert "Traceback" not in outcome.err
