@@ -20,11 +20,11 @@ own times, so a backfill and a run every minute reach the same verdicts on the s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtri
 
 from analytics.norms import OWN_SAMPLES_MIN, Norms, level_norms, spread_within
 from analytics.traces import METRICS
@@ -106,7 +106,7 @@ def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
 
 def z_of(budget: float) -> float:
     """The one-sided z that a share ``budget`` of normal samples exceeds."""
-    return float(-ndtri(budget))
+    return -NormalDist().inv_cdf(budget)
 
 
 def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:

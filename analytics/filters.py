@@ -70,6 +70,17 @@ def business_weights(facts: pl.DataFrame, weights: Mapping[str, float]) -> dict[
     return products
 
 
+def decisions_read(filters: Sequence[str | None]) -> list[str]:
+    """The detectors whose ``decision:`` columns some of these filters read."""
+    names = {
+        name
+        for filter_sql in filters
+        if filter_sql
+        for name in compile_trace_filter(filter_sql).meta.root_names()
+    }
+    return sorted(name.partition(":")[2] for name in names if name.startswith("decision:"))
+
+
 def trace_types() -> dict[str, pl.DataType]:
     """The columns that every trace has, by type; times are ``Datetime("ns", "UTC")``."""
     types: dict[str, pl.DataType] = dict(TRACES.polars)

@@ -101,8 +101,9 @@ def norm_of(sample: Floats) -> dict[str, float]:
     count = sample.size
     if count > _SAMPLES_MAX:
         sample = sample[(np.arange(_SAMPLES_MAX) * count) // _SAMPLES_MAX]
-    median, p90, p95, p99 = np.quantile(sample, (0.5, 0.9, 0.95, 0.99))
-    spread = 1.4826 * float(np.median(np.abs(sample - median)))
+    ordered = np.sort(sample)
+    median, p90, p95, p99 = (_quantile(ordered, share) for share in (0.5, 0.9, 0.95, 0.99))
+    spread = 1.4826 * _quantile(np.sort(np.abs(ordered - median)), 0.5)
     if count >= 30:
         spread = max(spread, float(p90 - median) / 1.2816)
     if count >= 200:
@@ -110,7 +111,7 @@ def norm_of(sample: Floats) -> dict[str, float]:
     floor = float("nan")
     if count >= _TAIL_SAMPLES_MIN and np.mean(sample > median + 3 * spread) > _TAIL_SHARE_MAX:
         # Not outliers but the cohort's own heavy tail: only what exceeds nearly all of it counts.
-        floor = float(np.quantile(sample, 0.9985))
+        floor = _quantile(ordered, 0.9985)
     return {
         "median": float(median),
         "spread": spread,
@@ -142,3 +143,11 @@ def spread_within(  # The samples, and which of them to look at.
         enough = norms.n >= needed
         spread[known[enough]] = norms.spread[enough] + np.maximum(norms.median[enough], 0.0)
     return spread
+
+
+def _quantile(ordered: Floats, share: float) -> float:
+    """A quantile of sorted values, linear between neighbours, as ``numpy.quantile`` has it."""
+    place = share * (ordered.size - 1)
+    below = int(place)
+    above = min(below + 1, ordered.size - 1)
+    return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))

@@ -63,6 +63,13 @@ def ensure_system_queues(
     verdicts.ask(queues, present, project=project, now=now)
 
 
+def live_filters(queues: QueueStore, *, project: str) -> list[str | None]:
+    """The filters of the project's live queues; None for a queue without one."""
+    from queue_store.model import QueueKind
+
+    return [queue.filter_sql for queue in queues.queues(project=project, kind=QueueKind.LIVE)]
+
+
 def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list[LiveRule]:
     """The live queues with the traces that their filters let through."""
     from queue_store.model import QueueKind, QueueState

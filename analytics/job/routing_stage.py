@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analytics.filters import business_weights
+from analytics.filters import business_weights, decisions_read
 from analytics.job import queue_filling, verdicts
 from analytics.job.records import trace_rows
 from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new_selections
@@ -53,10 +53,15 @@ class RoutingStage:
     ) -> RoutedRun:
         """Route the evaluated traces, the backfilled ones, and those with new scores."""
         scores = scores_until(self.store, project=self.project, as_of_ns=self.as_of_ns)
-        fresh = self._rows(evaluated, found)
         again = self._again(scores, set(backfilled), set(evaluated["trace_id"].to_list()))
-        facts = with_scores(as_facts(pl.concat([fresh, again])), scores)
-        facts = with_decisions(facts, [detector.id for detector in self.detectors])
+        filters = [*queue_filling.live_filters(self.queues, project=self.project)]
+        filters += self.config.business_weights
+        facts = pl.DataFrame(schema={"trace_id": pl.String})
+        if filters:
+            # Facts are wide, and most projects at most times have no rule that reads them.
+            fresh = self._rows(evaluated, found)
+            facts = with_scores(as_facts(pl.concat([fresh, again])), scores)
+            facts = with_decisions(facts, decisions_read(filters))
         stored = self._stored_findings(again, set(backfilled))
         flagged = found.filter(pl.col("decision").is_in(_FLAGGED)).select(stored.columns)
         u = draws(self.config.salt, self.project, again["trace_id"])
