@@ -14,8 +14,9 @@ env: $(VENV)/.installed ## Make the environment in .venv from constraints.txt.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "spandocket needs Python >= 3.11; set PYTHON=python3.11 (found: $$($(PYTHON) --version 2>&1))"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "Making the environment in $(VENV), once; this takes a minute or two."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: env ## Run the main path on real data shipped in the repo.
@@ -54,6 +55,6 @@ $(VENV)/collector/otelcol-spandocket: configs/collector/builder.yaml $(VENV)/.in
 check: lint types contracts docs-check test ## What CI runs.
 
 clean: ## Remove the environment and the caches.
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help env demo test lint types contracts docs docs-check bench collector check clean

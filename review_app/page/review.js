@@ -97,14 +97,13 @@ async function next() {
 function showClaim() {
   const { item, facts, messages } = state.claim;
   const about = element("dl");
-  const told = { reason: item.reason, priority: item.priority.toPrecision(3), ...item.priority_terms,
-    [item.object_type]: item.object_id, ...facts, ...item.metadata };
-  for (const [key, value] of Object.entries(told)) {
-    if (value === null || value === "") continue;
-    about.append(element("dt", key.replaceAll("_", " ")));
-    about.append(element("dd", typeof value === "object" ? JSON.stringify(value) : String(value)));
-  }
-  byId("facts").replaceChildren(about);
+  const terms = element("dl");
+  list(about, { reason: item.reason, [item.object_type]: item.object_id, ...facts, ...item.metadata,
+    priority: item.priority.toPrecision(3) });
+  list(terms, item.priority_terms);
+  const why = element("details");
+  why.append(element("summary", "how the priority came about"), terms);
+  byId("facts").replaceChildren(about, ...(terms.children.length > 0 ? [why] : []));
   const conversation = byId("conversation");
   conversation.replaceChildren(...messages.map(showMessage));
   if (messages.length === 0) conversation.append(element("p", "No message content was recorded."));
@@ -116,14 +115,25 @@ function showClaim() {
   (byId("fields").querySelector("input") || byId("complete")).focus();
 }
 
+function list(target, entries) {
+  for (const [key, value] of Object.entries(entries)) {
+    if (value === null || value === "") continue;
+    target.append(element("dt", key.replaceAll("_", " ")));
+    target.append(element("dd", typeof value === "object" ? JSON.stringify(value) : String(value)));
+  }
+}
+
 function showMessage(message) {
   const kind = message.role === "assistant" ? "assistant" : message.role.includes("error") ? "error" : "";
   const card = element("article", null, { class: `message ${kind}` });
-  card.append(element("h3", message.role));
+  // Instructions are long, and the same in every item: one click away.
+  const body = message.role === "system" ? element("details") : card;
+  body.append(element(body === card ? "h3" : "summary", message.role));
+  if (body !== card) card.append(body);
   for (const part of message.parts) {
     const { type, content, ...rest } = part;
-    if (typeof content === "string") card.append(element("pre", content));
-    else card.append(element("pre", `${type}\n${JSON.stringify(content ?? rest, null, 2)}`, { class: "code" }));
+    if (typeof content === "string") body.append(element("pre", content));
+    else body.append(element("pre", `${type}\n${JSON.stringify(content ?? rest, null, 2)}`, { class: "code" }));
   }
   return card;
 }
