@@ -15,7 +15,7 @@ from queue_store.model import AnnotationState
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS
 from queue_store.tables.items import ITEMS
-from queue_store.tables.queues import QUEUE_FIELDS
+from queue_store.tables.queues import QUEUE_FIELDS, QUEUES
 from queue_store.values import checked
 
 if TYPE_CHECKING:
@@ -73,8 +73,12 @@ def store_answers(
     """Store a reviewer's answers to a locked item; gives the ids of those that stand.
 
     Every value is checked before the first is stored. An equal answer changes nothing.
+    In an open queue, where others' labels are shown, no answer is blind.
     """
     pinned = form_of(writing.connection, item.queue_id)
+    is_blind = bool(
+        writing.connection.scalar(select(QUEUES.c.blind).where(QUEUES.c.id == item.queue_id))
+    )
     fitting = []
     for draft in drafts:
         field = pinned.get(draft.field) or find_field(
@@ -88,6 +92,7 @@ def store_answers(
         "seconds_spent": seconds_spent,
         "state": state.value,
         "adjudicated": adjudicated,
+        "blind": is_blind,
     }
     return [_store_one(writing, item, about, answer) for answer in fitting]
 
@@ -115,7 +120,7 @@ def _store_one(
         "corrected_output": draft.corrected_output,
         "also_acceptable": [checked(field, entry) for entry in draft.also_acceptable] or None,
         "anchor": None if draft.anchor is None else asdict(draft.anchor),
-        "blind": draft.blind,
+        "blind": draft.blind and about["blind"],
         "field_id": field.id,
     }
     standing = writing.connection.execute(

@@ -134,3 +134,13 @@ def test_an_item_is_answered_once_in_the_counts(desk):
 
     assert (progress.with_responses, progress.with_responses_percent) == (1, 50.0)
     assert progress.state == "in_progress"
+
+
+def test_no_answer_of_an_open_queue_is_blind(desk):
+    desk.field()
+    desk.queue(blind=False)
+    desk.add(1)
+
+    (row,) = desk.annotate(1, "ana", answer(True))
+
+    assert row.blind is False
