@@ -1,4 +1,4 @@
-"""A load generator for OTLP: the same bytes again and again, over gRPC or HTTP."""
+"""A load generator for OTLP: the same spans under new trace ids, over gRPC or HTTP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 import grpc
+import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -86,6 +87,34 @@ def spans_request(count: int, seed: int = 0) -> bytes:
     return request.SerializeToString()
 
 
+class Requests:
+    """One request's bytes, each time with other trace ids: a re-sent span would be dropped."""
+
+    def __init__(self, spans: int) -> None:
+        body = spans_request(spans)
+        trace_ids = [
+            span.trace_id
+            for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans
+            for scope_spans in resource_spans.scope_spans
+            for span in scope_spans.spans
+        ]
+        places, start = [], 0
+        for trace_id in trace_ids:
+            start = body.index(trace_id, start) + 8
+            places.append(start)
+        self._body = np.frombuffer(body, dtype=np.uint8).copy()
+        self._places = np.array(places)[:, None] + np.arange(8)
+        self._tails = self._body[self._places].view(np.uint64)
+        # Another run of the generator sends other traces.
+        self._random = random.SystemRandom()
+
+    def next(self) -> bytes:
+        """The next request."""
+        changed = self._tails ^ np.uint64(self._random.getrandbits(64))
+        self._body[self._places] = changed.view(np.uint8)
+        return self._body.tobytes()
+
+
 def grpc_load(
     address: str,
     seconds: float,
@@ -96,10 +125,11 @@ def grpc_load(
     requests_per_second_max: float = float("inf"),
 ) -> Load:
     """Keep this many requests in flight on each connection, no faster than the given pace."""
-    body = spans_request(spans)
-    load = Load(spans)
+    load, requests = Load(spans), Requests(spans)
     asyncio.run(
-        _grpc_load(load, address, seconds, body, connections, in_flight, requests_per_second_max)
+        _grpc_load(
+            load, address, seconds, requests, connections, in_flight, requests_per_second_max
+        )
     )
     return load
 
@@ -108,7 +138,7 @@ async def _grpc_load(
     load: Load,
     address: str,
     seconds: float,
-    body: bytes,
+    requests: Requests,
     connections: int,
     in_flight: int,
     requests_per_second_max: float,
@@ -128,6 +158,7 @@ async def _grpc_load(
             if interval and due > now:
                 await asyncio.sleep(due - now)
             due += interval
+            body = requests.next()
             begun = time.perf_counter()
             try:
                 await call(body)

@@ -40,10 +40,12 @@ class Enrichment:
 
     def __call__(self, records: Sequence[SpoolRecord]) -> list[bytes]:
         """The bodies to send. Requests without a finding keep their very bytes."""
-        if records[0].signal != "traces":
-            return [record.body for record in records]
-        found = self._find(records)
-        return [enriched(record.body, found) if found else record.body for record in records]
+        traces = [record for record in records if record.signal == "traces"]
+        found = self._find(traces) if traces else {}
+        return [
+            enriched(record.body, found) if found and record.signal == "traces" else record.body
+            for record in records
+        ]
 
 
 def enriched(body: bytes, found: Mapping[tuple[str, str], SpanFindings]) -> bytes:

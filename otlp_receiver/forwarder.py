@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Enrich = Callable[[Sequence[SpoolRecord]], list[bytes]]
     """Bodies to send instead of the records' own, one a record."""
 
-READ_BYTES = 8 * 2**20
+READ_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,12 @@ class Forwarder:
                 report(self.state)
             self._keep()
             return False
+        if self._enrich is not None:
+            # All of a read at once: finding costs more a call than a span.
+            bodies = self._enrich(records)
+            records = [
+                replace(record, body=body) for record, body in zip(records, bodies, strict=True)
+            ]
         for group in groups(records, self._config.batch_bytes):
             if not self._deliver(group, report):
                 return False
@@ -101,15 +107,12 @@ class Forwarder:
     ) -> bool:
         """Send a group until it is taken or refused for good; False when told to stop."""
         self.state = replace(self.state, waiting_since=group[0].received_at)
-        bodies = [record.body for record in group]
-        if self._enrich is not None:
-            bodies = self._enrich(group)
-        answer = self._send(group, b"".join(bodies), report)
+        answer = self._send(group, b"".join(record.body for record in group), report)
         if answer is None:
             return False
         if answer.outcome is Outcome.REFUSED and len(group) > 1:
-            for record, body in zip(group, bodies, strict=True):
-                part = self._send([record], body, report)
+            for record in group:
+                part = self._send([record], record.body, report)
                 if part is None:
                     return False
                 self._count([record], part)
