@@ -51,15 +51,13 @@ def list_spans(
     output_format: str | None,
 ) -> None:
     """List spans in the order of their start times."""
-    import polars as pl
-
     from cli.frames import canonical_rows
     from span_store.schema import SPANS
 
-    frame = context.span_store.scan("spans", project=context.project, where=where)
-    if trace_id is not None:
-        frame = frame.filter(pl.col("trace_id") == trace_id)
-    frame = frame.sort("start_time", "trace_id", "span_id")
+    traces = None if trace_id is None else [trace_id]
+    frame = context.span_store.scan(
+        "spans", project=context.project, where=where, trace_ids=traces
+    ).sort("start_time", "trace_id", "span_id")
     if limit is not None:
         frame = frame.head(limit)
     write_rows(canonical_rows(frame.collect(), SPANS), output_format, _TABLE_COLUMNS)
@@ -84,8 +82,8 @@ def show(
     from span_store.schema import SPANS
 
     frame: pl.DataFrame = (
-        context.span_store.scan("spans", project=context.project)
-        .filter((pl.col("trace_id") == trace_id) & (pl.col("span_id") == span_id))
+        context.span_store.scan("spans", project=context.project, trace_ids=[trace_id])
+        .filter(pl.col("span_id") == span_id)
         .collect()
     )
     if frame.is_empty():

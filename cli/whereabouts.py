@@ -57,7 +57,7 @@ def whereabouts(
 
 
 def _loaded(store: SpanStore, project: str, trace_id: str) -> dict[str, Any] | None:
-    frame = store.scan("spans", project=project).filter(pl.col("trace_id") == trace_id)
+    frame = store.scan("spans", project=project, trace_ids=[trace_id])
     columns = ("start_time", "end_time", "received_at")
     times = frame.select(pl.col(columns).dt.epoch("ns")).collect()
     if times.is_empty():
@@ -123,6 +123,6 @@ def _reviews(store: QueueStore, project: str, trace_id: str) -> list[dict[str, A
 
 
 def _other_projects(store: SpanStore, project: str, trace_id: str) -> list[str]:
-    wanted = (pl.col("trace_id") == trace_id) & (pl.col("project") != project)
-    found = store.scan_raw("spans").filter(wanted).select("project").unique().collect()
+    elsewhere = store.scan_raw("spans", trace_ids=[trace_id]).filter(pl.col("project") != project)
+    found = elsewhere.select("project").unique().collect()
     return sorted(found["project"])

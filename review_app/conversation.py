@@ -105,15 +105,17 @@ def _parsed(text: str | None) -> list[Any]:
 
 
 def _spans(store: SpanStore, item: Item) -> list[dict[str, Any]]:
-    frame = store.scan("spans", project=item.project)
+    trace_id, _, span_id = item.object_id.partition(":")
+    # Asked for by its id, a trace is found without reading the table.
+    traces: list[str] | None = [trace_id]
     match str(item.object_type):
         case "span":
-            trace_id, _, span_id = item.object_id.partition(":")
-            wanted = (pl.col("trace_id") == trace_id) & (pl.col("span_id") == span_id)
+            wanted = pl.col("span_id") == span_id
         case "session":
-            wanted = pl.col("conversation_id") == item.object_id
+            traces, wanted = None, pl.col("conversation_id") == item.object_id
         case _:
-            wanted = pl.col("trace_id") == item.object_id
+            wanted = pl.lit(value=True)
+    frame = store.scan("spans", project=item.project, trace_ids=traces)
     times = [pl.col(name).dt.to_string("iso:strict") for name in SPANS.of_form(Form.TIME)]
     return frame.filter(wanted).with_columns(times).collect().to_dicts()
 

@@ -267,3 +267,28 @@ def test_a_call_is_counted_once_however_its_trace_is_read(store: SpanStore) -> N
         found = SpanStore(store.place).scan("spans", trace_ids=[f"{trace:032x}"]).collect()
         assert found["is_model_call"].to_list() == [counts]
     assert SpanStore(store.place).scan("spans", where="is_model_call").collect().height == 1
+
+
+def test_a_damaged_data_file_is_named_with_a_remedy(store: SpanStore, tmp_path: Path) -> None:
+    store.append("spans", spans(span()))
+    file = next((tmp_path / "data" / "spans").glob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:500])
+
+    with pytest.raises(StoreUnavailableError, match="backup"):
+        store.scan("spans")
+
+
+def test_other_readers_of_the_table_format_understand_the_tables(store: SpanStore) -> None:
+    from deltalake import DeltaTable
+
+    reasons = ["stop", "length"]
+    store.append("spans", spans(span(input_tokens=5, finish_reasons=reasons, is_error=True)))
+    store.append("spans", spans(span(trace=2, start_time=1_790_000_000_123_456_789)))
+
+    table = DeltaTable(store.table_uri("spans")).to_pyarrow_table(
+        filters=[("input_tokens", "=", 5)]
+    )
+
+    (row,) = table.to_pylist()
+    assert (row["trace_id"], row["finish_reasons"], row["is_error"]) == (f"{1:032x}", reasons, True)
+    assert DeltaTable(store.table_uri("spans")).to_pyarrow_table().num_rows == 2
