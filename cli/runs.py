@@ -61,3 +61,59 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
         "matched": sum(one["matched_new"] for one in counts["detectors"]),
         "added": sum(one["added"] for one in counts["queues"]),
     }
+
+
+@runs.command("report", epilog="Example: spandocket runs report --html run.html")
+@click.argument("run_id", required=False)
+@click.option(
+    "--html",
+    "html_file",
+    required=True,
+    type=click.Path(dir_okay=False, writable=True),
+    help="Where to write the page.",
+)
+@pass_context
+def report_run(context: Context, run_id: str | None, html_file: str) -> None:
+    """Write a run as a page with a plot for each cohort; without RUN_ID, the newest run."""
+    from pathlib import Path
+
+    import polars as pl
+
+    from analytics.run_page import render
+    from cli.output import say
+
+    rows = sorted(_rows(context), key=lambda row: (row["as_of"], row["run_id"]))
+    known = {row["run_id"]: row for row in rows}
+    if not rows or (run_id is not None and run_id not in known):
+        raise click.UsageError(f"no run {run_id or ''}; see spandocket runs list")
+    run = rows[-1] if run_id is None else known[run_id]
+    store, project = context.span_store, context.project
+    baselines = (
+        store.scan("baselines", project=project)
+        .filter(pl.col("run_id") == run["run_id"])
+        .sort("cohort_level", "cohort", "metric")
+        .collect()
+    )
+    facts = ["trace_id", "revision", "cohort", "end_time", "duration_ms", "total_tokens"]
+    traces = (
+        store.scan("traces", project=project, columns=[*facts, "cost_usd"])
+        .collect()
+        .sort("trace_id", "revision")
+        .unique("trace_id", keep="last", maintain_order=True)
+    )
+    if baselines.height:
+        window = (baselines["window_start"].min(), baselines["window_end"].max())
+        traces = traces.filter(pl.col("end_time").is_between(*window))
+    flagged = (
+        store.scan("findings", project=project)
+        .filter(pl.col("detector") == "resource_outliers")
+        .select(
+            "trace_id",
+            metric=pl.col("evidence").str.extract_all(r'"metric":"[a-z_]+"'),
+        )
+        .explode("metric")
+        .with_columns(pl.col("metric").str.extract(r':"([a-z_]+)"'))
+        .collect()
+    )
+    Path(html_file).write_text(render(run, baselines, traces, flagged), encoding="utf-8")
+    say(f"Wrote {html_file}")
