@@ -1,16 +1,18 @@
-"""The queue commands as a person types them."""
+"""The queue commands as a person types them; in this process, for speed, but for the last."""
 
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from cli.exit_codes import exit_code_of
+from cli.main import spandocket as command
 from span_store.schema import SPANS
 from span_store.store import SpanStore
-
-pytestmark = pytest.mark.acceptance
 
 TRACES = [f"{number:032x}" for number in range(1, 5)]
 SYSTEM = {
@@ -28,9 +30,28 @@ SYSTEM = {
 }
 
 
+class Outcome(NamedTuple):
+    """What a person sees of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
 @pytest.fixture
-def here(tmp_path, spandocket):
+def here(tmp_path, monkeypatch):
     """The command in a data directory that knows four traces."""
+    for name in ("SPANDOCKET_CONFIG", "SPANDOCKET_PROJECT", "SPANDOCKET_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments, data_dir=tmp_path / "data"):
+        done = CliRunner().invoke(command, ["--data-dir", str(data_dir), *map(str, arguments)])
+        code, err = done.exit_code, done.stderr
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            code = exit_code_of(done.exception)
+            err += str(done.exception)
+        return Outcome(code, done.stdout, err)
+
     said = [{"role": "assistant", "parts": [{"type": "text", "content": "Sorry, no refunds."}]}]
     rows = [
         {
@@ -51,7 +72,7 @@ def here(tmp_path, spandocket):
         for name, kind in SPANS.polars.items()
     )
     SpanStore(tmp_path / "data").append("spans", frame)
-    return spandocket
+    return run
 
 
 def one(outcome):
@@ -233,10 +254,12 @@ def test_an_answer_points_at_a_passage(here):
     assert again["id"] == placed["id"]
 
 
-def test_an_unusable_store_is_a_clear_message(here, tmp_path):
+@pytest.mark.acceptance
+def test_an_unusable_store_is_a_clear_message(spandocket, tmp_path):
+    (tmp_path / "data").mkdir()
     (tmp_path / "data" / "queue.sqlite3").write_text("no database at all" * 100)
 
-    outcome = here("queues", "list")
+    outcome = spandocket("queues", "list")
 
     assert (outcome.code, outcome.out) == (1, "")
     assert "queue.sqlite3" in outcome.err
