@@ -143,7 +143,12 @@ def where(context: Context, trace_id: str, output_format: str | None) -> None:
         trace_id=trace_id,
         spans=context.span_store,
         queues=context.queue_store if context.has_queue_store else None,
-        receipt=receipt(context.data_path, project=context.project, trace_id=trace_id),
+        receipt=receipt(
+            context.data_path,
+            project=context.project,
+            trace_id=trace_id,
+            store=context.span_store,
+        ),
     )
     if found["state"] == "unknown":
         raise UnknownTraceError(_unknown(context, trace_id, found["other_projects"]))

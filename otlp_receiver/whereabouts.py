@@ -54,9 +54,11 @@ def find(
     )
 
 
-def receipt(data_dir: Path, *, project: str, trace_id: str) -> dict[str, Any]:
+def receipt(
+    data_dir: Path, *, project: str, trace_id: str, store: SpanStore | None = None
+) -> dict[str, Any]:
     """:func:`find` as plain JSON."""
-    found = asdict(find(data_dir, project, trace_id))
+    found = asdict(find(data_dir, project, trace_id, store))
     return found | {name: list(found[name]) for name in ("refusals", "quarantined")}
 
 
