@@ -1,0 +1,74 @@
+"""``spandocket spans``, ``prices`` and ``dialects``, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from otlp_receiver.dialects.catalog import DIALECTS
+from tests.otlp_receiver.otlp_requests import SPAN_ID, TRACE_ID, request
+
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "our-own-model",
+    "gen_ai.usage.input_tokens": 10,
+    "gen_ai.usage.output_tokens": 5,
+    "shop.session": "s-1",
+}
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture
+def imported(spandocket, tmp_path):
+    """The command, on one imported chat span and one plain span."""
+    file = tmp_path / "one.traces.binpb"
+    file.write_bytes(request({"attributes": CHAT}, {"name": "GET /"}))
+    settings = tmp_path / "settings.toml"
+    settings.write_text('[receiver.attributes]\nconversation_id = "shop.session"\n')
+
+    outcome = spandocket("--config", settings, "import", file)
+
+    assert outcome.code == 0, outcome.err
+    return spandocket
+
+
+def test_spans_are_counted_and_listed_by_a_filter(imported):
+    assert json.loads(imported("spans", "count").out) == {"count": 2}
+    assert json.loads(imported("spans", "count", "--where", "is_model_call").out) == {"count": 1}
+    listed = imported("spans", "list", "--where", "operation_name = 'chat'").out.splitlines()
+    assert [json.loads(line)["conversation_id"] for line in listed] == ["s-1"]
+
+
+def test_explain_names_the_attribute_of_each_field(imported):
+    outcome = imported("spans", "show", TRACE_ID.hex(), SPAN_ID.hex(), "--explain")
+
+    sources = {row["field"]: row["source"] for row in map(json.loads, outcome.out.splitlines())}
+    assert sources["input_tokens"] == "gen_ai.usage.input_tokens"
+    assert sources["conversation_id"] == "shop.session"
+    assert sources["service_name"] == "resource"
+    assert sources["cost_usd"] is None
+
+
+def test_an_unknown_span_and_an_unknown_column_are_errors(imported):
+    unknown = imported("spans", "show", "0" * 31 + "9", SPAN_ID.hex())
+    wrong = imported("spans", "list", "--where", "operation_nam = 'chat'")
+
+    assert unknown.code == 1
+    assert "no span" in unknown.err
+    assert wrong.code == 2
+    assert "operation_name" in wrong.err
+
+
+def test_models_without_a_price_are_listed_with_their_share(imported):
+    row = json.loads(imported("prices", "missing").out)
+
+    assert (row["model"], row["calls"], row["calls_percent"]) == ("our-own-model", 1, 100.0)
+
+
+def test_every_dialect_is_listed(spandocket):
+    listed = [json.loads(line)["code"] for line in spandocket("dialects", "list").out.splitlines()]
+
+    assert listed == [entry.code for entry in DIALECTS]

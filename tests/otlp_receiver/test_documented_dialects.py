@@ -1,0 +1,179 @@
+"""Dialects that no capture covers, made after their documents, and rules between columns.
+
+Does not prove that the libraries write what their documents say.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.otlp_receiver.otlp_requests import SPAN_ID, TRACE_ID, logs, request, rows_of, span_of
+
+
+def test_claude_code_counts_its_cache_into_the_input():
+    span = span_of(
+        {
+            "span.type": "llm_request",
+            "model": "claude-sonnet-4-5",
+            "input_tokens": 10,
+            "output_tokens": 5,
+            "cache_read_tokens": 100,
+            "cache_creation_tokens": 20,
+            "stop_reason": "end_turn",
+            "user_prompt": "<REDACTED>",
+            "session.id": "s-1",
+        },
+        scope="com.anthropic.claude_code.tracing",
+        name="claude_code.llm_request",
+    )
+
+    assert (span["dialect"], span["operation_name"], span["is_model_call"]) == ("O", "chat", True)
+    assert (span["input_tokens"], span["cache_read_tokens"]) == (130, 100)
+    assert span["finish_reasons"] == ["stop"]
+    assert span["conversation_id"] == "s-1"
+    assert span["input_messages"] is None
+    assert span["cost_source"] == "priced"
+
+
+def test_spring_ai_sends_content_as_span_events():
+    span = span_of(
+        {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"},
+        scope="org.springframework.boot",
+        events=[
+            {"name": "gen_ai.content.prompt", "attributes": {"gen_ai.prompt": '["hi"]'}},
+            {
+                "name": "gen_ai.content.completion",
+                "attributes": {"gen_ai.completion": '["hello"]'},
+            },
+        ],
+    )
+
+    assert span["dialect"] == "P"
+    assert json.loads(span["input_messages"])[0]["parts"] == [{"type": "text", "content": "hi"}]
+    assert json.loads(span["output_messages"])[0]["role"] == "assistant"
+
+
+def test_agentcore_moves_content_into_one_log_named_after_the_scope():
+    scope = "strands.telemetry.tracer"
+    body = {
+        "input": {"messages": [{"role": "user", "content": "hi"}]},
+        "output": {"messages": [{"role": "assistant", "content": "hello"}]},
+    }
+
+    contents = rows_of(
+        logs({"event_name": scope, "body": body}, scope=scope), signal="logs"
+    ).contents
+
+    assert contents["field"].to_list() == ["input_messages", "output_messages"]
+    assert contents["span_id"].to_list() == [SPAN_ID.hex()] * 2
+    assert contents["trace_id"][0] == TRACE_ID.hex()
+    assert json.loads(contents["fragment"][1])[0]["role"] == "assistant"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "streaming", "milliseconds"),
+    [
+        ("gen_ai.response.time_to_first_chunk", 0.25, True, 250.0),
+        ("gen_ai.client.operation.time_to_first_chunk", 0.25, True, 250.0),
+        ("ai.response.msToFirstChunk", 250, True, 250.0),
+        ("gen_ai.server.time_to_first_token", 0.25, False, None),
+        ("gen_ai.server.time_to_first_token", 0.25, True, 250.0),
+    ],
+)
+def test_the_first_chunk_has_its_own_unit_and_needs_a_stream(key, value, streaming, milliseconds):
+    attributes = {"gen_ai.provider.name": "openai", "gen_ai.request.stream": streaming, key: value}
+
+    assert span_of(attributes)["time_to_first_chunk_ms"] == milliseconds
+
+
+def test_strands_counts_the_first_token_in_milliseconds():
+    span = span_of(
+        {"gen_ai.operation.name": "chat", "gen_ai.server.time_to_first_token": 411},
+        scope="strands.telemetry.tracer",
+    )
+
+    assert span["time_to_first_chunk_ms"] == 411.0
+
+
+@pytest.mark.parametrize(("dropped_events_count", "milliseconds"), [(0, 500.0), (3, None)])
+def test_a_first_chunk_event_counts_unless_events_were_lost(dropped_events_count, milliseconds):
+    span = span_of(
+        {"llm.request.type": "chat", "llm.is_streaming": True},
+        events=[
+            {"name": "llm.content.completion.chunk", "time": 1_500_000_000},
+            {"name": "llm.content.completion.chunk", "time": 1_700_000_000},
+        ],
+        dropped_events_count=dropped_events_count,
+    )
+
+    assert span["time_to_first_chunk_ms"] == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_error", "error_type"),
+    [
+        ({}, False, None),
+        ({"error.type": "TimeoutError"}, True, "TimeoutError"),
+        ({"langfuse.observation.level": "ERROR"}, True, None),
+        ({"gen_ai.tool.status": "error"}, True, None),
+    ],
+)
+def test_any_signal_of_an_error_is_one(attributes, is_error, error_type):
+    span = span_of(attributes, status=1)
+
+    assert (span["is_error"], span["error_type"]) == (is_error, error_type)
+
+
+def test_an_exception_event_names_the_error_where_no_attribute_does():
+    event = {"name": "exception", "attributes": {"exception.type": "ValueError"}}
+
+    assert span_of({}, events=[event])["error_type"] == "ValueError"
+    assert span_of({"error.type": "429"}, events=[event])["error_type"] == "429"
+
+
+def test_a_framework_is_no_provider():
+    span = span_of({"gen_ai.provider.name": "strands-agents", "gen_ai.system": "aws.bedrock"})
+
+    assert span["provider_name"] == "aws.bedrock"
+    assert json.loads(span["attributes"])["gen_ai.provider.name"] == "strands-agents"
+
+
+def test_media_stay_references_and_unknown_parts_pass_through():
+    content = [
+        {"type": "image_url", "image_url": {"url": "https://e.test/a.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}},
+        {"type": "file", "file": {"file_id": "file-1"}},
+        {"type": "hologram", "depth": 3},
+    ]
+    messages = json.dumps([{"role": "user", "content": content}])
+
+    parts = json.loads(span_of({"gen_ai.input.messages": messages})["input_messages"])[0]["parts"]
+
+    assert parts == [
+        {"type": "uri", "modality": "image", "uri": "https://e.test/a.png"},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "QUJD"},
+        {"type": "file", "modality": "document", "file_id": "file-1"},
+        {"type": "hologram", "depth": 3},
+    ]
+
+
+def test_a_total_that_was_sent_stands():
+    tokens = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
+
+    assert span_of(tokens)["total_tokens"] == 15
+    assert span_of(tokens | {"gen_ai.usage.total_tokens": 20})["total_tokens"] == 20
+
+
+def test_litellms_raw_request_repeats_its_call():
+    rows = rows_of(
+        request(
+            {"name": "litellm_request", "attributes": {"llm.request.type": "completion"}},
+            {"name": "raw_gen_ai_request", "attributes": {"llm.request.type": "completion"}},
+            scope="litellm",
+        )
+    )
+
+    assert rows.spans["is_model_call"].to_list() == [True, False]
+    assert rows.spans["operation_name"][0] == "chat"
