@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Receive OTLP spans and logs, and load them into the tables.
 
-    Port 0 takes any free one. SIGTERM and Ctrl-C stop in order: calls in flight end, what was
+    Port 0 takes any free one; --grpc-port 0 alone does so for HTTP too. SIGTERM and Ctrl-C stop in order: calls in flight end, what was
     acknowledged is loaded into the tables, at most receiver.drain_seconds later it ends.
     """
     import logging
@@ -50,6 +50,9 @@ def serve(
     config = context.configuration.receiver
     if grpc_port is not None:
         config = replace(config, grpc_port=grpc_port)
+    if http_port is None and grpc_port == 0 and config.http_port > 0:
+        # Whoever takes any port wants no quarrel about the other one either.
+        http_port = 0
     if http_port is not None:
         config = replace(config, http_port=http_port)
 

@@ -184,3 +184,26 @@ def test_the_ready_file_holds_the_addresses(served: Served) -> None:
 
     assert set(addresses) == {"grpc", "http"}
     assert addresses["grpc"].startswith("127.0.0.1:")
+
+
+def test_any_free_port_means_both_ports(tmp_path: Path, served: Served) -> None:
+    ready = tmp_path / "ready.json"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data"), "serve"),
+            *("--grpc-port", "0", "--ready-file", str(ready)),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        addresses = json.loads(ready.read_text())
+    finally:
+        process.terminate()
+        process.wait(60)
+
+    assert addresses["http"].split(":")[1] not in {"4318", served.http.split(":")[1]}
