@@ -31,8 +31,9 @@ def serve(
 ) -> None:
     """Receive OTLP spans and logs, and load them into the tables.
 
-    Port 0 takes any free one; --grpc-port 0 alone does so for HTTP too. SIGTERM and Ctrl-C stop in order: calls in flight end, what was
-    acknowledged is loaded into the tables, at most receiver.drain_seconds later it ends.
+    Port 0 takes any free one; --grpc-port 0 alone does so for HTTP too. SIGTERM and Ctrl-C stop in
+    order: calls in flight end, what was acknowledged is loaded into the tables, at most
+    receiver.drain_seconds later it ends.
     """
     import logging
     import time
