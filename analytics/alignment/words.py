@@ -26,11 +26,16 @@ def readable(value: str) -> bool:
     return word_pair([value]) is not None or as_numbers([value]) is not None
 
 
+def forms(word: str) -> tuple[str, ...]:
+    """The ways of writing a word that are read as it."""
+    return (word, word.upper(), word.capitalize(), word.title())
+
+
 def word_pair(values: Iterable[str]) -> tuple[str, str] | None:
-    """The pair of words (high or good first) that all values belong to."""
-    lower = {value.lower() for value in values}
+    """The pair of words (high or good first) that all values belong to, in any common case."""
+    given = set(values)
     for pair in (*NEUTRAL, *JUDGED):
-        if lower <= set(pair) and lower:
+        if given and given <= {form for word in pair for form in forms(word)}:
             return pair
     return None
 
@@ -47,7 +52,7 @@ def spellings(pair: tuple[str, str], codes: tuple[int, int]) -> dict[str, int]:
     """Codes of a word in every case it may be written in."""
     table = {}
     for word, code in zip(pair, codes, strict=True):
-        for form in (word, word.upper(), word.capitalize(), word.title()):
+        for form in forms(word):
             table[form] = code
     return table
 

@@ -235,3 +235,13 @@ def test_numbers_on_both_sides_need_both_thresholds_for_pass_and_fail():
     cut = of(frame, threshold=50.0, human_threshold=3.0)
     assert cut.raw["tpr"].value == 0.5
     assert cut.scope["positive"] == "fail"
+
+
+def test_words_are_read_in_every_common_case_and_others_stay_classes():
+    usual = of({"human": ["True", "FALSE", "true"], "evaluator": ["TRUE", "False", "false"]})
+    odd = of({"human": ["tRuE", "false"], "evaluator": ["true", "false"]})
+
+    assert usual.scope["score_type"] == "boolean"
+    assert usual.raw["accuracy"].n == 3
+    assert odd.scope["score_type"] == "categorical"
+    assert odd.raw["accuracy"].n == 2
