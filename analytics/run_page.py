@@ -81,38 +81,41 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...]) -> str:
 
 def _figure(metric: str, values: pl.Series, norm: Mapping[str, Any], flagged: pl.Series) -> str:
     """A histogram on the log scale with the norm's lines and the flagged traces, as SVG."""
-    import altair as alt
     import vl_convert
 
     known = values.cast(pl.Float64).to_numpy()
     edges = np.geomspace(known.min() * 0.999, known.max() * 1.001, _BINS + 1)
     heights, _ = np.histogram(known, edges)
-    bars = pl.DataFrame({"from": edges[:-1], "to": edges[1:], "traces": heights})
-    lines = pl.DataFrame(
-        {"at": [norm["median"], norm["p95"], norm["p99"]], "line": ["median", "p95", "p99"]}
-    )
-    dots = pl.DataFrame({"at": flagged.cast(pl.Float64), "traces": [0.0] * len(flagged)})
-    scale = alt.Scale(type="log", domain=[float(edges[0]), float(edges[-1])], nice=False)
-    title = f"{metric}, {norm['n']} traces"
-    histogram = (
-        alt.Chart(alt.Data(values=bars.to_dicts()))
-        .mark_rect(color="#9db7d5")
-        .encode(
-            x=alt.X("from:Q", scale=scale, title=title),
-            x2="to:Q",
-            y=alt.Y("traces:Q", title="traces"),
-            y2=alt.datum(0),
-        )
-    )
-    rules = (
-        alt.Chart(alt.Data(values=lines.to_dicts()))
-        .mark_rule()
-        .encode(x=alt.X("at:Q", scale=scale), color=alt.Color("line:N", title=None))
-    )
-    points = (
-        alt.Chart(alt.Data(values=dots.to_dicts()))
-        .mark_point(color="#c0392b", filled=True, size=40)
-        .encode(x=alt.X("at:Q", scale=scale), y="traces:Q")
-    )
-    chart = (histogram + rules + points).properties(width=620, height=160)
-    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+    bars = [
+        {"from": float(low), "to": float(high), "traces": int(height), "base": 0}
+        for low, high, height in zip(edges[:-1], edges[1:], heights, strict=True)
+    ]
+    lines = [{"at": norm[name], "line": name} for name in ("median", "p95", "p99")]
+    dots = [{"at": float(value), "traces": 0} for value in flagged.to_list()]
+    scale = {"type": "log", "domain": [float(edges[0]), float(edges[-1])], "nice": False}
+    at = {"field": "at", "type": "quantitative", "scale": scale}
+    height = {"field": "traces", "type": "quantitative", "title": "traces"}
+    from_edge = {"field": "from", "type": "quantitative", "scale": scale}
+    layers: list[dict[str, Any]] = [
+        {
+            "data": {"values": bars},
+            "mark": {"type": "rect", "color": "#9db7d5"},
+            "encoding": {
+                "x": from_edge | {"title": f"{metric}, {norm['n']} traces"},
+                "x2": {"field": "to"},
+                "y": height,
+                "y2": {"field": "base"},
+            },
+        },
+        {
+            "data": {"values": lines},
+            "mark": "rule",
+            "encoding": {"x": at, "color": {"field": "line", "type": "nominal", "title": None}},
+        },
+        {
+            "data": {"values": dots},
+            "mark": {"type": "point", "color": "#c0392b", "filled": True, "size": 40},
+            "encoding": {"x": at, "y": height},
+        },
+    ]
+    return str(vl_convert.vegalite_to_svg({"width": 620, "height": 160, "layer": layers}))
