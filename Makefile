@@ -23,7 +23,7 @@ demo: env ## Run the main path on real data shipped in the repo.
 	@$(BIN)/spandocket demo
 
 test: env ## Run all tests.
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: env ## Check style, formatting and the house rules.
 	$(BIN)/ruff check .

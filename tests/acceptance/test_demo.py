@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import re
 import shlex
 import signal
@@ -21,7 +23,6 @@ pytestmark = [
     pytest.mark.acceptance,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("demo"),
 ]
 
 
@@ -47,11 +48,24 @@ def _demo(folder):
 
 
 @pytest.fixture(scope="module")
-def played_twice(tmp_path_factory):
-    """Two whole demonstrations at the same time: their folders and what they said."""
-    folders = [tmp_path_factory.mktemp("demonstration") for _ in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        return [*zip(folders, pool.map(_demo, folders), strict=True)]
+def played_twice(tmp_path_factory, worker_id):
+    """Two whole demonstrations at the same time: their folders and what they said.
+
+    They are played once, whichever of the test processes comes first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "demonstrations"
+    shared.mkdir(exist_ok=True)
+    folders = [shared / name for name in ("first", "second")]
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "outcomes").exists():
+            for folder in folders:
+                folder.mkdir()
+            with ThreadPoolExecutor(2) as pool:
+                outcomes = list(pool.map(_demo, folders))
+            (shared / "outcomes").write_bytes(pickle.dumps(outcomes))
+        return list(zip(folders, pickle.loads((shared / "outcomes").read_bytes()), strict=True))
 
 
 @pytest.fixture(scope="module")
