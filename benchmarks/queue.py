@@ -2,7 +2,8 @@
 
 Each ratio is measured in one run. Run ``python -m benchmarks.queue`` (SQLite), or
 ``python -m benchmarks.queue --postgres`` (a PostgreSQL of its own); ``--items`` sets the size of
-the big queue, ``--parts`` picks: add, claims, growth, reviewers.
+the big queue, ``--taken`` and ``--claims`` how much is claimed, ``--parts`` picks: add, claims,
+growth, reviewers.
 """
 
 from __future__ import annotations
@@ -196,14 +197,14 @@ def part_add(store, args):
 
 
 def part_claims(store, args):
-    """8 claimers take 10,000 items from a small and from a big queue."""
+    """8 claimers take the same number of items from a small and from a big queue."""
     for name, size in (("small", SMALL), ("big", args.items)):
         make_queue(store, name)
         fill(store, name, size)
     url = str(store.database.url.render_as_string(hide_password=False))
     spent = {}
     for name in ("small", "big"):
-        took, slowest, ids = race(url, name, 8, SMALL)
+        took, slowest, ids = race(url, name, 8, min(args.taken, size))
         spent[name] = took
         print(
             f"8 claimers, {len(ids):,} of the {name} queue: {took:.1f} s, slowest claim "
@@ -295,6 +296,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--claims", type=int, default=100_000)
+    parser.add_argument("--taken", type=int, default=10_000)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
     args = parser.parse_args()
