@@ -159,6 +159,9 @@ def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -
         )
     )
     both = pl.concat([on_spans, in_messages]).drop_nulls("text")
+    # A result is JSON text; what it says begins after its escapes.
+    plain = pl.col("text").str.replace_all(r"\\[nrt]", " ").str.replace_all(r"\\(.)", "$1")
+    both = both.with_columns(text=plain)
     return both.unique(["trace_id", "text"], keep="first", maintain_order=True)
 
 

@@ -37,7 +37,19 @@ SENSITIVE = re.compile(
     r"illegal|smuggl|traffick|kidnap|tortur|abus|violen|blood|gore|overdos|hurt|harm|danger|"
     r"defam|libel|discriminat|stereotyp|misinformation|disinformation|fake|conspirac|propaganda|"
     r"social security|credit card|home address|medical advice|diagnos|prescri|dosage|"
-    r"legal advice|invest)",
+    r"legal advice|invest|threat|bully|bulli|harass|insult|demean|mock|humiliat|offens|degrad|"
+    r"gender|wom[ae]n|immigra|migrant|refugee|religio|muslim|jew|christian|ethnic|minorit|"
+    r"gay|lesbian|trans\b|transgender|disab|autis|black people|white people|asian|african|"
+    r"superior|inferior|suprem|extremis|radical|militia|war\b|army|nuclear|chemical|toxic|acid|"
+    r"fire|arson|burn|knife|knives|blade|sabotag|destroy|vandal|hijack|revenge|"
+    r"cheat|plagiar|fak|forger|evad|evasion|avoid(?:ing)? tax|insider|pyramid|ponzi|dark ?web|"
+    r"keylog|ddos|botnet|unauthori|without (?:consent|permission|their knowledge|being)|secretly|"
+    r"manipulat|deceiv|decei|impersonat|identity|track|locat|private|personal|confidential|leak|"
+    r"gambl|alcohol|cigar|smok|vap|cannib|anorex|bulimi|starv|disorder|diet|vaccin|covid|"
+    r"election|vot[ei]|politic|president|climate|flat earth|9/11|medica|treat|cure|symptom|"
+    r"lawsuit|sue\b|stock|crypto|trading|loan|gambling|body|adult|erot|fetish|nsfw|explicit|"
+    r"organ\b|corpse|dead|die\b|death|execut|snuff|ruin|break (?:in|into)|lock|alarm|police|"
+    r"prison|jail|bribe|corrupt|blackmarket|black market|human)",
     re.IGNORECASE,
 )
 """Requests with these words may be refused rightly; only a person or a judge can tell."""

@@ -30,6 +30,7 @@ PREFILTERS: dict[str, dict[str, str]] = {
             r"(?i)ignore|disregard|forget|overrid|bypass|jailbr|do anything|developer mode|\bdan\b|"
             r"uncensor|unfilter|restrict|no longer|freed|moral|ethic|refus|never say|comply|obey|"
             r"disclaimer|im_start|inst\]|<<sys|system prompt|instructions|from now on|pretend|"
+            r"gpt|you are now|your (?:name|response)|respond|illegal|anything|always answer|"
             r"roleplay|role-play|in character|hypothetical|persona|act as|simulat|"
             r"(?:ai|llm|assistant|language model)s?\W{1,3}(?:you )?(?:must|should|please)|"
             r"\b(?:tell|inform|notify)ing? the user|[\u200b-\u200f\uff21-\uff5a]|"
@@ -38,7 +39,8 @@ PREFILTERS: dict[str, dict[str, str]] = {
         "tool_result": (
             r"(?i)ignore|disregard|forget|overrid|im_start|<<sys|instructions|system prompt|"
             r"\b(?:ai|llm|assistant|language model|chatbot)s?\b|do not tell|without telling|"
-            r"tell the user|forward|exfiltrat|your task|respond only|in your (?:resp|answer|reply)"
+            r"tell the user|add the|include|insert|ensure|embed|append|forward|"
+            r"exfiltrat|your task|respond only|in your (?:resp|answer|reply)"
         ),
     },
     "refusal": {
