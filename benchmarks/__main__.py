@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = {"__init__", "__main__", "empty_handler", "load", "processors"}
+PARTS = {"__init__", "__main__", "empty_handler", "load", "processors", "labelled_traces"}
 
 
 def names():

@@ -249,8 +249,8 @@ def document(folder, input_price, output_price):
         parts.append("\n".join([HEADER, *section(folder)]) + "\n")
     parts.append("## What a judge would cost\n")
     parts.append(
-        "On the 200 `tau_bench` runs, were every ambiguity asked once: tokens counted as characters "
-        f"divided by {CHARACTERS_PER_TOKEN:.0f}, at ${input_price} per million input and "
+        "On the 200 `tau_bench` runs, were every ambiguity asked once: tokens counted as "
+        f"characters divided by {CHARACTERS_PER_TOKEN:.0f}, at ${input_price} per million input and "
         f"${output_price} per million output tokens, 120 tokens an answer.\n"
     )
     parts.append("\n".join(judge_cost(folder, input_price, output_price)) + "\n")
@@ -271,15 +271,15 @@ people's verdicts) is measured on your own verdicts by `spandocket detectors tra
 """
 
 NOTES = {
-    "jailbreaking": """User texts go to the jailbreak head and rules; tool results to injection rules.
-Injected sentences that are harmless out of their context (most of `bipia`) are not recognisable by
+    "jailbreaking": """User texts go to the jailbreak head and rules, tool results to injection
+rules. Injected sentences that are harmless out of their context (most of `bipia`) are not recognisable by
 their words: that recall is low, and known. Prompts are in English and from 2022-2023.""",
-    "refusal": """The classifier rows say whether an answer declines; the detector rows ask whether it
-should not have. The second cannot be read off words: the claim is kept for requests without any
+    "refusal": """The classifier rows say whether an answer declines; the detector rows ask whether
+it should not have. The second cannot be read off words: the claim is kept for requests without any
 sensitive word, and everything else that declines is ambiguous. `xstest` is built from safe requests
 with sensitive words, so on it the detector is meant to be unsure.""",
-    "inappropriate_content": """One labelled set with 144 positives exists here; across sets only false
-positives can be measured. Health and safety talk without explicit words claims nothing.""",
+    "inappropriate_content": """One labelled set with 144 positives exists here; across sets only
+false positives can be measured. Health and safety talk without explicit words claims nothing.""",
     "frustration": """A labelled heuristic: no adequate labelled data, so recall is not known. The
 rows count flags on ordinary traffic, which simulated customers of an airline are only roughly.""",
     "forgetting": """A labelled heuristic for what was asked again or forbidden and done. `ci_tod`
@@ -291,11 +291,14 @@ count flags on ordinary answers.""",
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detectors", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the labelled sets")
+    parser.add_argument("--data", type=Path, help="folder of the labelled sets")
     parser.add_argument("--output", type=Path, default=Path("docs/detector-quality.md"))
     parser.add_argument("--input-price", type=float, default=0.15, help="$ per million tokens")
     parser.add_argument("--output-price", type=float, default=0.6, help="$ per million tokens")
     options = parser.parse_args(arguments)
+    if options.data is None:
+        print("not measured: give the folder of labelled sets with --data")
+        return
     text = document(options.data, options.input_price, options.output_price)
     options.output.write_text(text, encoding="utf-8")
     print(text)

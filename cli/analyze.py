@@ -93,6 +93,7 @@ def _run(
 ) -> RunReport:
     from analytics.job import run
     from cli.judging import judge_of, say_what_was_judged
+    from cli.learned import learned_of
     from cli.progress import progress_bar
 
     judge = judge_of(context)
@@ -109,6 +110,7 @@ def _run(
             progress=progress,
             clock=context.now,
             judge=judge,
+            learned=learned_of(context),
             incremental=incremental,
             lock_file=None if dry_run else context.data_path / "analysis.lock",
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from cli.context import Context, pass_context
-from cli.output import format_option, write_rows
+from cli.output import format_option, say, write_object, write_rows
 
 _COLUMNS = ("detector", "version", "title", "kind", "enabled")
 _SCORE_COLUMNS = (
@@ -18,6 +19,8 @@ _SCORE_COLUMNS = (
     "confirmed",
     *("precision", "recall", "prevalence"),
 )
+
+_MODEL_COLUMNS = ("detector", "version", "in_use", "verdicts", "gain", "gain_low", "gain_high")
 
 
 @click.group(epilog="Example: spandocket detectors scorecard")
@@ -89,6 +92,52 @@ def scorecard(context: Context, seed: int, output_format: str | None) -> None:
             for name in ("precision", "recall", "prevalence"):
                 row[name] = _text(row[name])
     write_rows(rows, output_format, _SCORE_COLUMNS)
+
+
+@detectors.command("train", epilog="Example: spandocket detectors train refusal")
+@click.argument("name")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the folds.")
+@click.option("--dry-run", is_flag=True, help="Learn and compare; keep and promote nothing.")
+@format_option
+@pass_context
+def train(context: Context, name: str, seed: int, dry_run: bool, output_format: str | None) -> None:
+    """Learn from people's verdicts on the detector NAME, and use it if it is better.
+
+    Compared on verdicts that the classifier did not see, trace by trace. It is promoted only when
+    the lower 99 % bound of its gain in balanced agreement with people is above zero; otherwise it
+    is kept unused and the exit code is 3.
+    """
+    from cli.learned import train_detector
+
+    report, is_better = train_detector(context, name, seed=seed, dry_run=dry_run)
+    write_object(report, output_format)
+    if not is_better:
+        say(f"{name}: not shown to be better than what is in use; nothing changes")
+        sys.exit(3)
+
+
+@detectors.command("rollback", epilog="Example: spandocket detectors rollback refusal")
+@click.argument("name")
+@format_option
+@pass_context
+def rollback(context: Context, name: str, output_format: str | None) -> None:
+    """Go back to what the detector NAME used before its last promotion."""
+    from analytics.detectors.catalog import entry_of
+    from cli.learned import shelf_of
+
+    entry_of(name)
+    version = shelf_of(context).rollback(name)
+    write_object({"detector": name, "in_use": version}, output_format)
+
+
+@detectors.command("models", epilog="Example: spandocket detectors models --format table")
+@format_option
+@pass_context
+def models(context: Context, output_format: str | None) -> None:
+    """Print every learned classifier, how it compared, and which are in use."""
+    from cli.learned import learned_rows
+
+    write_rows(learned_rows(context), output_format, _MODEL_COLUMNS)
 
 
 def _text(share: dict[str, Any]) -> str:

@@ -148,6 +148,7 @@ def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -
     on_spans = (
         context.spans_of(wanted)
         .filter(pl.col("tool_result").is_not_null())
+        .sort("trace_id", "start_time", "span_id")
         .select(
             "trace_id",
             "span_id",

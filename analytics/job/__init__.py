@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
     from analytics.job.report import RunReport
     from analytics.judge.bench import Judge
+    from analytics.learning.rung import LearnedRung
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -29,11 +30,13 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
     progress: Callable[[str, int, int], None] | None = None,
     clock: Callable[[], datetime] | None = None,
     judge: Judge | None = None,
+    learned: LearnedRung | None = None,
     incremental: bool = False,
     lock_file: Path | None = None,
 ) -> RunReport:
     """Evaluate what is complete at ``as_of`` and fill the queues; see :mod:`.execution`.
 
+    ``learned`` holds the classifiers that people's verdicts taught; they decide before the judge.
     A dry run asks no ``judge``: asking costs money, and its verdicts would be thrown away.
     ``incremental`` reads only what arrived after the last run's watermark. ``lock_file`` keeps two
     runs apart; raises :class:`analytics.errors.RunInProgressError` when it is held.
@@ -55,6 +58,7 @@ def run(  # noqa: PLR0913  # One argument a choice of the caller.
         progress=progress,
         clock=clock,
         judge=None if dry_run else judge,
+        learned=learned,
         incremental=incremental,
     )
     with nullcontext() if lock_file is None else run_lock(lock_file):

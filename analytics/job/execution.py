@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
     from analytics.judge.bench import Judge
+    from analytics.learning.rung import LearnedRung
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -77,6 +78,7 @@ class Job:
     progress: Callable[[str, int, int], None] | None
     clock: Callable[[], datetime] | None
     judge: Judge | None
+    learned: LearnedRung | None
     incremental: bool = False
     reading: SpanStore = field(init=False)
     """The spans and contents of the moment the run began, whatever arrives meanwhile."""
@@ -262,6 +264,8 @@ class Job:
                 ),
             )
             found = evaluate(context, detectors)
+            if self.learned is not None:
+                found = self.learned.apply(found, context)
             if self.judge is not None:
                 found = self.judge.judge(found, context)
             parts.append(found)

@@ -102,8 +102,8 @@ def thresholds(labels: NDArray[np.int64], held_out: NDArray[np.float64]) -> Rung
     return Rung(ambiguous_at=round(min(ambiguous, matched), 4), matched_at=round(matched, 4))
 
 
-def _matrix(normal: pl.Series, specification: HeadSpecification) -> sparse.csr_matrix:
-    """N-gram columns, each row of length one, then the numbers."""
+def ngram_matrix(normal: pl.Series) -> sparse.csr_matrix:
+    """The n-gram columns of normalised texts, each row of length one."""
     texts = normal.to_list()
     featurizer = Featurizer()
     rows, columns = [], []
@@ -113,9 +113,14 @@ def _matrix(normal: pl.Series, specification: HeadSpecification) -> sparse.csr_m
         columns.append(features.column.astype(np.int64))
     row, column = np.concatenate(rows), np.concatenate(columns)
     values = 1.0 / np.sqrt(np.maximum(np.bincount(row, minlength=len(texts)), 1))[row]
-    ngrams = sparse.csr_matrix((values, (row, column)), shape=(len(texts), WIDTH))
+    return sparse.csr_matrix((values, (row, column)), shape=(len(texts), WIDTH))
+
+
+def _matrix(normal: pl.Series, specification: HeadSpecification) -> sparse.csr_matrix:
+    """N-gram columns, then the numbers beside them."""
     rules = () if specification.rules is None else RULES[specification.rules]
-    return sparse.csr_matrix(sparse.hstack([ngrams, sparse.csr_matrix(numbers_of(normal, rules))]))
+    numbers = sparse.csr_matrix(numbers_of(normal, rules))
+    return sparse.csr_matrix(sparse.hstack([ngram_matrix(normal), numbers]))
 
 
 def _fitted(

@@ -1,0 +1,128 @@
+"""Teaching a detector: people's verdicts joined with what the traces hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.detectors.catalog import load
+from analytics.detectors.context import SPAN_COLUMNS, DetectorContext
+from analytics.detectors.decision import DECISIONS
+from analytics.errors import UnknownDetectorError
+from analytics.job import verdicts
+from analytics.learning.errors import LearningError
+from analytics.learning.lesson import learn
+from analytics.learning.rung import evidence_of
+from analytics.learning.texts import trace_texts
+from analytics.selection import RANDOM_FLOOR
+from analytics.traces import LIGHT_COLUMNS, assemble
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.catalog import Detector
+    from analytics.learning.lesson import Lesson
+    from analytics.learning.shelf import ModelShelf
+    from queue_store.store import QueueStore
+    from span_store.store import SpanStore
+
+NUMERIC = ("resource_outliers",)
+"""Detectors whose context a text classifier cannot stand for."""
+
+
+def teach(  # One argument a part of the question.
+    store: SpanStore,
+    queues: QueueStore,
+    detector_id: str,
+    *,
+    project: str,
+    as_of: datetime,
+    config: AnalysisConfig,
+    shelf: ModelShelf,
+    seed: int,
+) -> Lesson:
+    """Learn from every verdict on this detector; keeps and promotes nothing.
+
+    The detector decides the judged traces anew, so that the comparison is with the offline rung
+    as it is now. Raises ``UnknownDetectorError`` and ``NotEnoughVerdictsError``.
+    """
+    detector = _detector(detector_id, config)
+    given = trace_verdicts(queues, detector_id, project=project)
+    context = context_of(store, list(given), project=project, as_of=as_of, config=config)
+    examples = _examples(detector, context, given)
+    return learn(
+        examples,
+        detector=detector_id,
+        detector_version=detector.version,
+        version=shelf.next_version(detector_id),
+        seed=seed,
+    )
+
+
+def _detector(detector_id: str, config: AnalysisConfig) -> Detector:
+    """The detector, also when it is disabled: its verdicts may be what brings it back."""
+    if detector_id in NUMERIC:
+        raise LearningError(
+            f"{detector_id} decides by numbers, not by words: tune its settings instead"
+        )
+    loaded = load(replace(config, disabled_detectors=()))
+    found = next((detector for detector in loaded if detector.id == detector_id), None)
+    if found is None:
+        raise UnknownDetectorError(detector_id, (detector.id for detector in loaded))
+    return found
+
+
+def trace_verdicts(queues: QueueStore, detector_id: str, *, project: str) -> dict[str, bool]:
+    """By trace whether people say it is a case: on its flags, and on the random floor."""
+    given: dict[str, bool] = {}
+    for answer in verdicts.answers(queues, project=project, field=verdicts.FLOOR_FIELD):
+        if answer.queue == RANDOM_FLOOR:
+            values = answer.value if isinstance(answer.value, list | tuple) else [answer.value]
+            given[answer.object_id] = given.get(answer.object_id, False) or detector_id in values
+    for (queue, object_id), is_right in verdicts.verdicts(queues, project=project).items():
+        if queue == detector_id:
+            given[object_id] = is_right
+    return given
+
+
+def context_of(
+    store: SpanStore,
+    trace_ids: list[str],
+    *,
+    project: str,
+    as_of: datetime,
+    config: AnalysisConfig,
+) -> DetectorContext:
+    """These traces as a detector sees them."""
+    columns = list(dict.fromkeys([*SPAN_COLUMNS, *LIGHT_COLUMNS]))
+    spans = store.scan("spans", project=project, columns=columns, trace_ids=trace_ids).collect()
+    times = pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
+    return DetectorContext(
+        project=project,
+        as_of=as_of,
+        config=config,
+        traces=assemble(spans.select(LIGHT_COLUMNS).with_columns(times)),
+        span_frame=spans.select(SPAN_COLUMNS),
+    )
+
+
+def _examples(detector: Detector, context: DetectorContext, given: dict[str, bool]) -> pl.DataFrame:
+    answer = detector.decide(context).select(pl.col(n).cast(k) for n, k in DECISIONS.items())
+    judged = pl.DataFrame(
+        {"trace_id": list(given), "is_right": list(given.values())},
+        schema={"trace_id": pl.String, "is_right": pl.Boolean},
+    )
+    # A trace that retention has removed teaches nothing.
+    present = judged.join(context.traces, on="trace_id", how="semi", maintain_order="left")
+    texts = trace_texts(context.messages_of(present["trace_id"]), detector.id)
+    decided = answer.unique("trace_id", keep="first", maintain_order=True)
+    joined = present.join(texts, on="trace_id", how="left", maintain_order="left").join(
+        decided.select("trace_id", "decision", "confidence"),
+        on="trace_id",
+        how="left",
+        maintain_order="left",
+    )
+    return evidence_of(joined)

@@ -1,0 +1,1 @@
+"""Classifiers learned from people's verdicts: compared, promoted, taken back, run without code."""

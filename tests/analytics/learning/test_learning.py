@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import polars as pl
+import pytest
+
+from analytics.config import AnalysisConfig
+from analytics.detectors.catalog import load
+from analytics.detectors.evaluation import evaluate
+from analytics.job import run
+from analytics.job.teaching import teach
+from analytics.learning.classifier import LearnedClassifier
+from analytics.learning.errors import NoModelError, NotEnoughVerdictsError, UnreadableModelError
+from analytics.learning.lesson import learn
+from analytics.learning.rung import LearnedRung
+from analytics.learning.shelf import ModelShelf
+from queue_store.config import QueueConfig
+from queue_store.model import AnnotationDraft
+from queue_store.store import QueueStore
+from span_store.store import SpanStore
+from tests.analytics.semantic.chats import NO_SAMPLE, context_of, talk
+from tests.analytics.spans import AS_OF, frame
+
+DECLINE = "I'm sorry, but I cannot assist with that request."
+ONSETS = ["ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu"]
+RHYMES = ["lan", "mer", "tis", "vor", "nuk", "dal", "pes", "rin", "sot", "gum"]
+THINGS = ["piano", "poem", "recipe", "garden", "bridge", "letter", "song", "cake", "train", "boat"]
+
+
+def sentence(generator, *, polite):
+    """Eight random words; who asks politely says kindly."""
+    words = [f"{ONSETS[x]}{RHYMES[y]}" for x, y in generator.integers(0, 10, (8, 2))]
+    return " ".join([*words, "kindly" if polite else "quickly"])
+
+
+def examples(count=80, *, noise=False, seed=1):
+    """People confirm flags on polite requests alone; the offline rung claims all."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        is_polite = number % 2 == 0
+        is_right = bool(generator.integers(0, 2)) if noise else is_polite
+        text = sentence(generator, polite=is_polite)
+        rows.append((f"{number:032x}", text, is_right, 0.8, 1.0, 0.0))
+    names = ["trace_id", "text", "is_right", "confidence", "is_matched", "is_ambiguous"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def lesson_of(frame, seed=0):
+    return learn(frame, detector="refusal", detector_version="1", version=1, seed=seed)
+
+
+def test_what_people_mean_is_learned_and_beats_claiming_everything():
+    lesson = lesson_of(examples())
+
+    report = lesson.classifier.report
+    assert lesson.is_better
+    assert report["current"]["agreement"] == 0.5
+    assert report["learned"]["agreement"] > 0.9
+    assert report["difference_99"]["low"] > 0
+
+
+def test_noise_is_never_promoted():
+    lessons = [lesson_of(examples(noise=True, seed=seed)) for seed in range(3)]
+
+    assert not any(lesson.is_better for lesson in lessons)
+
+
+def test_copies_of_a_trace_do_not_pass_for_knowledge():
+    """Eight copies of ten texts with random verdicts: only leakage could predict them."""
+    generator = np.random.default_rng(4)
+    verdicts = dict(zip(THINGS, generator.permutation([True, False] * 5), strict=True))
+    rows = [
+        (f"{copy}{place:031x}", f"please make a {thing}", bool(verdicts[thing]), 0.8, 1.0, 0.0)
+        for copy in range(8)
+        for place, thing in enumerate(THINGS)
+    ]
+    names = ["trace_id", "text", "is_right", "confidence", "is_matched", "is_ambiguous"]
+
+    lesson = lesson_of(pl.DataFrame(rows, schema=names, orient="row"))
+
+    assert not lesson.is_better
+
+
+def test_too_few_verdicts_say_how_many_are_needed():
+    with pytest.raises(NotEnoughVerdictsError, match="at least 15 of each"):
+        lesson_of(examples(20))
+
+
+def test_the_same_verdicts_and_seed_give_the_same_file_and_it_comes_back():
+    first, second = lesson_of(examples()), lesson_of(examples().reverse())
+
+    content = first.classifier.to_bytes()
+
+    assert content == second.classifier.to_bytes()
+    again = LearnedClassifier.from_bytes(content, "copy")
+    rows = examples()
+    assert np.array_equal(
+        again.probabilities(rows["text"], rows),
+        first.classifier.probabilities(rows["text"], rows),
+    )
+
+
+def test_a_file_that_is_not_a_classifier_is_refused_and_not_run():
+    for content in (
+        b"",
+        b"PK",
+        pickle.dumps(print),
+        lesson_of(examples()).classifier.to_bytes()[:500],
+    ):
+        with pytest.raises(UnreadableModelError):
+            LearnedClassifier.from_bytes(content, "file")
+
+
+def test_promotion_can_be_taken_back_step_by_step(tmp_path):
+    shelf = ModelShelf(tmp_path)
+    for version in (1, 2):
+        lesson = learn(
+            examples(), detector="refusal", detector_version="1", version=version, seed=0
+        )
+        shelf.put(lesson.classifier)
+        shelf.promote("refusal", version)
+
+    assert shelf.in_use()["refusal"].version == 2
+    assert shelf.rollback("refusal") == 1
+    assert shelf.rollback("refusal") is None
+    assert shelf.in_use() == {}
+    with pytest.raises(NoModelError):
+        shelf.rollback("refusal")
+    assert shelf.versions("refusal") == [1, 2]
+    assert shelf.next_version("refusal") == 3
+
+
+def traces():
+    generator = np.random.default_rng(9)
+    return [
+        talk(f"t{n}", f"{sentence(generator, polite=n % 2 == 0)}", DECLINE, at=n) for n in range(60)
+    ]
+
+
+def test_a_classifier_in_use_decides_again_what_was_flagged():
+    context = context_of(*traces())
+    found = evaluate(context, load(NO_SAMPLE))
+    classifier = learn(
+        examples(), detector="refusal", detector_version=load_version(), version=7, seed=0
+    ).classifier
+
+    after = LearnedRung({"refusal": classifier}).apply(found, context)
+
+    refusals = after.filter(pl.col("detector") == "refusal", pl.col("decision") == "matched")
+    assert 0 < refusals.height < 60
+    row = refusals.row(0, named=True)
+    assert "learned from 80 verdicts" in row["reason"]
+    assert json.loads(row["evidence"])[-1]["learned"] == 7
+
+
+def test_verdicts_on_another_version_of_the_detector_change_nothing():
+    context = context_of(*traces())
+    found = evaluate(context, load(NO_SAMPLE))
+    classifier = learn(
+        examples(), detector="refusal", detector_version="0", version=1, seed=0
+    ).classifier
+
+    assert LearnedRung({"refusal": classifier}).apply(found, context).equals(found)
+
+
+def load_version():
+    return next(d.version for d in load(NO_SAMPLE) if d.id == "refusal")
+
+
+@pytest.fixture
+def queues(tmp_path):
+    store = QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", QueueConfig())
+    yield store
+    store.close()
+
+
+def test_answers_in_the_queue_teach_the_detector(tmp_path, queues):
+    store = SpanStore(tmp_path / "tables")
+    store.append("spans", frame(traces()))
+    run(store, queues, project="default", as_of=AS_OF)
+    names = {row["trace_id"]: number for number, row in enumerate(traces())}
+    page = queues.items(project="default", queue="refusal", limit=100)
+    for item in page.items:
+        is_polite = names[item.object_id] % 2 == 0
+        queues.annotate(
+            project="default",
+            item_id=item.id,
+            reviewer="ann",
+            answers=[AnnotationDraft(field="flag_is_right", value=is_polite)],
+            now=AS_OF,
+        )
+
+    lesson = teach(
+        store,
+        queues,
+        "refusal",
+        project="default",
+        as_of=AS_OF,
+        config=AnalysisConfig(),
+        shelf=ModelShelf(tmp_path / "models"),
+        seed=0,
+    )
+
+    assert lesson.classifier.report["verdicts"] == page.total
+    assert lesson.is_better
