@@ -250,7 +250,8 @@ def document(folder, input_price, output_price):
     parts.append("## What a judge would cost\n")
     parts.append(
         "On the 200 `tau_bench` runs, were every ambiguity asked once: tokens counted as "
-        f"characters divided by {CHARACTERS_PER_TOKEN:.0f}, at ${input_price} per million input and "
+        f"characters divided by {CHARACTERS_PER_TOKEN:.0f}, "
+        f"at ${input_price} per million input and "
         f"${output_price} per million output tokens, 120 tokens an answer.\n"
     )
     parts.append("\n".join(judge_cost(folder, input_price, output_price)) + "\n")
@@ -271,9 +272,10 @@ people's verdicts) is measured on your own verdicts by `spandocket detectors tra
 """
 
 NOTES = {
-    "jailbreaking": """User texts go to the jailbreak head and rules, tool results to injection
-rules. Injected sentences that are harmless out of their context (most of `bipia`) are not recognisable by
-their words: that recall is low, and known. Prompts are in English and from 2022-2023.""",
+    "jailbreaking": """User texts go to the jailbreak head and rules, tool results to
+injection rules. Injected sentences that are harmless out of their context (most of `bipia`) are not
+recognisable by their words: that recall is low, and known. Prompts are in English and from
+2022-2023.""",
     "refusal": """The classifier rows say whether an answer declines; the detector rows ask whether
 it should not have. The second cannot be read off words: the claim is kept for requests without any
 sensitive word, and everything else that declines is ambiguous. `xstest` is built from safe requests
