@@ -21,7 +21,9 @@ def runs() -> None:
 
 
 @runs.command("list", epilog="Example: spandocket runs list --format table")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most runs to list."
+)
 @format_option
 @pass_context
 def list_runs(context: Context, limit: int, output_format: str | None) -> None:
