@@ -99,6 +99,14 @@ PREFILTERS: dict[str, dict[str, str]] = {
 }
 """For each detector, the columns that it reads and what must occur in one of them."""
 
+_ANYTHING = {
+    column: "|".join(
+        f"(?:{patterns[column]})" for patterns in PREFILTERS.values() if column in patterns
+    )
+    for column in ("input_messages", "output_messages", "tool_result")
+}
+"""For each column, what any detector looks for: one pass tells that most texts hold nothing."""
+
 
 @dataclass(frozen=True)
 class SemanticView:
@@ -109,7 +117,6 @@ class SemanticView:
     @cached_property
     def flags(self) -> pl.DataFrame:
         """One row a trace with a model call or a tool result: prefilters, gaps, the sample."""
-        hits = [self._hit(detector).alias(detector) for detector in PREFILTERS]
         content = pl.col("input_messages").is_not_null() | pl.col("output_messages").is_not_null()
         cut = pl.col("content_truncated").fill_null(value=False) | (
             pl.col("dropped_attributes_count").fill_null(0) > 0
@@ -117,7 +124,6 @@ class SemanticView:
         by_trace = (
             self.context.spans.select(
                 "trace_id",
-                *hits,
                 has_content=content,
                 is_cut=cut,
                 is_model_call=pl.col("is_model_call").fill_null(value=False),
@@ -126,6 +132,8 @@ class SemanticView:
             .agg(pl.all().any())
             .sort("trace_id")
             .collect()
+            .join(self._hits(), on="trace_id", how="left", maintain_order="left")
+            .with_columns(pl.col(*PREFILTERS).fill_null(value=False))
         )
         config = self.context.config
         sampled = draws(f"{config.salt}/semantic", self.context.project, by_trace["trace_id"])
@@ -171,6 +179,45 @@ class SemanticView:
         bare = bare.filter(~bare.is_in(answer["trace_id"].implode()))
         frames = [answer, skipped(cut, "truncated"), skipped(bare, "no_content")]
         return pl.concat(frame.cast(DECISIONS) for frame in frames).sort("trace_id")
+
+    def _hits(self) -> pl.DataFrame:
+        """Which prefilters let which traces through; traces that none did are left out."""
+        suspects = pl.DataFrame({"trace_id": self._suspects()})
+        return (
+            self.context.span_frame.select("trace_id", *_ANYTHING)
+            .join(suspects, on="trace_id", how="semi")
+            .lazy()
+            .select("trace_id", *(self._hit(name).alias(name) for name in PREFILTERS))
+            .group_by("trace_id")
+            .agg(pl.all().any())
+            .collect()
+        )
+
+    def _suspects(self) -> pl.Series:
+        """The traces in which any prefilter finds something, each text read once.
+
+        A model call repeats what was said before it: an input that begins the next one is skipped.
+        """
+        spans = self.context.span_frame.select("trace_id", "start_time", *_ANYTHING)
+        told = (
+            spans.select("trace_id", "start_time", "input_messages")
+            .drop_nulls("input_messages")
+            .sort("trace_id", "start_time", maintain_order=True)
+        )
+        begun = pl.col("input_messages").str.strip_suffix("]")
+        is_repeated = (pl.col("trace_id") == pl.col("trace_id").shift(-1)) & pl.col(
+            "input_messages"
+        ).shift(-1).str.starts_with(begun)
+        told = told.filter(~is_repeated.fill_null(value=False))
+        found = [
+            frame.filter(_contains(column, _ANYTHING[column]))["trace_id"]
+            for column, frame in (
+                ("input_messages", told),
+                ("output_messages", spans),
+                ("tool_result", spans),
+            )
+        ]
+        return pl.concat(found).unique(maintain_order=True)
 
     def _traces_of_sessions(self) -> pl.Series:
         """The traces that share their conversation with another trace of the chunk."""
