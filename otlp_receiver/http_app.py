@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -31,6 +32,9 @@ JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _THREAD_BYTES = 2**20
 """JSON from this size on is read on a thread, so that other calls are answered meanwhile."""
+_DISCARD_SECONDS = 10.0
+_DISCARDED_TIMES_MAX = 4
+"""How long, and for how many times the limit, the rest of an oversize body is read and dropped."""
 
 
 class _Disconnected(Exception):  # noqa: N818
@@ -134,6 +138,7 @@ class HttpApp:
         """The body as sent, within the limits of size and time."""
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self._config.request_bytes_max:
+            await self._discard(receive)
             raise self._too_large()
         parts: list[bytes] = []
         size = 0
@@ -146,6 +151,8 @@ class HttpApp:
                     part = message.get("body", b"")
                     size += len(part)
                     if size > self._config.request_bytes_max:
+                        parts.clear()
+                        await self._discard(receive)
                         raise self._too_large()
                     parts.append(part)
                     if not message.get("more_body", False):
@@ -154,6 +161,21 @@ class HttpApp:
             seconds = f"{self._config.request_seconds:g}"
             raise Refusal(Reason.TOO_SLOW, f"longer than {seconds} s") from error
         return b"".join(parts)
+
+    async def _discard(self, receive: Receive) -> None:
+        """Throw away the rest of a body, within limits.
+
+        A client that is still sending when the connection closes sees a reset, not the answer,
+        and would send the same again.
+        """
+        left = _DISCARDED_TIMES_MAX * self._config.request_bytes_max
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
 
     def _too_large(self) -> Refusal:
         return Refusal(Reason.TOO_LARGE, f"more than {self._config.request_bytes_max} bytes")
