@@ -46,6 +46,14 @@ def serve(
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
 
+    if ready_file is not None:
+        if not ready_file.absolute().parent.is_dir():
+            raise click.BadParameter(
+                f"there is no folder {ready_file.absolute().parent}; make it first",
+                param_hint="'--ready-file'",
+            )
+        # Who waits for the file must not read the addresses of an earlier run.
+        ready_file.unlink(missing_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = context.configuration.receiver

@@ -79,6 +79,24 @@ def test_a_port_that_is_taken_is_a_clear_message(tmp_path: Path, served: Served)
         assert "Traceback" not in done.stderr
 
 
+def test_a_ready_file_in_no_folder_is_a_clear_message(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
+            *("serve", "--grpc-port", "0", "--ready-file", str(tmp_path / "none" / "ready")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert f"there is no folder {tmp_path / 'none'}" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def can_mount() -> bool:
     probe = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "x", "/mnt"]
     try:
