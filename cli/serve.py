@@ -47,13 +47,7 @@ def serve(
     from otlp_receiver.spool_folder import make_durable
 
     if ready_file is not None:
-        if not ready_file.absolute().parent.is_dir():
-            raise click.BadParameter(
-                f"there is no folder {ready_file.absolute().parent}; make it first",
-                param_hint="'--ready-file'",
-            )
-        # Who waits for the file must not read the addresses of an earlier run.
-        ready_file.unlink(missing_ok=True)
+        _clear(ready_file)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = context.configuration.receiver
@@ -89,3 +83,13 @@ def serve(
         if service.is_drained
         else "Stopped; what is left in the spool is loaded at the next start."
     )
+
+
+def _clear(ready_file: Path) -> None:
+    """Who waits for the file must not read the addresses of an earlier run."""
+    folder = ready_file.absolute().parent
+    if not folder.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {folder}; make it first", param_hint="'--ready-file'"
+        )
+    ready_file.unlink(missing_ok=True)
