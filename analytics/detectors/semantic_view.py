@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _SECOND_USER_TURN = r'"role":\s?"user".*"role":\s?"user"'
 
+_ODD_END = r"[^\w\s]{3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{3}\W{0,8}$"
+"""Punctuation heaped at the very end of a text, as machine-made suffixes do."""
+
 PREFILTERS: dict[str, dict[str, str]] = {
     "jailbreaking": {
         "input_messages": (
@@ -33,8 +36,7 @@ PREFILTERS: dict[str, dict[str, str]] = {
             r"gpt|you are now|your (?:name|response)|respond|illegal|anything|always answer|"
             r"roleplay|role-play|in character|hypothetical|persona|act as|simulat|"
             r"(?:ai|llm|assistant|language model)s?\W{1,3}(?:you )?(?:must|should|please)|"
-            r"\b(?:tell|inform|notify)ing? the user|[\u200b-\u200f\uff21-\uff5a]|"
-            r"[^\w\s]{3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{3}\W{0,8}$"
+            r"\b(?:tell|inform|notify)ing? the user|[\u200b-\u200f\uff21-\uff5a]|" + _ODD_END
         ),
         "tool_result": (
             r"(?i)ignore|disregard|forget|overrid|im_start|<<sys|instructions|system prompt|"
@@ -196,7 +198,8 @@ class SemanticView:
     def _suspects(self) -> pl.Series:
         """The traces in which any prefilter finds something, each text read once.
 
-        A model call repeats what was said before it: an input that begins the next one is skipped.
+        A model call repeats what was said before it: an input that begins the next one is skipped,
+        but for what only its end can tell.
         """
         spans = self.context.span_frame.select("trace_id", "start_time", *_ANYTHING)
         told = (
@@ -208,7 +211,8 @@ class SemanticView:
         is_repeated = (pl.col("trace_id") == pl.col("trace_id").shift(-1)) & pl.col(
             "input_messages"
         ).shift(-1).str.starts_with(begun)
-        told = told.filter(~is_repeated.fill_null(value=False))
+        told = told.with_columns(is_repeated=is_repeated.fill_null(value=False))
+        repeated, told = told.filter("is_repeated"), told.filter(~pl.col("is_repeated"))
         found = [
             frame.filter(_contains(column, _ANYTHING[column]))["trace_id"]
             for column, frame in (
@@ -217,6 +221,7 @@ class SemanticView:
                 ("tool_result", spans),
             )
         ]
+        found.append(repeated.filter(_contains("input_messages", _ODD_END))["trace_id"])
         return pl.concat(found).unique(maintain_order=True)
 
     def _traces_of_sessions(self) -> pl.Series:

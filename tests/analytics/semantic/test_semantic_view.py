@@ -9,7 +9,7 @@ from analytics.config import AnalysisConfig
 from analytics.detectors.catalog import CATALOG, load
 from analytics.detectors.evaluation import evaluate
 from analytics.detectors.semantic_view import PREFILTERS
-from tests.analytics.semantic.chats import context_of, decide, talk, trace_id
+from tests.analytics.semantic.chats import context_of, decide, said, talk, trace_id
 
 SEMANTIC = sorted(PREFILTERS)
 
@@ -90,3 +90,14 @@ def test_broken_content_never_fails_a_detector(entry):
     ]
 
     decide(detector, *odd, config=AnalysisConfig(semantic_sample_rate=1.0))
+
+
+def test_an_odd_end_is_seen_although_a_later_call_repeats_it():
+    odd = "Which flights go to Oslo ]({ab);)cd--ef!!!"
+    first = talk("t", odd, "Two.")
+    told = [said("user", odd), said("assistant", "Two.")]
+    second = talk("t", "Both at noon.", input_messages=told, span_id="b" * 16)
+    later = second | {"start_time": first["start_time"] + 1}
+
+    for rows in ((first,), (first, later)):
+        assert context_of(*rows).semantic.flags["jailbreaking"].to_list() == [True]
