@@ -86,6 +86,18 @@ class Served:
             return None
         return next((child for child in children if _is_loader(child)), None)
 
+    def hold_loader(self, patience_seconds: float = 60) -> psutil.Process:
+        """Suspend the loader once it runs its own program.
+
+        Before that it is a fork of the receiver, and stopping it would stop the receiver with it.
+        """
+        deadline = time.monotonic() + patience_seconds
+        while (loader := self.loader()) is None:
+            assert time.monotonic() < deadline, "no loader was started"
+            time.sleep(0.05)
+        loader.suspend()
+        return loader
+
     def kill(self, *, with_loader: bool = False) -> None:
         """``kill -9``, of the receiver or of everything."""
         loader = self.loader() if with_loader else None

@@ -109,10 +109,7 @@ retry_delay_seconds = "1s"
 def refuse(served: Served) -> None:
     """Stop the loader and fill the spool, until requests are refused."""
     deadline = time.monotonic() + 60
-    while served.loader() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    served.loader().suspend()
+    served.hold_loader()
     refusal = ""
     while "spool is full" not in refusal:
         assert time.monotonic() < deadline

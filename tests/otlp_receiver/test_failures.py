@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
-import psutil
 import pytest
 
 from otlp_receiver.config import ReceiverConfig
@@ -127,13 +126,10 @@ def test_a_full_disk_refuses_retryably_and_recovers(tmp_path: Path) -> None:
     try:
         served.wait()
         inside = Path(f"/proc/{process.pid}/root{data_dir}")
-        loader = next(iter(psutil.Process(process.pid).children()), None)
-        if loader is not None:
-            loader.suspend()
+        loader = served.hold_loader()
         acknowledged, codes = fill_until_refused(served)
         (inside / "ballast").unlink()
-        if loader is not None:
-            loader.resume()
+        loader.resume()
         more = trace_request(5, seed=10**6)
         eventually(lambda: accepted(served, more.SerializeToString()))
         acknowledged.update(span_ids(more))
@@ -237,8 +233,7 @@ def test_what_does_not_load_in_time_is_loaded_at_the_next_start(tmp_path: Path) 
     data_dir = tmp_path / "data"
     request = trace_request(3, seed=1)
     with Served(data_dir, config="[receiver]\ndrain_seconds = '1s'\n") as served:
-        eventually(lambda: served.loader() is not None)
-        served.loader().suspend()
+        served.hold_loader()
         served.export(request.SerializeToString())
         code = served.stop()
         log = served.log.read_text()

@@ -132,7 +132,7 @@ def test_overload_says_when_to_come_back_in_both_places(tmp_path: Path) -> None:
     config = "[receiver]\nspool_bytes_soft = 0\nspool_bytes_hard = 0\nsegment_bytes = 1\n"
     with Served(tmp_path / "data", config=config) as served:
         served.export(trace_request(200, content="x" * 999).SerializeToString())
-        served.loader().suspend()
+        loader = served.hold_loader()
         error = None
         deadline = time.monotonic() + 30
         while error is None and time.monotonic() < deadline:
@@ -140,7 +140,7 @@ def test_overload_says_when_to_come_back_in_both_places(tmp_path: Path) -> None:
                 served.export(trace_request().SerializeToString())
             except grpc.RpcError as refusal:
                 error = refusal
-        served.loader().resume()
+        loader.resume()
 
         assert error is not None
         assert error.code() == grpc.StatusCode.UNAVAILABLE
