@@ -42,6 +42,9 @@ LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
 
 COHORT_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
 
+BASELINES_VERSION = "2"
+"""Changes whenever the same history may give another norm; every run records it."""
+
 TOGETHER = "duration_and_tokens"
 """The geometric mean of duration and tokens: it shows what is large on both, but not so large on
 either that it would stand out alone; its spread knows how far the two go together anyway."""

@@ -30,7 +30,7 @@ NOUNS: dict[str, Noun] = {
     "analyze": Noun("cli.analyze:analyze", "Find what deserves a person and fill the queues."),
     "runs": Noun("cli.runs:runs", "Show what the batch job did, and when."),
     "detectors": Noun("cli.detectors:detectors", "List the detectors and their scorecards."),
-    "baselines": Noun("cli.baselines:baselines", "List resource baselines by cohort."),
+    "baselines": Noun("cli.baselines:baselines", "List and compare resource baselines by cohort."),
     "findings": Noun("cli.findings:findings", "List what the detectors found."),
     "queues": Noun("cli.queues:queues", "Create and show annotation queues and their progress."),
     "items": Noun("cli.items:items", "Add, list, claim and finish queue items."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analytics.baselines import summary
+from analytics.baselines import BASELINES_VERSION, summary
 from analytics.completion import nanoseconds
 from analytics.job.records import as_json, baseline_rows, run_row, trace_rows
 from analytics.routing import ROUTING_VERSION
@@ -134,4 +134,5 @@ def _counts(report: RunReport) -> dict[str, Any]:
 
 def versions(detectors: Sequence[Detector]) -> dict[str, str]:
     """The versions that decide what a run finds."""
-    return {"routing": ROUTING_VERSION} | {detector.id: detector.version for detector in detectors}
+    own = {"routing": ROUTING_VERSION, "baselines": BASELINES_VERSION}
+    return own | {detector.id: detector.version for detector in detectors}
