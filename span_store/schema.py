@@ -197,7 +197,7 @@ TRACES = TableSchema(
     columns=_columns("""
 project                 text     The project of the trace.
 trace_id                text     32 lower-case hex digits.
-revision                integer  Starts at 1, grows by one when late spans changed the trace.
+revision                integer  Starts at 1, grows by one when late spans or a newer detector had it evaluated again.
 content_hash            text     A hash of the spans evaluated; the same spans give the same hash.
 evaluated_at            time     The moment the evaluation stands for (--as-of).
 name                    text     The root span's name.

@@ -20,6 +20,7 @@ def detector_counts(
     detectors: Sequence[Any],
     found: pl.DataFrame,
     findings: pl.DataFrame,
+    evaluated: pl.DataFrame,
 ) -> list[DetectorCount]:
     """Standing and new counts by detector; a newer revision replaces an older one's findings."""
     columns = ["trace_id", "revision", "detector", "decision"]
@@ -31,7 +32,7 @@ def detector_counts(
         .collect()
     )
     newest = (
-        pl.concat([revisions, findings.select("trace_id", "revision")])
+        pl.concat([revisions, evaluated.select("trace_id", "revision")])
         .group_by("trace_id")
         .agg(newest=pl.col("revision").max())
     )

@@ -31,13 +31,14 @@ from analytics.job.intake import (
 from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
 from analytics.job.rerouting import last_run
+from analytics.job.revisions import is_outdated, material_revisions
 from analytics.job.routing_stage import RoutedRun, RoutingStage
 from analytics.job.stages import Stages
 from analytics.job.writing import Writer, versions
 from analytics.selection import draws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from analytics.config import AnalysisConfig
     from analytics.judge.bench import Judge
@@ -89,7 +90,7 @@ class Job:
         stages = Stages(self.clock)
         detectors = load(self.config)
         self._tell("reading", 0, 1)
-        traces = self._intake()
+        traces = self._intake({detector.id: detector.version for detector in detectors})
         stages.next("baselines")
         verdicts = judge(self._samples(traces), self.config)
         stages.next("detectors")
@@ -132,7 +133,12 @@ class Job:
             detectors=detectors,
         )
         standing = detector_counts(
-            self.store, self.project, detectors, decided.found, decided.findings
+            self.store,
+            self.project,
+            detectors,
+            decided.found,
+            decided.findings,
+            decided.evaluated,
         )
         if not dry_run:
             queue_filling.ensure_system_queues(
@@ -164,7 +170,7 @@ class Job:
         """The moment of the run in nanoseconds."""
         return nanoseconds(self.as_of)
 
-    def _intake(self) -> pl.DataFrame:
+    def _intake(self, detector_versions: Mapping[str, str]) -> pl.DataFrame:
         """Every trace with its facts and cohorts; ``is_candidate`` marks those to evaluate."""
         intake = read_traces(
             self.reading,
@@ -172,16 +178,22 @@ class Job:
             as_of=self.as_of,
             as_of_ns=self.as_of_ns,
             config=self.config,
-            touched_since=self._touched_since(),
+            versions=detector_versions,
+            touched_since=self._touched_since(detector_versions),
         )
         return with_cohorts(intake.traces).with_columns(
             is_candidate=intake.changed & self._in_range()
         )
 
-    def _touched_since(self) -> int | None:
-        """An incremental run looks at what arrived after the last watermark only."""
+    def _touched_since(self, detector_versions: Mapping[str, str]) -> int | None:
+        """An incremental run looks at what arrived after the last watermark only.
+
+        The first one with a newer detector looks at everything, as the detector has to.
+        """
         before = last_run(self.store, project=self.project) if self.incremental else None
-        return None if before is None else before[1]
+        if before is None or is_outdated(before.versions, detector_versions):
+            return None
+        return before.watermark
 
     def _samples(self, traces: pl.DataFrame) -> pl.DataFrame:
         """The complete traces, and in an incremental run the evaluated ones before them."""
@@ -279,10 +291,12 @@ class Job:
         return evaluated.with_columns(
             u=draws(self.config.salt, self.project, evaluated["trace_id"]),
             is_flagged=pl.col("trace_id").is_in(flagged["trace_id"].unique().to_list()),
+        ).join(
             # An immaterial change keeps the items' revision: nothing re-enters a queue for it.
-            item_revision=pl.when(pl.col("is_material"))
-            .then(pl.col("revision"))
-            .otherwise(pl.max_horizontal(pl.col("revision") - 1, 1)),
+            material_revisions(self.store, evaluated, project=self.project),
+            on="trace_id",
+            how="left",
+            maintain_order="left",
         )
 
     def _watermark(self, waiting: pl.DataFrame) -> int:

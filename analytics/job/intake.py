@@ -9,11 +9,12 @@ import polars as pl
 
 from analytics.completion import with_completion
 from analytics.detectors.context import SPAN_COLUMNS
+from analytics.job.revisions import outdated_evaluations
 from analytics.traces import LIGHT_COLUMNS, METRICS, assemble
 from span_store.model_calls import counted_once, uncounted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from analytics.config import AnalysisConfig
@@ -29,9 +30,11 @@ class Intake:
 
     @property
     def changed(self) -> pl.Expr:
-        """Complete, and new or changed since the last evaluation."""
+        """Complete, and new, changed, or not yet seen by a detector's present version."""
         return self.complete & (
-            pl.col("previous_hash").is_null() | (pl.col("previous_hash") != pl.col("content_hash"))
+            pl.col("previous_hash").is_null()
+            | (pl.col("previous_hash") != pl.col("content_hash"))
+            | pl.col("is_outdated")
         )
 
     @property
@@ -47,11 +50,13 @@ def read_traces(
     as_of: datetime,
     as_of_ns: int,
     config: AnalysisConfig,
+    versions: Mapping[str, str],
     touched_since: int | None = None,
 ) -> Intake:
     """Assemble every trace from the light columns of the spans received up to ``as_of``.
 
     With ``touched_since`` (ns), only the traces that received spans or content after it.
+    ``versions`` are the detectors' by id.
     """
     if touched_since is None:
         light = read_light(store, project=project, as_of_ns=as_of_ns)
@@ -70,11 +75,10 @@ def read_traces(
         .agg(content_pieces=pl.len())
         .collect()
     )
-    previous = last_evaluations(store, project=project).select(
-        "trace_id",
-        previous_revision="revision",
-        previous_hash="content_hash",
-        previous_facts=_material(),
+    previous = last_evaluations(store, project=project)
+    outdated = outdated_evaluations(store, previous, project=project, versions=versions)
+    previous = previous.select(
+        "trace_id", previous_revision="revision", previous_hash="content_hash"
     )
     traces = (
         traces.join(contents, on="trace_id", how="left")
@@ -87,35 +91,18 @@ def read_traces(
                 separator="-",
             ),
             revision=pl.col("previous_revision").fill_null(0) + 1,
+            is_outdated=pl.col("trace_id").is_in(outdated.implode()),
         )
-        .with_columns(is_material=(pl.col("previous_facts") != _material()).fill_null(value=True))
-        .drop("previous_facts", "content_pieces", "digest")
+        .drop("content_pieces", "digest")
     )
     return Intake(traces=traces.sort("trace_id"))
-
-
-def _material() -> pl.Expr:
-    """The facts whose change makes a reviewed trace worth a second look."""
-    return pl.concat_str(
-        pl.col("model_call_count", "tool_call_count", "error_count").cast(pl.String),
-        pl.col("finish_reason").fill_null("-"),
-        separator="|",
-    )
 
 
 def last_evaluations(store: SpanStore, *, project: str) -> pl.DataFrame:
     """The newest evaluated revision of every trace."""
     return (
         store.scan_raw("traces", project=project)
-        .select(
-            "trace_id",
-            "revision",
-            "content_hash",
-            "model_call_count",
-            "tool_call_count",
-            "error_count",
-            "finish_reason",
-        )
+        .select("trace_id", "revision", "content_hash", "evaluated_at")
         .sort("trace_id", "revision")
         .unique(subset="trace_id", keep="last", maintain_order=True)
         .collect()

@@ -8,7 +8,7 @@ every evaluated trace of its range. Items are added once, so looking twice adds 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -21,16 +21,26 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 
-def last_run(store: SpanStore, *, project: str) -> tuple[int, int] | None:
-    """``as_of`` and watermark of the newest recorded run (ns); None before the first."""
+class LastRun(NamedTuple):
+    """What the newest recorded run stands for."""
+
+    as_of: int
+    watermark: int
+    versions: str
+    """JSON, by detector."""
+
+
+def last_run(store: SpanStore, *, project: str) -> LastRun | None:
+    """The newest recorded run, times in ns; None before the first."""
     runs = (
         store.scan_raw("runs", project=project)
-        .select("as_of", "watermark", "finished_at")
+        .select("as_of", "watermark", "versions", "finished_at")
         .sort("as_of", "finished_at")
         .tail(1)
+        .select("as_of", "watermark", "versions")
         .collect()
     )
-    return None if runs.is_empty() else (runs["as_of"].item(), runs["watermark"].item())
+    return None if runs.is_empty() else LastRun(*runs.row(0))
 
 
 def evaluated_rows(store: SpanStore, trace_ids: Collection[str], *, project: str) -> pl.DataFrame:
@@ -46,9 +56,14 @@ def evaluated_rows(store: SpanStore, trace_ids: Collection[str], *, project: str
     )
 
 
-def routable(rows: pl.DataFrame, u: pl.Series) -> pl.DataFrame:
-    """Stored rows as routing takes them; the random floor has seen them already."""
-    return rows.with_columns(u=u, is_flagged=pl.lit(value=True), item_revision=pl.col("revision"))
+def routable(rows: pl.DataFrame, u: pl.Series, revisions: pl.DataFrame) -> pl.DataFrame:
+    """Stored rows as routing takes them; the random floor has seen them already.
+
+    ``revisions`` are those that items carry, by trace.
+    """
+    return rows.with_columns(u=u, is_flagged=pl.lit(value=True)).join(
+        revisions, on="trace_id", how="left", maintain_order="left"
+    )
 
 
 def with_new_selections(

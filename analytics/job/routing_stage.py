@@ -11,6 +11,7 @@ from analytics.filters import business_weights, decisions_read
 from analytics.job import queue_filling, verdicts
 from analytics.job.records import trace_rows
 from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new_selections
+from analytics.job.revisions import material_revisions
 from analytics.job.scores import as_facts, scores_until, with_decisions, with_scores
 from analytics.routing import Routed, route, signatures
 from analytics.selection import draws
@@ -65,8 +66,10 @@ class RoutingStage:
         stored = self._stored_findings(again, set(backfilled))
         flagged = found.filter(pl.col("decision").is_in(_FLAGGED)).select(stored.columns)
         u = draws(self.config.salt, self.project, again["trace_id"])
-        shared = [name for name in routable(again, u).columns if name in evaluated.columns]
-        old = routable(again, u).with_columns(
+        revisions = material_revisions(self.store, again, project=self.project)
+        known = routable(again, u, revisions)
+        shared = [name for name in known.columns if name in evaluated.columns]
+        old = known.with_columns(
             # Only a backfill asks the random floor again.
             is_flagged=~pl.col("trace_id").is_in(sorted(backfilled))
             | pl.col("trace_id").is_in(stored["trace_id"].implode())
@@ -101,7 +104,7 @@ class RoutingStage:
         before = last_run(self.store, project=self.project)
         late = scores
         if before is not None:
-            late = scores.filter(pl.col("received_at") > before[0])
+            late = scores.filter(pl.col("received_at") > before.as_of)
         wanted = (set(late["trace_id"].drop_nulls().to_list()) | backfilled) - fresh
         return evaluated_rows(self.store, wanted, project=self.project)
 
