@@ -82,9 +82,10 @@ def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: Pric
         projects = [record.project for record in chunk]
         received = [record.received_at for record in chunk]
         if signal == "traces":
-            spans, events = span_rows(decoded, projects, received, mapping)
-            parts["spans"].append(with_costs(spans, prices))
-            parts["evaluations"].append(evaluation_rows(events, "span_event"))
+            found = span_rows(decoded, projects, received, mapping)
+            parts["spans"].append(with_costs(found.spans, prices))
+            parts["contents"].append(found.contents)
+            parts["evaluations"].append(evaluation_rows(found.scores, "span_event"))
         else:
             contents, scores = log_rows(decoded, projects, received)
             parts["contents"].append(contents)

@@ -1,9 +1,13 @@
-"""Message content that came in log records, joined onto the spans it belongs to.
+"""What log records and other spans tell about a span, joined onto it when spans are read.
 
-Logs travel apart from spans and may come before or after them, so the join is made when the spans
-are read. A span's own content is never replaced. Pieces of one field are ordered by their choice,
-then by time; pieces that are elements are strung together into a list, of whole values the last
-one stands.
+Logs travel apart from spans, and so do the spans of one call: what belongs to a span may come
+before or after it. A row of the contents table names the span that it tells about and the column
+that it fills. A span's own value is never replaced. Pieces of one field are ordered by their
+choice, then by time; pieces that are elements are strung together into a list, of whole values
+the last one stands.
+
+A field with the prefix ``below.`` is meant for the model calls below the named span: a library
+that writes the requested schema on an outer span knows no ids of the calls inside.
 """
 
 from __future__ import annotations
@@ -12,55 +16,193 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from span_store.schema import SPANS, Form
 
-CONTENT_FIELDS = ("input_messages", "output_messages", "system_instructions", "tool_definitions")
-"""The span columns that content from logs can fill."""
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+CONTENT_FIELDS = (
+    "input_messages",
+    "output_messages",
+    "system_instructions",
+    "tool_definitions",
+    "tool_arguments",
+    "tool_result",
+    "output_schema",
+    "output_type",
+    "error_type",
+    "cache_read_tokens",
+    "reasoning_tokens",
+)
+"""The span columns that rows of the contents table can fill."""
+
+BELOW = "below."
+"""Prefix of a field that is meant for the model calls below the span."""
+
+_FOLLOWING = {
+    "finish_reasons": "output_messages",
+    "is_error": "error_type",
+    "error_source": "error_type",
+}
+"""Columns that a filled one changes."""
 
 CHOICE_STRIDE = 1_000_000
 """``position`` is the choice's number times this, plus the piece's place in its request."""
 
 _KEY = ("project", "trace_id", "span_id")
 
+_DEPTH_MAX = 3
+"""How many spans may lie between a span and the model calls that its words are meant for."""
+
+_NOT_THROUGH = ("execute_tool", "invoke_agent")
+"""Operations whose inner calls are asked for something of their own."""
+
 
 def needs_contents(names: Collection[str]) -> bool:
-    """Whether any of these columns can be filled from logs."""
-    return not set(CONTENT_FIELDS).isdisjoint(names) or "finish_reasons" in names
+    """Whether any of these columns can be filled from the contents table."""
+    return bool(_wanted(names))
 
 
-def with_contents(spans: pl.LazyFrame, contents: pl.LazyFrame) -> pl.LazyFrame:
-    """Fill the null content columns of ``spans`` from the rows of the contents table."""
-    filled = _by_span(contents)
+def _wanted(names: Collection[str]) -> list[str]:
+    """The fields that matter when these columns are read."""
+    if "field_sources" in names:
+        return [*CONTENT_FIELDS]
+    needed = {_FOLLOWING.get(name, name) for name in names}
+    return [name for name in CONTENT_FIELDS if name in needed]
+
+
+def with_contents(
+    spans: pl.LazyFrame, contents: pl.LazyFrame, needed: Collection[str] | None = None
+) -> pl.LazyFrame:
+    """Fill the null columns of ``spans`` from the rows of the contents table.
+
+    ``needed`` names the columns that will be read; all when it is None.
+    """
     names = spans.collect_schema().names()
-    present = [name for name in CONTENT_FIELDS if name in names]
-    renamed = filled.rename({name: f"{name}_from_logs" for name in CONTENT_FIELDS})
-    return (
-        spans.join(renamed, on=list(_KEY), how="left")
-        .with_columns(pl.coalesce(name, f"{name}_from_logs").alias(name) for name in present)
-        .with_columns(
-            [_finish_reasons()] if {"finish_reasons", "output_messages"} <= set(names) else []
-        )
-        .select(names)
+    wanted = _wanted(names if needed is None else needed)
+    if not wanted:
+        return spans
+    filled = _by_span(_addressed(contents, spans, wanted), wanted)
+    told = [name for name in wanted if name in names]
+    logs = {name: pl.col(f"{name}_told") for name in told}
+    steps: list[pl.Expr] = []
+    if "field_sources" in names and (needed is None or "field_sources" in needed):
+        steps.append(_sources(told))
+    if "error_type" in logs and {"is_error", "error_source"} <= set(names):
+        failed = logs["error_type"].is_not_null()
+        silent = failed & ~pl.col("is_error").fill_null(value=False)
+        steps += [
+            (pl.col("is_error") | failed).alias("is_error"),
+            pl.when(silent).then(pl.lit("log")).otherwise("error_source").alias("error_source"),
+        ]
+    steps += [pl.coalesce(name, logs[name]).alias(name) for name in told]
+    frame = spans.join(filled, on=list(_KEY), how="left").with_columns(steps)
+    if {"finish_reasons", "output_messages"} <= set(names) and "output_messages" in told:
+        frame = frame.with_columns(_finish_reasons())
+    return frame.select(names)
+
+
+def _addressed(contents: pl.LazyFrame, spans: pl.LazyFrame, wanted: Sequence[str]) -> pl.LazyFrame:
+    """The rows for these fields, those for calls below a span addressed to each of them."""
+    own = contents.filter(pl.col("field").is_in(wanted))
+    above = contents.filter(pl.col("field").is_in([BELOW + name for name in wanted]))
+    above_rows = above.collect(engine="streaming")
+    if above_rows.is_empty():
+        return own
+    down = _handed_down(above_rows, spans).with_columns(pl.col("field").str.strip_prefix(BELOW))
+    return pl.concat([own, down.lazy().select(own.collect_schema().names())])
+
+
+def _handed_down(above: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
+    """Rows that name a span, addressed to the nearest model calls below it."""
+    traces = above.select("project", "trace_id").unique().lazy()
+    family = (
+        spans.select(*_KEY, "parent_span_id", "operation_name", "is_model_call")
+        .join(traces, on=["project", "trace_id"], how="semi")
+        .filter(pl.col("parent_span_id").is_not_null())
+        .rename({"span_id": "inner_id", "parent_span_id": "span_id"})
+        .collect(engine="streaming")
     )
+    found = above.clear()
+    for _ in range(_DEPTH_MAX):
+        reached = (
+            above.join(family, on=list(_KEY), how="inner")
+            .with_columns(span_id=pl.col("inner_id"))
+            .with_columns(pl.col("is_model_call").fill_null(value=False))
+        )
+        found = pl.concat([found, reached.filter("is_model_call").select(above.columns)])
+        through = ~pl.col("operation_name").is_in(_NOT_THROUGH).fill_null(value=False)
+        above = reached.filter(~pl.col("is_model_call") & through).select(above.columns)
+        if above.is_empty():
+            break
+    return found
 
 
-def _by_span(contents: pl.LazyFrame) -> pl.LazyFrame:
-    """One row a span with a column for each content field."""
+def _by_span(contents: pl.LazyFrame, wanted: Sequence[str]) -> pl.LazyFrame:
+    """One row a span with a column for each field, and what it came from."""
     fragment = pl.col("fragment")
     strung = pl.concat_str(
         pl.lit("["), fragment.filter(pl.col("is_fragment")).str.join(","), pl.lit("]")
     )
-    whole = fragment.filter(~pl.col("is_fragment")).last()
+    is_whole = ~pl.col("is_fragment")
+    whole = fragment.filter(is_whole).last()
     by_field = (
         contents.with_columns(choice=pl.col("position") // CHOICE_STRIDE)
         .sort("choice", "time", "received_at", "position")
         .group_by([*_KEY, "field"], maintain_order=True)
-        .agg(value=pl.when((~pl.col("is_fragment")).any()).then(whole).otherwise(strung))
+        .agg(
+            value=pl.when(is_whole.any()).then(whole).otherwise(strung),
+            source=pl.coalesce(pl.col("source").filter(is_whole).last(), pl.col("source").last()),
+        )
     )
+    of_field = {name: pl.col("field") == name for name in wanted}
     return by_field.group_by(list(_KEY)).agg(
-        pl.col("value").filter(pl.col("field") == name).first().alias(name)
-        for name in CONTENT_FIELDS
+        *(
+            _typed(pl.col("value").filter(holds).first(), name).alias(f"{name}_told")
+            for name, holds in of_field.items()
+        ),
+        *(
+            pl.col("source").filter(holds).first().alias(f"{name}_source")
+            for name, holds in of_field.items()
+        ),
+    )
+
+
+def _typed(value: pl.Expr, name: str) -> pl.Expr:
+    """A JSON text as the column's own type."""
+    match _FORMS[name]:
+        case Form.TEXT:
+            return value.str.json_decode(pl.String())
+        case Form.INTEGER:
+            return value.cast(pl.Int64, strict=False)
+        case _:
+            return value
+
+
+_FORMS = {column.name: column.form for column in SPANS.columns}
+
+
+def _sources(told: Sequence[str]) -> pl.Expr:
+    """The span's own list of sources, with those of the fields that were filled."""
+    added = pl.concat_str(
+        [
+            pl.when(pl.col(name).is_null() & pl.col(f"{name}_told").is_not_null())
+            .then(
+                pl.concat_str(
+                    pl.lit(f',"{name}":"'), pl.col(f"{name}_source").fill_null("log"), pl.lit('"')
+                )
+            )
+            .otherwise(pl.lit(""))
+            for name in told
+        ]
+    )
+    own = pl.col("field_sources").fill_null("{}").str.strip_suffix("}")
+    joined = pl.concat_str(own, added, pl.lit("}"))
+    return (
+        pl.when(added != "")
+        .then(joined.str.replace("{,", "{", literal=True))
+        .otherwise("field_sources")
+        .alias("field_sources")
     )
 
 

@@ -103,6 +103,7 @@ status_code              text     unset, ok or error.
 status_message           text     The status description, as sent.
 is_error                 boolean  Whether any error signal is present: status, error.type, exception event, level.
 error_type               text     error.type, else the exception's type, else the provider's code.
+error_source             text     The strongest signal of the error: status, attr, event, level or log; null for none.
 service_name             text     service.name of the resource.
 scope_name               text     The instrumentation scope.
 dialect                  text     The code of the attribute dialect that was recognised; null for none.
@@ -149,19 +150,20 @@ field_sources            json     For each column taken from an attribute, the a
 
 CONTENTS = TableSchema(
     name="contents",
-    row="one piece of message content that arrived in a log record, to be joined to its span",
+    row="one thing that a log record or another span tells about a span, to be joined to it",
     key=("project", "content_id"),
     columns=_columns("""
-project        text     The project of the log record.
+project        text     The project of the record or span.
 content_id     text     A hash of the record, so that a record sent twice is stored once.
 trace_id       text     The trace of the span that the content belongs to.
 span_id        text     The span that the content belongs to.
-field          text     The span column that the content fills.
+field          text     The span column that it fills; "below." before it: of the model calls below.
 position       integer  The order of the piece within its field.
 time           time     The record's time.
 received_at    time     When the receiver acknowledged the record.
 fragment       json     Elements of the field's list, without the outer brackets, or a whole value.
 is_fragment    boolean  Whether pieces are strung together into a list, or the value stands alone.
+source         text     The event, log record or attribute that the piece came from.
 """),
 )
 

@@ -183,7 +183,8 @@ class SpanStore:
         """Spans with content that came in logs, and each model call counted once."""
         if needs_contents(needed) and self.open_table("contents") is not None:
             on_key = selection.on_key()
-            spans = with_contents(spans, self._table_scan("contents").rows(on_key))
+            contents = self._table_scan("contents").rows(on_key)
+            spans = with_contents(spans, contents, needed)
         if needs_calls(needed):
             spans = counted_once(spans, self._uncounted(selection))
         return spans

@@ -18,6 +18,7 @@ from otlp_receiver.dialects.flattened import Assembled, Family
 from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.messages import calls_of
 from otlp_receiver.dialects.parts import parts_of
+from otlp_receiver.dialects.resolution import first_at, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ _ANSWER = re.compile(
     r"ai\.(?:response|result)\.(text|toolCalls|object|reasoning|reasoningText|files|finishReason)"
 )
 _SCHEMA = re.compile(r"gcp\.gen_ai\.operation\.config\.response_(?:json_)?schema\.(.+)")
+_RAW_FORMAT = re.compile(r"llm\.([^.]+\.(?:response_format|output_format|text|generationConfig))")
 _PARAMETERS = re.compile(r"code\.function\.parameters\.(.+)\.value")
 
 _KEEP = frozenset(("finishReason",))
@@ -133,6 +135,25 @@ def _listed(value: Any) -> Any:
     return {key: _listed(entry) for key, entry in value.items()}
 
 
+def _raw_schema(values: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema in a provider's own request, as LiteLLM writes it: JSON, or Python's repr."""
+    for value in values.values():
+        found = first_at(parsed(value), _SCHEMA_PATHS)
+        if isinstance(found, dict) and found:
+            return found
+    return None
+
+
+_SCHEMA_PATHS = (
+    ("json_schema", "schema"),
+    ("format", "schema"),
+    ("schema",),
+    ("responseJsonSchema",),
+    ("responseSchema",),
+    ("response_schema",),
+)
+
+
 def _parameters(values: dict[str, Any]) -> dict[str, Any]:
     """Function parameters by name; text that is JSON of an object or a list is its value."""
     return {key: _parameter(value) for key, value in values.items()}
@@ -150,5 +171,6 @@ def _parameter(value: Any) -> Any:
 _RULES: tuple[tuple[str, re.Pattern[str], str, Callable[[dict[str, Any]], Any]], ...] = (
     ("output_messages", _ANSWER, "ai.response.*", _answer),
     ("output_schema", _SCHEMA, "gcp.gen_ai.operation.config.response_schema.*", _nested),
+    ("output_schema", _RAW_FORMAT, "llm.*.response_format", _raw_schema),
     ("tool_arguments", _PARAMETERS, "code.function.parameters.*", _parameters),
 )

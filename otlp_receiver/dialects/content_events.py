@@ -6,6 +6,7 @@ one event a message; a span's events are merged, because some libraries send one
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ CHOICE = "gen_ai.choice"
 
 _ELIDED = '"content":"<elided>"'
 """What Google's libraries write in place of content that they do not capture."""
+
+EXCEPTION = "gen_ai.client.operation.exception"
 
 NAMES = frozenset((DETAILS, CHOICE, *_ROLES, "gen_ai.content.prompt", "gen_ai.content.completion"))
 """Names of events that carry message content."""
@@ -79,12 +82,28 @@ def tool_pieces_of(name: str, _body: Any, attributes: dict[str, Any]) -> list[Pi
     return pieces_of(name, None, attributes)
 
 
+def usage_pieces(body: Any) -> list[Piece]:
+    """Tokens that Semantic Kernel writes into the text of a log line alone."""
+    text = body if isinstance(body, str) else ""
+    return [
+        Piece(field, match[1], False)
+        for key, field in _USAGE
+        if (match := re.search(key + r"=(\d{1,15})\b", text)) is not None
+    ]
+
+
+_USAGE = (("cached_tokens", "cache_read_tokens"), ("reasoning_tokens", "reasoning_tokens"))
+
+
 def _pieces(name: str, body: Any, attributes: dict[str, Any]) -> list[Piece]:
     if name in _ROLES:
         message = message_of(_payload(body, attributes, "content"), _ROLES[name])
         return [] if message is None else [Piece("input_messages", dumps(message), True)]
     if name == CHOICE:
         return _choice(_payload(body, attributes, "message"))
+    if name == EXCEPTION:
+        kind = attributes.get("exception.type") or attributes.get("error.type") or "exception"
+        return [Piece("error_type", dumps(str(kind)), False)]
     if name == "gen_ai.content.prompt":
         return _whole({"gen_ai.input.messages": attributes.get("gen_ai.prompt")})
     if name == "gen_ai.content.completion":

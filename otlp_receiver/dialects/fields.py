@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from otlp_receiver.dialects.attributes import Kind
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
+from otlp_receiver.dialects.error_types import error_type_of
 from otlp_receiver.dialects.flattened import assemble
 from otlp_receiver.dialects.json_text import dumps
 from otlp_receiver.dialects.names import (
@@ -103,7 +104,6 @@ class FieldSet:
         self._fill("agent_name", agent_of_name())
         self._fill("provider_name", provider_of_name(), "name or scope")
         self._contents_from_events()
-        self._inherit_schema()
         self._errors()
         self._finish()
         self.columns["field_sources"] = self._sources_json()
@@ -199,35 +199,6 @@ class FieldSet:
             self._source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
 
-    def _inherit_schema(self) -> None:
-        """The Vercel AI SDK writes the schema on the outer span; the call is the inner one.
-
-        Both are exported together as a rule; when they are not, the call has no schema.
-        """
-        mask = self.dialect == CODES.index("E1")
-        if not mask.any():
-            return
-        wanted = ["output_schema", "output_type"]
-        frame = self.envelope.select("project", "trace_id", "span_id", "parent_span_id")
-        frame = frame.with_columns(**{name: self.columns[name] for name in wanted}, inner=mask)
-        above = frame.filter("inner").select(
-            "project", "trace_id", pl.col("span_id").alias("parent_span_id"), *wanted
-        )
-        above = above.unique(["project", "trace_id", "parent_span_id"], keep="last")
-        joined = frame.join(
-            above,
-            on=["project", "trace_id", "parent_span_id"],
-            how="left",
-            suffix="_above",
-            maintain_order="left",
-        )
-        asks = self.columns["operation_name"].is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
-        for name in wanted:
-            given = joined[f"{name}_above"].set(~asks, None)
-            missing = self.columns[name].is_null() & given.is_not_null()
-            self.columns[name] = pl.select(pl.coalesce(self.columns[name], given)).to_series()
-            self._source(name, missing.arg_true().to_numpy(), f"parent:{name}")
-
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""
         if not len(self.events.owner):
@@ -257,11 +228,35 @@ class FieldSet:
             at = self.table.positions(key)
             bad = (self.table.texts_at(at).str.to_lowercase() == "error").fill_null(value=False)
             level[self.table.owner[at[bad.to_numpy()]]] = True
-        is_error = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
-        self.columns["is_error"] = is_error
+        self.columns["is_error"] = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
+        self.columns["error_source"] = pl.select(
+            pl.when(status)
+            .then(pl.lit("status"))
+            .when(sent.is_not_null())
+            .then(pl.lit("attr"))
+            .when(pl.Series(has))
+            .then(pl.lit("event"))
+            .when(pl.Series(level))
+            .then(pl.lit("level"))
+        ).to_series()
         self.columns["error_type"] = pl.select(pl.coalesce(sent, types)).to_series()
         changed = sent.is_null() & types.is_not_null()
         self._source("error_type", changed.arg_true().to_numpy(), "event:exception")
+        self._error_types_from_messages()
+
+    def _error_types_from_messages(self) -> None:
+        """The error's class, else the HTTP code, that only the description tells."""
+        types = self.columns["error_type"]
+        at = (self.columns["is_error"] & types.is_null()).arg_true()
+        if at.is_empty():
+            return
+        texts = self.envelope["status_message"].gather(at).to_frame("sent")
+        told = self._texts("langfuse.observation.status_message", at)
+        found = texts.select(error_type_of(pl.coalesce("sent", told))).to_series()
+        known = found.is_not_null()
+        rows = at.filter(known)
+        self.columns["error_type"] = types.scatter(rows, found.filter(known))
+        self._source("error_type", rows.to_numpy(), "status_message")
 
     def _finish(self) -> None:
         """Tokens made consistent, first chunk, model call, cost source, truncation."""
@@ -299,6 +294,14 @@ class FieldSet:
         at = at[self.table.kind[at] == Kind.NUMBER]
         values[self.table.owner[at]] = self.table.number[at]
         return pl.Series(values).fill_nan(None)
+
+    def _texts(self, key: str, owners: pl.Series) -> pl.Series:
+        """A text attribute of some spans."""
+        at = self.table.positions(key)
+        every = nulls(pl.String(), self.count)
+        if len(at):
+            every = every.scatter(self.table.owner[at], self.table.texts_at(at))
+        return every.gather(owners)
 
     def _said_first_chunk(self) -> pl.Series:
         """When Langfuse says that the first chunk came, in nanoseconds; its time may be quoted."""

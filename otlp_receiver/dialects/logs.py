@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from otlp_receiver.dialects.attributes import AttributeTable, Kind
-from otlp_receiver.dialects.content_events import NAMES, pieces_of
+from otlp_receiver.dialects.content_events import NAMES, pieces_of, usage_pieces
 from otlp_receiver.dialects.evaluations import EVENT_NAME, Score
 from otlp_receiver.dialects.json_text import loads
 from span_store.schema import CONTENTS
@@ -38,6 +39,8 @@ def log_rows(
         if name == EVENT_NAME or name in NAMES or name.startswith("gen_ai.")
     ]
     wanted += [at for at, name in enumerate(names) if name.startswith("\0")]
+    usage = _usage_lines(names, decoded)
+    wanted += usage
     scores: list[Score] = []
     contents: list[dict[str, Any]] = []
     reader = _Reader(decoded, table)
@@ -53,6 +56,10 @@ def log_rows(
         if name == EVENT_NAME:
             scores.append(Score(**place, attributes=reader.attributes(at)))
         elif place["trace_id"] and place["span_id"]:
+            if at in usage:
+                pieces = usage_pieces(reader.body(at))
+            else:
+                pieces = pieces_of(name, reader.body(at), reader.attributes(at))
             contents += [
                 place
                 | {
@@ -60,11 +67,29 @@ def log_rows(
                     "position": piece.index,
                     "fragment": piece.text,
                     "is_fragment": piece.is_fragment,
+                    "source": "log:" + (_plain_name(name) or "body"),
                     "request": int(decoded.request[at]),
                 }
-                for piece in pieces_of(name, reader.body(at), reader.attributes(at))
+                for piece in pieces
             ]
     return _content_rows(contents), scores
+
+
+def _plain_name(name: str) -> str:
+    """An event's name without what a JSON text holds only escaped."""
+    return re.sub(r'["\\\x00-\x1f]', "", name)
+
+
+def _usage_lines(names: list[str], decoded: Decoded) -> set[int]:
+    """Records without an event's name of Semantic Kernel's clients, which log the usage."""
+    scopes = decoded.scopes.field("name").to_pylist()
+    ours = {at for at, name in enumerate(scopes) if (name or "").startswith(_USAGE_SCOPE)}
+    if not ours:
+        return set()
+    return {at for at, name in enumerate(names) if not name and decoded.scope[at] in ours}
+
+
+_USAGE_SCOPE = "semantic_kernel.connectors.ai"
 
 
 def _event_names(records: pa.StructArray, table: AttributeTable, decoded: Decoded) -> list[str]:

@@ -14,6 +14,9 @@ import polars as pl
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 
+RAW_REQUEST = "raw_gen_ai_request"
+"""LiteLLM's span of what went over the wire, below the span of its call."""
+
 _OPERATIONS = (
     # dialect codes, pattern of the name, operation
     ("J1", r"^call_llm$", "chat"),

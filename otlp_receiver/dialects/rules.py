@@ -7,6 +7,7 @@ from functools import cache
 import polars as pl
 
 from otlp_receiver.dialects.detection import CODES
+from otlp_receiver.dialects.names import RAW_REQUEST
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 
 _SAYS_WHEN_STREAMING = r"^opentelemetry\.instrumentation\.genai\.|^com\.(anthropic|openai)\.sdk"
@@ -126,7 +127,7 @@ def _model_call() -> pl.Expr:
     """
     asks = pl.col("operation_name").is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
     outer = _in("E1") & ~pl.col("name").str.contains(r"\.do[A-Z]")
-    raw = _in("N") & (pl.col("name") == "raw_gen_ai_request")
+    raw = _in("N") & (pl.col("name") == RAW_REQUEST)
     opened = (
         pl.col("request_span")
         & pl.col("output_tokens").is_null()

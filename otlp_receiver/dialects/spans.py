@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,9 @@ from otlp_receiver.dialects.attributes import AttributeTable
 from otlp_receiver.dialects.detection import CODES, SpanSignals, detect
 from otlp_receiver.dialects.evaluations import EVENT_NAME, Score
 from otlp_receiver.dialects.fields import FieldSet
+from otlp_receiver.dialects.relations import relation_rows
 from otlp_receiver.dialects.span_events import SpanEvents, links_json, objects
-from span_store.schema import SPANS
+from span_store.schema import CONTENTS, SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +26,25 @@ _KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _STATUS = ("unset", "ok", "error")
 
 
+@dataclass(frozen=True, slots=True)
+class SpanRows:
+    """Canonical spans, evaluation results among their events, what they tell about other spans."""
+
+    spans: pl.DataFrame
+    scores: list[Score]
+    contents: pl.DataFrame
+
+
 def span_rows(
     decoded: Decoded,
     projects: Sequence[str],
     received: Sequence[int],
     mapping: FieldMapping,
-) -> tuple[pl.DataFrame, list[Score]]:
-    """Rows of the spans table, and the evaluation results that came as span events."""
+) -> SpanRows:
+    """Rows of the spans table, and what the spans tell beyond themselves."""
     spans = decoded.rows
     if not len(spans):
-        return pl.DataFrame(schema=SPANS.polars), []
+        return SpanRows(pl.DataFrame(schema=SPANS.polars), [], pl.DataFrame(schema=CONTENTS.polars))
     table = AttributeTable(spans.field("attributes"))
     events = SpanEvents(spans.field("events"))
     envelope = _envelope(decoded, projects, received)
@@ -62,7 +73,8 @@ def span_rows(
     scores = _scores(frame, events, kept)
     if not kept.all():
         frame = frame.filter(pl.Series(kept))
-    return frame.select(_COLUMNS), scores
+    frame = frame.select(_COLUMNS)
+    return SpanRows(frame, scores, relation_rows(frame))
 
 
 _COLUMNS = [pl.col(name).cast(dtype) for name, dtype in SPANS.polars.items()]

@@ -62,6 +62,7 @@ def request(*spans: dict, scope: str = "test", resource: dict | None = None) -> 
             dropped_events_count=span.get("dropped_events_count", 0),
         )
         made.status.code = span.get("status", 0)
+        made.status.message = span.get("status_message", "")
         add_attributes(made, span.get("attributes", {}))
         for event in span.get("events", ()):
             added = made.events.add(name=event["name"], time_unix_nano=event.get("time", 5))

@@ -1,0 +1,85 @@
+"""What one span tells about another, as rows of the contents table.
+
+The Vercel AI SDK writes the requested schema on the outer span, LiteLLM on the raw request below
+its call. The two spans may arrive in different requests, so nothing is copied here: the rows are
+joined to the spans they tell about when spans are read.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from otlp_receiver.dialects.json_text import dumps, loads
+from otlp_receiver.dialects.names import RAW_REQUEST
+from span_store.contents import BELOW
+from span_store.schema import CONTENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OUTER_DIALECTS = ("E1", "E2")
+"""Libraries whose outer span says what the calls below it were asked for."""
+
+_ASKED = ("output_schema", "output_type")
+
+_NONE = pl.DataFrame(schema=CONTENTS.polars)
+
+
+def relation_rows(spans: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the contents table that these canonical spans give for others."""
+    told = spans.select(
+        outer=pl.col("dialect").is_in(_OUTER_DIALECTS)
+        & ~pl.col("is_model_call")
+        & pl.any_horizontal(pl.col(name).is_not_null() for name in _ASKED)
+        & (pl.col("operation_name") != "execute_tool").fill_null(value=True),
+        raw=(pl.col("dialect") == "N")
+        & (pl.col("name") == RAW_REQUEST)
+        & pl.col("parent_span_id").is_not_null()
+        & pl.col("output_schema").is_not_null(),
+    )
+    rows: list[dict[str, Any]] = []
+    for name, prefix, target in (("outer", BELOW, "span_id"), ("raw", "", "parent_span_id")):
+        at = told[name].fill_null(value=False).arg_true()
+        if len(at):
+            for span in spans.select(_READ)[at].iter_rows(named=True):
+                rows += _rows(span, prefix, span[target])
+    return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
+
+
+_READ = (
+    "project",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "start_time",
+    "received_at",
+    "field_sources",
+    *_ASKED,
+)
+
+
+def _rows(span: dict[str, Any], prefix: str, target: str) -> Iterator[dict[str, Any]]:
+    """One row a field that the span tells about its target."""
+    sources = loads(span["field_sources"] or "{}")
+    for field in _ASKED:
+        value = span[field]
+        if value is None:
+            continue
+        fragment = value if field == "output_schema" else dumps(value)
+        said = "\0".join((span["trace_id"], span["span_id"], prefix + field, fragment))
+        yield {
+            "project": span["project"],
+            "content_id": blake2b(said.encode(), digest_size=16).hexdigest(),
+            "trace_id": span["trace_id"],
+            "span_id": target,
+            "field": prefix + field,
+            "position": 0,
+            "time": span["start_time"],
+            "received_at": span["received_at"],
+            "fragment": fragment,
+            "is_fragment": False,
+            "source": f"span {span['span_id']}:{sources.get(field, field)}",
+        }
