@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REQUIRED = ("object_type", "object_id", "reviewer", "field", "value")
-OPTIONAL = ("queue", "time", "inclusion_probability", "cluster", "adjudicated")
+OPTIONAL = (
+    "queue",
+    "time",
+    "inclusion_probability",
+    "cluster",
+    "adjudicated",
+    "blind",
+    "comment",
+    "corrected_output",
+    "also_acceptable",
+    "anchor",
+    "seconds_spent",
+)
 KNOWN = REQUIRED + OPTIONAL
 
 Rows = list[tuple[int, dict[str, Any]]]
@@ -116,7 +128,11 @@ def _take(line: int, entry: Any, rows: Rows, problems: Problems, fields: Sequenc
         problems.append((line, "is not an object"))
         return
     if is_wide(list(entry)):
-        found, strange = long_rows(line, entry, fields)
+        try:
+            found, strange = long_rows(line, entry, fields)
+        except ValueError as error:
+            problems.append((line, str(error)))
+            return
         rows.extend(found)
         problems.extend((line, f"column {name!r} ends with no field's name") for name in strange)
         return

@@ -130,7 +130,8 @@ def import_file(
     """Bring in answers from a CSV, JSON Lines or Parquet file.
 
     Columns: object_type, object_id, reviewer, field, value, and optionally queue, time,
-    inclusion_probability, cluster, adjudicated. Fields must exist. Every bad row is named with its
+    inclusion_probability, cluster, adjudicated, blind, comment, corrected_output, also_acceptable,
+    anchor, seconds_spent; or a table that "annotations export" wrote. Fields must exist. Every bad row is named with its
     line, and then nothing is stored, unless --skip-bad is given. Importing a file twice stores it
     once. Without a time, an answer counts as given now.
     """
@@ -191,7 +192,8 @@ def export(
 ) -> None:
     """Write answers as a table: one row an object, one column {reviewer}_{field}.
 
-    Adjudicated answers stand in adjudicated_{field}. "annotations import" reads it again.
+    Adjudicated answers stand in adjudicated_{field}. The last column, answers, holds as JSON what
+    no cell can: times, places, comments. "annotations import" reads it again, without loss.
     """
     from pathlib import Path
 

@@ -1,12 +1,18 @@
 """Answers as a wide table, one row an object, and such a table as answers again.
 
 Columns: object_type, object_id, queue, status, inclusion_probability, cluster, then one
-``{reviewer}_{field}`` for each reviewer and field, then ``adjudicated_{field}``.
+``{reviewer}_{field}`` for each reviewer and field, then ``adjudicated_{field}``, last ``answers``:
+a JSON list with what no cell can hold, so that nothing is lost on the way back. It has one entry an
+answer: reviewer, field, value, time, adjudicated, and what else was said (place, comment, ...).
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from cli.output import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 LEADING = ("object_type", "object_id", "queue", "status", "inclusion_probability", "cluster")
 ADJUDICATED = "adjudicated"
+DETAILS = "answers"
 
 
 def wide_rows(
@@ -28,13 +35,11 @@ def wide_rows(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows and columns; only answers about whole objects, for a place has no cell."""
+    """Rows and columns; an answer that points at a place stands in the last column alone."""
     answers = [
         row
         for row in store.annotations(project=project, queue=queue)
-        if row.anchor is None
-        and (since is None or row.time >= since)
-        and (until is None or row.time < until)
+        if (since is None or row.time >= since) and (until is None or row.time < until)
     ]
     states = _states(store, project, {row.queue for row in answers if row.queue is not None})
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -46,11 +51,32 @@ def wide_rows(
             continue
         key = (row.queue or "", row.object_type.value, row.object_id)
         line = rows.setdefault(key, _leading(row, state))
+        line[DETAILS].append(_detail(row))
+        if row.anchor is not None:
+            continue
         who = ADJUDICATED if row.adjudicated else row.reviewer
         column = f"{who}_{row.field}"
         (decided if row.adjudicated else given)[column] = None
         line[column] = row.value
-    return list(rows.values()), [*LEADING, *sorted(given), *sorted(decided)]
+    return list(rows.values()), [*LEADING, *sorted(given), *sorted(decided), DETAILS]
+
+
+def _detail(row: AnnotationRow) -> dict[str, Any]:
+    """Everything that was said with one answer; what was not said is left out."""
+    told = {
+        "reviewer": row.reviewer,
+        "field": row.field,
+        "value": row.value,
+        "time": row.time.isoformat(),
+        "adjudicated": row.adjudicated,
+        "blind": row.blind,
+        "comment": row.comment,
+        "corrected_output": row.corrected_output,
+        "also_acceptable": list(row.also_acceptable) or None,
+        "anchor": None if row.anchor is None else asdict(row.anchor),
+        "seconds_spent": row.seconds_spent,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _leading(row: AnnotationRow, state: str | None) -> dict[str, Any]:
@@ -61,6 +87,7 @@ def _leading(row: AnnotationRow, state: str | None) -> dict[str, Any]:
         "status": state,
         "inclusion_probability": row.inclusion_probability,
         "cluster": row.cluster,
+        DETAILS: [],
     }
 
 
@@ -88,31 +115,67 @@ def is_wide(columns: Sequence[str]) -> bool:
 def long_rows(
     line: int, row: dict[str, Any], fields: Sequence[str]
 ) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
-    """One wide row as long rows, and the columns that end with no known field."""
+    """One wide row as long rows, and the columns that end with no known field.
+
+    A cell that says what its entry in the last column says is that answer, with its time and all;
+    one that was changed by hand is a new answer. Raises ValueError for a last column that is none.
+    """
     common = {
         name: row.get(name)
         for name in ("object_type", "object_id", "queue", "inclusion_probability", "cluster")
     }
-    found = []
+    entries = _entries(row.get(DETAILS))
+    whole = {
+        (ADJUDICATED if entry.get("adjudicated") else entry["reviewer"], entry["field"]): entry
+        for entry in entries
+        if "anchor" not in entry
+    }
+    found = [common | entry for entry in entries if "anchor" in entry]
     unknown = []
     for column, value in row.items():
-        if column in LEADING:
+        if column in {*LEADING, DETAILS}:
             continue
         field = max((name for name in fields if column.endswith(f"_{name}")), key=len, default=None)
         if field is None:
             unknown.append(column)
-        elif value not in {None, ""} if not isinstance(value, list) else True:
+        elif isinstance(value, list) or value not in {None, ""}:
             who = column.removesuffix(f"_{field}")
-            found.append(
-                (
-                    line,
-                    common
-                    | {
-                        "reviewer": who,
-                        "field": field,
-                        "value": value,
-                        "adjudicated": who == ADJUDICATED,
-                    },
-                )
-            )
-    return found, unknown
+            told = whole.get((who, field))
+            if told is not None and _text(told["value"]) == _text(value):
+                found.append(common | told)
+                continue
+            answer = {"reviewer": who, "field": field, "value": value}
+            found.append(common | answer | {"adjudicated": who == ADJUDICATED})
+    return [(line, entry) for entry in found], unknown
+
+
+def _text(value: Any) -> str:
+    return as_text(value, unknown="")
+
+
+def _entries(value: Any) -> list[dict[str, Any]]:
+    """What the last column holds, as a list; CSV and Parquet have it as text."""
+    if value is None or value == "":
+        return []
+    entries = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and {"reviewer", "field", "value"} <= set(entry)
+        for entry in entries
+    ):
+        raise ValueError(f"{DETAILS} is not what annotations export writes")
+    return [{name: entry[name] for name in entry if name in _TOLD} for entry in entries]
+
+
+_TOLD = (
+    "reviewer",
+    "field",
+    "value",
+    "time",
+    "adjudicated",
+    "blind",
+    "comment",
+    "corrected_output",
+    "also_acceptable",
+    "anchor",
+    "seconds_spent",
+)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, tuple_, update
 
 from queue_store.answers import CURRENT, fingerprint_of, slot_of
 from queue_store.base import StoreBase, find_queue
+from queue_store.cells import (
+    flag,
+    read_anchor,
+    read_list,
+    read_probability,
+    read_seconds,
+    read_time,
+)
 from queue_store.column_types import to_microseconds
 from queue_store.errors import QueueStoreError
 from queue_store.fields import find_field
-from queue_store.model import AnnotationState, ImportResult, ObjectType, Role, RowProblem
+from queue_store.model import Anchor, AnnotationState, ImportResult, ObjectType, Role, RowProblem
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.items import ITEMS
 from queue_store.values import checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from queue_store.model import Field, ImportRow, Queue
     from queue_store.writing import Writing
@@ -89,7 +98,8 @@ class _Reader:
         value = checked(field, row.value)
         queue = self._queue(row.queue) if row.queue else None
         moment = read_time(row.time)
-        adjudicated = _flag(row.adjudicated)
+        adjudicated = flag(row.adjudicated)
+        anchor = read_anchor(row.anchor)
         slot = slot_of(
             project=self.writing.project,
             object_type=row.object_type,
@@ -98,6 +108,7 @@ class _Reader:
             revision=None,
             reviewer=row.reviewer,
             field=field.name,
+            anchor=anchor,
             adjudicated=adjudicated,
         )
         stamp = None if moment is None else to_microseconds(moment)
@@ -113,10 +124,16 @@ class _Reader:
             "field_id": field.id,
             "value": value,
             "state": AnnotationState.SUBMITTED.value,
-            "blind": not adjudicated,
+            "blind": (row.blind in {None, ""} and not adjudicated) or flag(row.blind),
+            "comment": row.comment or None,
+            "corrected_output": row.corrected_output or None,
+            "also_acceptable": [checked(field, entry) for entry in read_list(row.also_acceptable)]
+            or None,
+            "anchor": None if anchor is None else asdict(anchor),
+            "seconds_spent": read_seconds(row.seconds_spent),
             "field_name": field.name,
             "adjudicated": adjudicated,
-            "inclusion_probability": _probability(row.inclusion_probability),
+            "inclusion_probability": read_probability(row.inclusion_probability),
             "cluster": row.cluster or None,
             "source": "import",
             "supersedes": None,
@@ -149,48 +166,6 @@ class _Reader:
         if isinstance(found, QueueStoreError):
             raise found
         return found
-
-
-def read_time(value: Any) -> datetime | None:
-    """RFC 3339 text (or an aware time) as a time; None for none. Raises ValueError."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, datetime):
-        moment = value
-    else:
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError as error:
-            raise ValueError(
-                f"time: {value!r} is not a time such as 2026-01-31T12:00:00Z"
-            ) from error
-    if moment.tzinfo is None:
-        raise ValueError(f"time: {value!r} has no zone; end it with Z")
-    return moment.astimezone(UTC)
-
-
-def _flag(value: Any) -> bool:
-    """Yes or no as files write it; nothing means no."""
-    match value if isinstance(value, bool) else str(value or "").strip().lower():
-        case True | "true" | "yes" | "1":
-            return True
-        case False | "" | "false" | "no" | "0":
-            return False
-        case _:
-            raise ValueError(f"adjudicated: {value!r} is not true or false")
-
-
-def _probability(value: Any) -> float | None:
-    """An inclusion probability, above 0 and at most 1; None for none."""
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 < number <= 1:
-        raise ValueError(f"inclusion_probability: {value!r} is not above 0 and at most 1")
-    return number
 
 
 def _store(writing: Writing, rows: Sequence[dict[str, Any]], counts: dict[str, int]) -> None:
@@ -295,6 +270,7 @@ def _attach_items(writing: Writing, rows: Sequence[dict[str, Any]]) -> None:
                 revision=item.revision,
                 reviewer=row["reviewer"],
                 field=row["field_name"],
+                anchor=None if row["anchor"] is None else Anchor(**row["anchor"]),
                 adjudicated=row["adjudicated"],
             )
     unanswered = [item for item in found.values() if not item.has_response]

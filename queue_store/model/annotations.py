@@ -120,6 +120,15 @@ class ImportRow:
     cluster: str | None = None
     adjudicated: Any = None
     """Whether the answer settles what reviewers disagreed on."""
+    blind: Any = None
+    """Whether nothing that suggests an answer was visible; None: yes, unless adjudicated."""
+    comment: str | None = None
+    corrected_output: str | None = None
+    also_acceptable: Any = None
+    """A list of further values that would be right, or such a list as JSON text."""
+    anchor: Any = None
+    """The place in the conversation as an object with Anchor's keys, or that as JSON text."""
+    seconds_spent: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
