@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from cli.moments import MOMENT
+
 STATUSES = (
     "pending",
     "in_progress",
@@ -20,11 +22,15 @@ _FILTERS = (
     click.option("--reviewer", help="Only items this person answered, holds or is assigned."),
     click.option("--detector", help="Only items this detector found."),
     click.option("--text", help="Only items whose object id or reason contains this."),
+    click.option(
+        "--since", "added_since", type=MOMENT, help="Only items added at this time or later."
+    ),
+    click.option("--until", "added_until", type=MOMENT, help="Only items added before this time."),
 )
 
 
 def queue_filters(command: Any) -> Any:
-    """Add ``--status``, ``--reviewer``, ``--detector`` and ``--text``."""
+    """Add ``--status``, ``--reviewer``, ``--detector``, ``--text``, ``--since``, ``--until``."""
     for option in reversed(_FILTERS):
         command = option(command)
     return command

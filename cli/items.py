@@ -15,6 +15,8 @@ from cli.queue_access import actor_option, name_and_value, ready_store
 from cli.queue_rows import ITEM_COLUMNS, annotation_row, item_row
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cli.context import Context
 
 
@@ -112,6 +114,8 @@ def list_items(
     reviewer: str | None,
     detector: str | None,
     text: str | None,
+    added_since: datetime | None,
+    added_until: datetime | None,
     limit: int,
     offset: int,
     cursor: str | None,
@@ -131,6 +135,8 @@ def list_items(
         reviewer=reviewer,
         detector=detector,
         text=text,
+        added_since=added_since,
+        added_until=added_until,
         limit=limit,
         offset=offset,
         cursor=cursor,
@@ -155,6 +161,8 @@ def count(
     reviewer: str | None,
     detector: str | None,
     text: str | None,
+    added_since: datetime | None,
+    added_until: datetime | None,
     output_format: str | None,
 ) -> None:
     """Count a queue's items."""
@@ -167,6 +175,8 @@ def count(
         reviewer=reviewer,
         detector=detector,
         text=text,
+        added_since=added_since,
+        added_until=added_until,
         limit=0,
     )
     write_object({"count": page.total}, output_format)

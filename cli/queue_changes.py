@@ -32,6 +32,26 @@ if TYPE_CHECKING:
 @click.option("--sample", "sample_rate", type=click.FloatRange(0, 1), help="Live: share kept.")
 @click.option("--labels", "labels_wanted", type=int, help="Labels of items added from now on.")
 @click.option("--lease", "lease_seconds", type=float, help="Seconds a claim lasts.")
+@click.option("--show", "shown", multiple=True, help="What reviewers see, anew; repeat it, or all.")
+@click.option(
+    "--overlap",
+    "overlap_share",
+    type=click.FloatRange(0, 1),
+    help="Share of items added from now on that get more than one label.",
+)
+@click.option(
+    "--extra-reviewers",
+    "extra_reviewers_max",
+    type=int,
+    help="How many more reviewers a disagreement may ask for.",
+)
+@click.option("--adjudicate/--no-adjudicate", default=None, help="Disagreements wait or not.")
+@click.option("--blind/--open", default=None, help="Hide or show others' labels.")
+@click.option(
+    "--assignment",
+    type=click.Choice(["self_claim", "round_robin", "load_balance"]),
+    help="Who gets a new item.",
+)
 @actor_option
 @format_option
 @pass_context
@@ -47,12 +67,17 @@ def change(
 ) -> None:
     """Change a queue's settings; what is not given stays."""
     from cli.queues import check_filter
+    from queue_store.model import Assignment
 
     changes = {key: value for key, value in settings.items() if value not in {None, ()}}
     if rename is not None:
         changes["name"] = rename
     if status is not None:
         changes["state"] = status
+    if changes.get("shown") == ("all",):
+        changes["shown"] = ()
+    if "assignment" in changes:
+        changes["assignment"] = Assignment(changes["assignment"])
     if not changes:
         raise click.UsageError("say what to change")
     if "filter_sql" in changes:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from queue_store.agreement import Agreement
     from queue_store.model import AnnotationRow, Field, Item, Progress, Queue
 
 PROGRESS_COLUMNS = [
@@ -81,6 +82,23 @@ def progress_row(progress: Progress) -> dict[str, Any]:
         "completed_percent": progress.completed_percent,
         "with_responses_percent": progress.with_responses_percent,
     }
+
+
+def agreement_rows(found: dict[str, Agreement]) -> list[dict[str, Any]]:
+    """How far reviewers agree, one row a field."""
+    return [
+        {
+            "field": name,
+            "items": entry.units,
+            "percent": entry.percent,
+            "kappa": entry.kappa,
+            "alpha": entry.alpha,
+            "pairs": [
+                {"reviewers": list(pair), "kappa": kappa} for pair, kappa in entry.pairs.items()
+            ],
+        }
+        for name, entry in found.items()
+    ]
 
 
 def queue_row(queue: Queue, progress: Progress) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,13 @@ from cli.context import pass_context
 from cli.output import format_option, write_object, write_rows
 from cli.queue_access import actor_option, ready_store
 from cli.queue_changes import VERBS
-from cli.queue_rows import PROGRESS_COLUMNS, QUEUE_COLUMNS, progress_row, queue_row
+from cli.queue_rows import (
+    PROGRESS_COLUMNS,
+    QUEUE_COLUMNS,
+    agreement_rows,
+    progress_row,
+    queue_row,
+)
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -61,7 +68,12 @@ def list_queues(context: Context, kind: str | None, output_format: str | None) -
 @click.option("--instructions", default="", help="Guidance for the reviewers.")
 @click.option("--field", "fields", multiple=True, help="A field of the form; repeat it.")
 @click.option("--assignee", "assignees", multiple=True, help="Who may work on it; repeat it.")
-@click.option("--show", "shown", multiple=True, help="An input or output to show; repeat it.")
+@click.option(
+    "--show",
+    "shown",
+    multiple=True,
+    help="What reviewers see, such as output or input.user; repeat it.  [default: everything]",
+)
 @click.option(
     "--labels", "labels_wanted", default=1, show_default=True, help="Independent labels an item."
 )
@@ -163,12 +175,19 @@ def show(context: Context, name: str, output_format: str | None) -> None:
 def progress(context: Context, name: str | None, output_format: str | None) -> None:
     """Tell how far one queue is, or all of them.
 
-    A skipped item never counts as completed; percentages of an empty queue are null.
+    A skipped item never counts as completed; percentages of an empty queue are null. For one
+    queue also what each reviewer did, and how far the reviewers agree on each field so far.
     """
     store = ready_store(context)
     if name is not None:
         one = store.progress(project=context.project, queue=name)
-        write_object(progress_row(one), output_format)
+        done = store.reviewers(project=context.project, queue=name)
+        agreed = store.agreement(project=context.project, queue=name)
+        people = {
+            "reviewers": [asdict(entry) for entry in done],
+            "agreement": agreement_rows(agreed),
+        }
+        write_object(progress_row(one) | people, output_format)
         return
     write_rows(
         [progress_row(entry) for entry in store.all_progress(project=context.project)],

@@ -10,6 +10,7 @@ import click
 from cli.context import pass_context
 from cli.output import format_option, write_rows
 from cli.queue_access import actor_option, ready_store
+from cli.queue_rows import agreement_rows
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -71,19 +72,7 @@ def agreement(context: Context, queue: str, output_format: str | None) -> None:
     """Tell how far a queue's reviewers agree so far, by field; undefined figures are null."""
     found = ready_store(context).agreement(project=context.project, queue=queue)
     write_rows(
-        [
-            {
-                "field": name,
-                "items": entry.units,
-                "percent": entry.percent,
-                "kappa": entry.kappa,
-                "alpha": entry.alpha,
-                "pairs": [
-                    {"reviewers": list(pair), "kappa": kappa} for pair, kappa in entry.pairs.items()
-                ],
-            }
-            for name, entry in found.items()
-        ],
+        agreement_rows(found),
         output_format,
         ["field", "items", "percent", "kappa", "alpha"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,16 +38,29 @@ def save(
     reviewer: str | None,
     detector: str | None,
     text: str | None,
+    added_since: datetime | None,
+    added_until: datetime | None,
     actor: str,
     output_format: str | None,
 ) -> None:
     """Save a filter over a queue; the same name again replaces it."""
-    given = {"status": status, "reviewer": reviewer, "detector": detector, "text": text}
+    given: dict[str, Any] = {
+        "status": status,
+        "reviewer": reviewer,
+        "detector": detector,
+        "text": text,
+        "added_since": added_since,
+        "added_until": added_until,
+    }
     view = ready_store(context).save_view(
         project=context.project,
         name=name,
         queue=queue,
-        filters={key: value for key, value in given.items() if value is not None},
+        filters={
+            key: value if isinstance(value, str) else value.isoformat()
+            for key, value in given.items()
+            if value is not None
+        },
         now=context.now(),
         actor=actor,
     )
@@ -75,6 +89,9 @@ def show(context: Context, name: str, limit: int, output_format: str | None) -> 
     view = store.view(project=context.project, name=name)
     filters: dict[str, Any] = dict(view.filters)
     status = filters.pop("status", None)
+    for bound in ("added_since", "added_until"):
+        if bound in filters:
+            filters[bound] = datetime.fromisoformat(filters[bound])
     page = store.items(
         project=context.project,
         queue=view.queue or "",

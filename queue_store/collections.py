@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-VIEW_FILTERS = ("status", "reviewer", "detector", "text")
+VIEW_FILTERS = ("status", "reviewer", "detector", "text", "added_since", "added_until")
 """What a view may filter by."""
 
 

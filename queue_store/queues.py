@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, update
 
 from queue_store.base import StoreBase, all_queues, find_queue
-from queue_store.errors import AlreadyExistsError, InvalidValueError
+from queue_store.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 from queue_store.fields import find_field
-from queue_store.model import QueueDraft, QueueKind, QueueState, Role
+from queue_store.model import SHOWN_PATHS, QueueDraft, QueueKind, QueueState, Role
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES, STRIPES
 from queue_store.writing import SYSTEM_ACTOR
 
@@ -140,6 +140,9 @@ def _check(draft: QueueDraft) -> None:
             "a lease must be longer than 0 seconds",
         ),
     }
+    for path in draft.shown:
+        if path not in SHOWN_PATHS:
+            raise NotFoundError("path to show", path, SHOWN_PATHS)
     for setting, (wrong, reason) in problems.items():
         if wrong:
             raise InvalidValueError(setting, getattr(draft, setting, None), reason)
@@ -213,8 +216,6 @@ def _pin_fields(connection: Connection, project: str, queue_id: int, names: Sequ
 
 def _changed(queue: Queue, changes: dict[str, Any]) -> QueueDraft:
     """The queue's settings with the changes applied."""
-    from queue_store.errors import NotFoundError
-
     for key in changes:
         if key not in CHANGEABLE:
             raise NotFoundError("queue setting", key, CHANGEABLE)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from queue_store.agreement import Agreement, agreement
 from queue_store.base import StoreBase, find_queue
+from queue_store.claims import counted
 from queue_store.column_types import to_json
 from queue_store.model import AnnotationState, FieldType, Progress, ReviewerProgress
 from queue_store.rows import audit_from_row
@@ -28,9 +29,8 @@ class Reports(StoreBase):
     def progress(self, *, project: str, queue: str) -> Progress:
         """One queue's counters; raises NotFoundError."""
         with self.database.reading() as connection:
-            name = find_queue(connection, project, queue).name
-        (found,) = [entry for entry in self.all_progress(project=project) if entry.queue == name]
-        return found
+            target = find_queue(connection, project, queue, with_form=False)
+            return Progress(queue=target.name, **counted(connection, target.id))
 
     def all_progress(self, *, project: str) -> list[Progress]:
         """The counters of every queue of the project, oldest queue first."""

@@ -64,7 +64,8 @@ class Calls:
         claim = self.queues.claim_next(
             project=self.project, queue=name, reviewer=_text(body, "reviewer"), now=self.clock()
         )
-        return _claim(claim) | conversation_of(self.spans, claim.item)
+        shown = self.queues.queue(project=self.project, name=name).shown
+        return _claim(claim) | conversation_of(self.spans, claim.item, shown)
 
     def heartbeat(self, item_id: int, body: Body) -> dict[str, Any]:
         """Hold the item a while longer."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from queue_store.model import FACTS, shows
 from span_store.schema import SPANS, Form
 
 if TYPE_CHECKING:
@@ -17,30 +18,25 @@ if TYPE_CHECKING:
 
     Span = Mapping[str, Any]
 
-_FACTS = (
-    "name",
-    "service_name",
-    "agent_name",
-    "request_model",
-    "conversation_id",
-    "user_id",
-    "start_time",
-    "duration_ms",
-    "total_tokens",
-    "cost_usd",
-    "is_error",
-    "status_message",
-)
 
+def conversation_of(store: SpanStore, item: Item, shown: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The item's facts and messages: ``facts``, ``messages``, ``spans``.
 
-def conversation_of(store: SpanStore, item: Item) -> dict[str, Any]:
-    """The item's facts and messages: ``facts``, ``messages``, ``spans``."""
+    ``shown`` are the queue's paths; what they leave out is not sent. Without any, everything is.
+    """
     spans = _spans(store, item)
     if not spans:
         return {"facts": {}, "messages": [], "spans": 0}
     top = next((span for span in spans if span["parent_span_id"] is None), spans[0])
-    facts = {name: _shown(top[name]) for name in _FACTS if top[name] is not None}
-    return {"facts": facts, "messages": list(messages(spans)), "spans": len(spans)}
+    facts = {
+        name: _shown(top[name])
+        for name in FACTS
+        if top[name] is not None and shows(shown, "facts", name)
+    }
+    read = [
+        message for message in messages(spans) if shows(shown, message["part"], message["role"])
+    ]
+    return {"facts": facts, "messages": read, "spans": len(spans)}
 
 
 def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
@@ -58,30 +54,33 @@ def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
             known = [_identity(message) for message in history]
             common = _common_prefix(shown, known)
             for message in history[common:]:
-                yield _message(message, span)
+                yield _message(message, span, "input")
             answers = _parsed(span["output_messages"])
             for message in answers:
-                yield _message(message, span)
+                yield _message(message, span, "output")
             shown = known + [_identity(message) for message in answers]
         elif span["tool_name"] is not None and span["is_error"]:
             text = span["status_message"] or span["error_type"] or "failed"
             parts = [{"type": "text", "content": f"{span['tool_name']}: {text}"}]
-            yield {"role": "tool error", "parts": parts, "span_id": span["span_id"]}
+            about = {"span_id": span["span_id"], "part": "tools"}
+            yield {"role": "tool error", "parts": parts} | about
 
 
 def _instructions(span: Span) -> Iterator[dict[str, Any]]:
     parts = _parsed(span["system_instructions"])
     if parts:
-        yield {"role": "system", "parts": parts, "span_id": span["span_id"]}
+        about = {"span_id": span["span_id"], "part": "instructions"}
+        yield {"role": "system", "parts": parts} | about
 
 
-def _message(message: Any, span: Span) -> dict[str, Any]:
+def _message(message: Any, span: Span, part: str) -> dict[str, Any]:
     if not isinstance(message, dict):
         message = {"role": "unknown", "parts": [{"type": "text", "content": str(message)}]}
     return {
         "role": str(message.get("role") or "unknown"),
         "parts": message.get("parts") or [],
         "span_id": span["span_id"],
+        "part": part,
     }
 
 

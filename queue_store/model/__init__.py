@@ -42,9 +42,12 @@ from queue_store.model.queues import (
     QueueState,
     SystemQueueSpec,
 )
+from queue_store.model.shown import FACTS, SHOWN_PATHS, shows
 from queue_store.model.states import TRANSITIONS, Action, ItemState, SkipPolicy, allowed_moves
 
 __all__ = [
+    "FACTS",
+    "SHOWN_PATHS",
     "TRANSITIONS",
     "Action",
     "AddResult",
@@ -90,4 +93,5 @@ __all__ = [
     "View",
     "Webhook",
     "allowed_moves",
+    "shows",
 ]

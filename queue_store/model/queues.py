@@ -63,7 +63,7 @@ class QueueDraft:
     """Live queues only; share of matching traces that is kept, 0 to 1."""
     state: QueueState = QueueState.ACTIVE
     shown: tuple[str, ...] = ()
-    """Paths of the inputs and outputs to show; empty for everything."""
+    """Paths of the inputs and outputs to show, of SHOWN_PATHS; empty for everything."""
     labels_wanted: int = 1
     """Independent labels an item needs; applies to ``overlap_share`` of the items."""
     overlap_share: float = 1.0

@@ -139,6 +139,8 @@ def test_a_queue_is_worked_through_from_the_command_line(here):
         (("items", "list", "refusla"), "refusal"),
         (("annotations", "list", "--field", "corect"), "correct"),
         (("items", "show", "999"), "item"),
+        (("queues", "create", "q", "--show", "outptu"), "output"),
+        (("items", "list", "refusal", "--since", "soon"), "2026-01-31"),
         (("items", "add", "refusal", TRACES[0], "--metadata", "{"), "JSON"),
     ],
 )
@@ -225,6 +227,10 @@ def test_several_reviewers_a_decision_and_the_exports(here, tmp_path):
         assert here("annotations", "export", "--out", out).code == 0
         again = one(here("annotations", "import", out))
         assert again["rejected"] == 0
+    progress = one(here("queues", "progress", "checks"))
+    assert [row["reviewer"] for row in progress["reviewers"]] == ["ana", "ben"]
+    (agreed,) = progress["agreement"]
+    assert (agreed["field"], agreed["percent"], agreed["items"]) == ("correct", 0.0, 1)
 
     one(here("datasets", "create", "golden"))
     dataset = one(here("datasets", "add", "golden", "--queue", "checks"))
@@ -237,6 +243,44 @@ def test_several_reviewers_a_decision_and_the_exports(here, tmp_path):
     copy = one(here("queues", "import", moved, data_dir=tmp_path / "elsewhere"))
     assert (copy["name"], copy["completed"]) == ("checks", 1)
     assert one(here("store", "check"))["ok"] is True
+
+
+def test_items_are_found_by_the_day_they_were_added(here):
+    here("items", "add", "refusal", *TRACES[:2])
+
+    def counted(*options):
+        return one(here("items", "count", "refusal", *options))["count"]
+
+    assert (counted("--since", "1h ago"), counted("--until", "1h ago")) == (2, 0)
+    one(here("views", "save", "fresh", "refusal", "--since", "2026-01-01", "--status", "pending"))
+    assert len(lines(here("views", "show", "fresh"))) == 2
+    one(here("views", "save", "fresh", "refusal", "--until", "2026-01-01"))
+    assert lines(here("views", "show", "fresh")) == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_wide_export_brings_back_everything_that_was_said(here, tmp_path, ending):
+    one(here("fields", "create", "correct", "--type", "boolean"))
+    here("items", "add", "refusal", *TRACES[:2])
+    said = ("--field", "correct=no", "--comment", "too curt", "--corrected-output", "Yes.")
+    lines(here("annotations", "add", 1, "--reviewer", "ana_b", *said, "--also", "correct=yes"))
+    (row,) = lines(here("annotations", "add", 2, "--reviewer", "ben", "--field", "correct=yes"))
+    one(here("annotations", "anchor", row["id"], "--reviewer", "ben", "--quote", "no refunds"))
+    out = tmp_path / f"answers.{ending}"
+    assert here("annotations", "export", "--out", out).code == 0
+    other = tmp_path / "other"
+    one(here("fields", "create", "correct", "--type", "boolean", data_dir=other))
+    one(here("items", "count", "refusal", data_dir=other))
+
+    result = one(here("annotations", "import", out, data_dir=other))
+
+    def told(data_dir):
+        numbers = {"id", "item_id", "item_revision", "source"}
+        rows = lines(here("annotations", "list", data_dir=data_dir))
+        return [{key: row[key] for key in row.keys() - numbers} for row in rows]
+
+    assert result["added"] == 2
+    assert told(other) == told(tmp_path / "data")
 
 
 def test_an_answer_points_at_a_passage(here):

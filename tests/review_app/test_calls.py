@@ -30,6 +30,22 @@ def test_the_item_of_highest_priority_comes_first_with_reason_and_conversation(c
     ]
 
 
+def test_a_queue_shows_only_the_inputs_and_outputs_it_names(client, queues, clock):
+    queues.update_queue(
+        project="default",
+        name="doubts",
+        changes={"shown": ("output", "facts.name")},
+        now=clock(),
+        actor="lead",
+    )
+
+    claimed = claim(client)
+
+    said = [message["parts"][0]["content"] for message in claimed["messages"]]
+    assert said == ["There.", "Yes."]
+    assert claimed["facts"] == {"name": "chat"}
+
+
 def test_a_completed_item_holds_the_answers_and_the_next_comes(client, queues):
     outcome = complete(client, claim(client), {"verdict": "bad", "note": "why not"})
 
