@@ -56,6 +56,8 @@ class Decided:
     run_id: str
     traces: pl.DataFrame
     """Every trace the run can see."""
+    samples: pl.DataFrame
+    """What the norms came from: complete traces, and the history before them."""
     evaluated: pl.DataFrame
     """Those it evaluated, with draw and item revision."""
     found: pl.DataFrame
@@ -92,7 +94,8 @@ class Job:
         self._tell("reading", 0, 1)
         traces = self._intake({detector.id: detector.version for detector in detectors})
         stages.next("baselines")
-        verdicts = judge(self._samples(traces), self.config)
+        samples = self._samples(traces)
+        verdicts = judge(samples, self.config)
         stages.next("detectors")
         evaluated = traces.filter("is_candidate").join(
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
@@ -111,6 +114,7 @@ class Job:
         decided = Decided(
             run_id=self._run_id(detectors),
             traces=traces,
+            samples=samples,
             evaluated=evaluated,
             found=found,
             findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
@@ -158,10 +162,13 @@ class Job:
         if not dry_run:
             writer.traces(decided.evaluated, decided.found, decided.routing.routed)
             writer.selections(decided.routing.changed_rows)
-            writer.baselines(decided.traces, decided.run_id)
+            if decided.evaluated.height or not self.incremental:
+                writer.baselines(decided.samples, decided.run_id, incremental=self.incremental)
         stages.finish()
         report = self._report(decided, standing, counts, stages, dry_run=dry_run)
-        if not dry_run:
+        # A run every minute that found nothing to do leaves no record.
+        did_anything = report.traces_evaluated + report.traces_looked_at_again > 0
+        if not dry_run and (did_anything or not self.incremental):
             writer.run(report, stages)
         return report
 

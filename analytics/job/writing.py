@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 _SECOND = 1_000_000_000
+_HOUR = 3600 * _SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +76,23 @@ class Writer:
         if not rows.is_empty():
             self.store.append("traces", rows)
 
-    def baselines(self, traces: pl.DataFrame, run_id: str) -> None:
-        """Append the baselines as they stand at the end of the newest complete trace."""
-        known = self.store.scan_raw("baselines", project=self.project)
-        if known.filter(pl.col("run_id") == run_id).head(1).collect().height:
+    def baselines(self, samples: pl.DataFrame, run_id: str, *, incremental: bool) -> None:
+        """Append the baselines as they stand at the end of the newest complete trace.
+
+        ``samples`` are what the run's norms came from. Runs every minute write them once an hour.
+        """
+        stored = self.store.scan_raw("baselines", project=self.project)
+        if stored.filter(pl.col("run_id") == run_id).head(1).collect().height:
             return
-        complete = traces.filter(pl.col("complete_reason").is_not_null())
-        newest = complete["end_time"].max()
-        window_end = min(self.as_of_ns, newest) if isinstance(newest, int) else self.as_of_ns
+        if incremental:
+            newest = stored.select(pl.col("computed_at").max()).collect().item()
+            if newest is not None and self.as_of_ns < newest + _HOUR:
+                return
+        last = samples["end_time"].max()
+        window_end = min(self.as_of_ns, last) if isinstance(last, int) else self.as_of_ns
         window_start = window_end - int(self.config.baseline_window_seconds * _SECOND)
         rows = baseline_rows(
-            summary(complete, window_start=window_start, window_end=window_end),
+            summary(samples, window_start=window_start, window_end=window_end),
             project=self.project,
             run_id=run_id,
             as_of_ns=self.as_of_ns,

@@ -86,6 +86,37 @@ def test_an_incremental_run_leaves_untouched_traces_alone(store, queues):
     assert (report.traces_seen, report.traces_evaluated) == (0, 0)
 
 
+def test_runs_that_find_nothing_to_do_leave_no_record(store, queues):
+    minutes = [AS_OF + timedelta(minutes=number) for number in range(4)]
+    store.append("spans", frame(traffic(20)))
+    for moment in minutes[:3]:
+        run(store, queues, project="default", as_of=moment, incremental=True)
+    assert store.scan("runs").collect()["as_of"].to_list() == [AS_OF]
+
+    late = chat("one-more", at=86_430)
+    store.append("spans", frame([late]))
+    report = run(store, queues, project="default", as_of=minutes[3], incremental=True)
+
+    assert report.traces_evaluated == 1
+    assert store.scan("runs").collect()["as_of"].sort().to_list() == [AS_OF, minutes[3]]
+
+
+def test_the_baselines_of_an_incremental_run_hold_the_whole_window_once_an_hour(store, queues):
+    store.append("spans", frame(traffic(60)))
+    run(store, queues, project="default", as_of=AS_OF, incremental=True)
+    before = store.scan("baselines").collect().filter(cohort_level="project", metric="duration_ms")
+    for number, minutes in enumerate((30, 90)):
+        moment = AS_OF + timedelta(minutes=minutes)
+        late = chat(f"late-{number}", at=86_400 + 60 * minutes - 60)
+        store.append("spans", frame([late]))
+        run(store, queues, project="default", as_of=moment, incremental=True)
+
+    after = store.scan("baselines").collect().filter(cohort_level="project", metric="duration_ms")
+
+    assert before["n"].to_list() == [61]
+    assert after.sort("computed_at")["n"].to_list() == [61, 63]
+
+
 def test_two_runs_do_not_overlap(tmp_path, store, queues):
     lock = tmp_path / "analysis.lock"
 
