@@ -1,12 +1,14 @@
-"""A load generator for OTLP: the same spans under new trace ids, over gRPC or HTTP."""
+"""A load generator for OTLP over gRPC or HTTP: some requests, each time under new trace ids."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 
 import grpc
 import numpy as np
@@ -87,11 +89,35 @@ def spans_request(count: int, seed: int = 0) -> bytes:
     return request.SerializeToString()
 
 
+_TEXTS = 32
+"""Requests with texts of their own: about as many as the loader takes at once."""
+
+
 class Requests:
-    """One request's bytes, each time with other trace ids: a re-sent span would be dropped."""
+    """Requests in turn, each time with other trace ids: a re-sent span would be dropped.
+
+    Their texts differ, so that nothing is understood, or compressed, once for all of them.
+    """
 
     def __init__(self, spans: int) -> None:
-        body = spans_request(spans)
+        self._requests = itertools.cycle(_requests(spans))
+
+    def next(self) -> bytes:
+        """The next request."""
+        return next(self._requests).next()
+
+
+@cache
+def _requests(spans: int) -> list[_Request]:
+    """Made once, and not while anything is measured: see the benchmark's beginning."""
+    return [_Request(spans, seed) for seed in range(_TEXTS)]
+
+
+class _Request:
+    """One request's bytes."""
+
+    def __init__(self, spans: int, seed: int) -> None:
+        body = spans_request(spans, seed)
         trace_ids = [
             span.trace_id
             for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans
@@ -109,7 +135,7 @@ class Requests:
         self._random = random.SystemRandom()
 
     def next(self) -> bytes:
-        """The next request."""
+        """It under new trace ids."""
         changed = self._tails ^ np.uint64(self._random.getrandbits(64))
         self._body[self._places] = changed.view(np.uint8)
         return self._body.tobytes()

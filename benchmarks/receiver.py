@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from benchmarks.load import Load, grpc_load, http_load, spans_request
+from benchmarks.load import Load, Requests, grpc_load, http_load
 from benchmarks.processors import ProcessorSeconds
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def main() -> None:
     unknown = set(wanted) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
-    size = len(spans_request(512)) / 512
+    size = len(Requests(512).next()) / 512
+    Requests(SMALL["spans"])
     print(f"512 spans of {size:.0f} bytes a request; {os.cpu_count()} cores")
     with Empty() as empty:
         large = measured(empty.process, lambda: grpc_load(empty.address, options.seconds, **LARGE))

@@ -14,6 +14,9 @@ from cli.output import say
 if TYPE_CHECKING:
     from cli.context import Context
 
+_KEPT_BYTES = 128 * 2**20
+"""Freed memory that the servers keep: some requests of the largest size."""
+
 
 @click.command(epilog="Example: spandocket serve --grpc-port 0 --ready-file ready.json")
 @click.option("--grpc-port", type=click.IntRange(0, 65535), help="Port for OTLP over gRPC.")
@@ -43,6 +46,7 @@ def serve(
 
     from cli.background import Background
     from cli.forwarding import forward_command
+    from otlp_receiver.memory import keep_freed_memory
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
 
@@ -76,6 +80,7 @@ def serve(
         store_options=context.configuration.store.storage_options or None,
         forward_command=forward_command(context),
     )
+    keep_freed_memory(_KEPT_BYTES)
     with Background(context):
         uvloop.run(service.run())
     say(

@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from otlp_receiver.loader import Loader
+from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory
 from span_store.errors import SpanStoreError
 
 _RETRY_SECONDS_MAX = 30.0
+_KEPT_BATCHES = 12
+"""Freed memory that is kept while there is something to load, in batches of requests.
+
+Arrow's columns, their texts and the parts of the tables take about as much."""
 
 
 class _Orders:
@@ -63,6 +68,8 @@ def run(settings: dict[str, Any]) -> None:
                 continue
         elif orders.is_draining:
             return
+        else:
+            give_back_freed_memory()
         orders.changed.wait(settings["load_interval_seconds"])
 
 
@@ -99,7 +106,9 @@ if __name__ == "__main__":
     # Acknowledging comes first; the limits on the spool slow senders down before it grows too far.
     # Not nicer than that, or a busy machine would leave nothing for it.
     os.nice(5)
-    run(json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    keep_freed_memory(_KEPT_BATCHES * given["load_bytes"])
+    run(given)
     # The thread that listens holds stdin, on which an orderly end of the interpreter would wait.
     sys.stdout.flush()
     os._exit(0)
