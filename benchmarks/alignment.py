@@ -146,13 +146,19 @@ def _overview():
 
 
 def _coverage(runs):
+    from dataclasses import replace
+
     from analytics.alignment.simulation import BIASED, SIMPLE, SKEWED, coverage
 
-    for name, world in (("simple", SIMPLE), ("skewed", SKEWED), ("biased queue", BIASED)):
+    worlds = {"simple": SIMPLE, "skewed": SKEWED, "biased queue": BIASED,
+              "biased queue, 1,000 items": replace(BIASED, population=1000)}  # fmt: skip
+    for name, world in worlds.items():
         print(f"coverage, {name}, {runs} runs")
         for found in coverage(world, runs, seed=1).values():
             print(f"  {found.name:<22} covered {found.covered:.3f}  bias {found.bias:+.4f}"
                   f"  withheld {found.withheld}")  # fmt: skip
+            if found.name in ("PPI++ rate", "human rate", "stratified rate") and runs >= 2000:
+                assert 0.93 <= found.covered <= 0.985, found
 
 
 if __name__ == "__main__":

@@ -82,6 +82,25 @@ def post_stratified(
     return result
 
 
+def finite_stratified_mean(
+    values: Floats, strata: NDArray[np.int64], population: Mapping[int, int]
+) -> tuple[float, float]:
+    """The mean over exactly these items, and its standard error: what was seen is not in doubt.
+
+    ``population`` is the number of items of each stratum code, labelled ones included. Each stratum
+    is a simple sample of at least two labels, or seen wholly.
+    """
+    total = sum(population.values())
+    mean = variance = 0.0
+    for stratum, size in population.items():
+        inside = values[strata == stratum]
+        mean += size / total * float(inside.mean())
+        if len(inside) < size:
+            spread = float(inside.var(ddof=1)) / len(inside)
+            variance += (size / total) ** 2 * (1 - len(inside) / size) * spread
+    return mean, float(np.sqrt(variance))
+
+
 def trimmed(weights: Floats, medians: float = 20.0) -> tuple[Floats, int]:
     """Weights cut at a multiple of their median, and how many were cut: say so, it adds bias."""
     limit = medians * float(np.median(weights))

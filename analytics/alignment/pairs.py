@@ -156,6 +156,9 @@ def _with_numbers(rows: pl.DataFrame) -> pl.DataFrame:
 def _with_flags(rows: pl.DataFrame) -> pl.DataFrame:
     problems = []
     for name in FLAGS:
+        if rows[name].null_count() == rows.height:
+            rows = rows.with_columns(pl.lit(None, dtype=pl.Boolean).alias(name))
+            continue
         lower = pl.col(name).str.to_lowercase()
         bad = rows.filter(~lower.is_in(_TRUE + _FALSE))
         problems += [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
+from analytics.alignment.design_size import strata_by_weight
 from analytics.alignment.reference import coded_ratings, references
 
 if TYPE_CHECKING:
@@ -154,8 +155,4 @@ def strata_of(sample: Sample, selected: Selected) -> Codes:
     named = part["stratum"]
     if named.null_count() < len(named):
         return named.fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
-    weights = selected.weights
-    if len(np.unique(weights)) <= 20:
-        return np.unique(weights, return_inverse=True)[1].astype(np.int64)
-    cuts = np.quantile(weights, [0.2, 0.4, 0.6, 0.8])
-    return np.searchsorted(cuts, weights, side="right").astype(np.int64)
+    return strata_by_weight(selected.weights)

@@ -6,7 +6,7 @@ in ten of the others, as a detector's queue does. The naive methods run beside o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +100,11 @@ def coverage(world: World, runs: int, seed: int) -> dict[str, Coverage]:
             note("Rogan-Gladen rate", rates["rogan_gladen"], world.rate)
             continue
         note("stratified rate", rates["stratified"], world.rate)
-        unweighted = make_samples(frame.drop("inclusion_probability"), options)[0][version]
+        unweighted = replace(
+            samples[version],
+            has_design=False,
+            frame=samples[version].frame.with_columns(inclusion_probability=pl.lit(None)),
+        )
         note("unweighted PPI++ rate", pass_rate(unweighted)["ppi"], world.rate)
         raw = agreement(samples[version], weighted=False)
         weighted = agreement(samples[version], weighted=True)

@@ -1,6 +1,7 @@
 """Intervals cover a known truth as often as they say, where the naive ones do not.
 
-300 seeded runs here (200 of the biased queue); `benchmarks/alignment.py --coverage` runs 2,000.
+300 seeded runs a design here; `benchmarks/alignment.py --coverage` runs 2,000 and holds them to
+0.93 to 0.985.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import pytest
 from analytics.alignment.simulation import BIASED, SIMPLE, SKEWED, coverage
 
 RUNS = 300
-FLOOR = 0.91
+FLOOR, TOP = 0.91, 0.99
 pytestmark = pytest.mark.slow
 
 
@@ -26,9 +27,11 @@ def test_corrected_rates_cover_the_truth_and_the_naive_rate_does_not(world):
 
 
 def test_a_biased_queue_is_undone_by_weights_and_by_nothing_else():
-    found = coverage(BIASED, 200, seed=12)
+    found = coverage(BIASED, RUNS, seed=12)
 
+    # Neither too seldom nor too often: an interval that always covers is wider than it says.
     for name in ("PPI++ rate", "human rate", "stratified rate", "weighted tpr", "weighted tnr"):
-        assert found[name].covered >= FLOOR, found[name]
+        assert FLOOR <= found[name].covered <= TOP, found[name]
+        assert abs(found[name].bias) < (0.006 if name.endswith("rate") else 0.01), found[name]
     for name in ("naive rate", "unweighted PPI++ rate", "raw tpr"):
         assert found[name].covered < 0.5, found[name]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from alignment_builders import enqueue_bias, two_by_two
 
+from analytics.alignment.design import finite_stratified_mean
 from analytics.alignment.prediction_powered import (
     active_mean,
     design_mean,
@@ -167,3 +168,31 @@ def test_without_unlabelled_items_the_weights_stand_for_the_population():
 
     assert rates["human_weighted"].value == pytest.approx(0.052)
     assert rates["rogan_gladen"].value == pytest.approx(0.052)
+
+
+def test_rate_among_exactly_these_items_takes_no_doubt_from_what_was_seen_wholly():
+    result = report(enqueue_bias(population=True), ReportOptions()).pass_rate["these_items"]
+    half = (result.ci_high - result.ci_low) / 2
+
+    assert result.value == pytest.approx(0.052)
+    # Wilson around the published standard error, .005116.
+    size = 0.052 * 0.948 / 0.005116**2
+    assert result.n_eff == pytest.approx(size, rel=1e-3)
+    assert half == pytest.approx(1.96 * 0.005116, rel=0.02)
+
+
+def test_finite_error_of_the_biased_queue_is_the_published_one():
+    values = np.repeat([1.0, 0.0, 1.0, 0.0], [220, 280, 30, 920])
+    strata = np.repeat([0, 1], [500, 950])
+
+    found = finite_stratified_mean(values, strata, {0: 500, 1: 9500})
+
+    assert found == pytest.approx((0.052, 0.005116), abs=5e-7)
+
+
+def test_labels_of_a_queue_that_looks_where_it_is_bad_are_worth_more_than_kish_says():
+    figure = report(enqueue_bias(population=True), ReportOptions()).pass_rate["human_weighted"]
+
+    # p(1 - p) / SE^2 of the linearised error, which the strata bear out.
+    assert figure.n_eff == pytest.approx(1568, rel=0.01)
+    assert figure.n_eff > 1047.12
