@@ -33,10 +33,17 @@ LIGHT_COLUMNS = (
     "time_to_first_chunk_ms",
     "is_streaming",
     "is_model_call",
+    "is_tool_call",
     "content_truncated",
     "dropped_events_count",
 )
 """The span columns that assembly reads; none of them holds content."""
+
+
+def _is_tool() -> pl.Expr:
+    """Whether the span counts as a tool's call; older rows do not say it."""
+    return pl.coalesce("is_tool_call", pl.col("operation_name") == "execute_tool")
+
 
 METRICS = ("duration_ms", "time_to_first_chunk_ms", "total_tokens", "cost_usd")
 """The resource metrics of a trace."""
@@ -62,7 +69,7 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         conversation_id=pl.col("conversation_id").min(),
         user_id=pl.col("user_id").min(),
         span_count=pl.len().cast(pl.Int64),
-        tool_call_count=(pl.col("operation_name") == "execute_tool").sum().cast(pl.Int64),
+        tool_call_count=_is_tool().sum().cast(pl.Int64),
         error_count=is_error.sum().cast(pl.Int64),
         content_truncated=pl.col("content_truncated").max().fill_null(value=False),
         digest=_digest().sum(),

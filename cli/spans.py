@@ -136,6 +136,7 @@ _DERIVED = frozenset(
         "time_to_first_chunk_ms",
         "is_streaming",
         "is_model_call",
+        "is_tool_call",
         "content_truncated",
     )
 )

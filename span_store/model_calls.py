@@ -1,14 +1,17 @@
-"""One call of a model counted once, however many libraries made a span of it.
+"""One call of a model or a tool counted once, however many libraries made a span of it.
 
 Two instrumentations of one call leave two spans: nested, when the inner library sees the outer
 one's context, or in two traces that only the provider's response id connects. Whether a span has
 such a twin is known when both have arrived, so it is decided when spans are read:
 
-- a model call directly below another one of the same kind, whose response ids do not contradict:
-  the outer one counts, because it holds what the program asked; when several lie below one span,
-  or the inner one alone knows the usage, the outer one is a wrapper, and those below it count;
+- a model call below another one of the same kind, directly or with spans between that are no tool
+  and no agent, whose response ids do not contradict: the outer one counts, because it holds what
+  the program asked; when several lie below one span, or the inner one alone knows the usage, the
+  outer one is a wrapper, and those below it count;
 - model calls with one response id that overlap in time: one that an instrumentation made counts
-  before one that a provider's own client made, then the one that began first.
+  before one that a provider's own client made, then the one that began first;
+- a tool span below another one of the same tool: a client and a server of the model context
+  protocol, or a framework and the client it uses, make two spans of one call. The outer one counts.
 
 Overlap is asked for because ids of test servers repeat.
 """
@@ -18,6 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from span_store.nesting import pairs_of_nested
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,26 +38,40 @@ COLUMNS = (
     "start_time",
     "end_time",
     "is_model_call",
+    "is_tool_call",
     "input_tokens",
+    "tool_name",
+    "tool_call_id",
 )
 """What the decision reads."""
 
 _KEY = ("project", "trace_id", "span_id")
+_TRACE = ("project", "trace_id")
 
 _CLIENT_SCOPE = r"^com\.(anthropic|openai)\.sdk"
 """Scopes of spans that a provider's own client makes without any instrumentation."""
 
+_COUNTED = ("is_model_call", "is_tool_call")
+
+_MODEL_BARRIERS = ("execute_tool", "invoke_agent")
+"""What a tool or an agent asks a model is another call than the one around the tool or agent."""
+
+_TOOL_BARRIERS = ("chat", "generate_content", "text_completion", "invoke_agent")
+
+_MODULE = r"^.*(?:__|[./:-])"
+"""What stands before a tool's own name: a plugin, a server, a namespace."""
+
 
 def needs_calls(names: Collection[str]) -> bool:
     """Whether any of these columns depends on twins."""
-    return "is_model_call" in names
+    return not set(_COUNTED).isdisjoint(names)
 
 
 def uncounted(spans: pl.LazyFrame) -> pl.DataFrame:
-    """The keys of model calls among ``spans`` that another span already counts."""
+    """The keys of calls among ``spans`` that another span already counts."""
     calls = (
         spans.select(COLUMNS)
-        .filter(pl.col("is_model_call"))
+        .filter(pl.col("is_model_call") | pl.col("is_tool_call"))
         .with_columns(
             family=pl.when(pl.col("operation_name").is_in(["embeddings", "rerank"]))
             .then("operation_name")
@@ -60,32 +79,45 @@ def uncounted(spans: pl.LazyFrame) -> pl.DataFrame:
         )
         .collect(engine="streaming")
     )
-    nested = _nested(calls)
-    left = calls.join(nested, on=list(_KEY), how="anti") if len(nested) else calls
-    return pl.concat([nested, _same_response(left)])
+    is_model = pl.col("is_model_call").fill_null(value=False)
+    models = calls.filter(is_model)
+    nested = _nested(models, spans)
+    left = models.join(nested, on=list(_KEY), how="anti") if len(nested) else models
+    tools = _nested_tools(calls.filter(~is_model), spans)
+    return pl.concat([nested, _same_response(left), tools])
 
 
-def _nested(calls: pl.DataFrame) -> pl.DataFrame:
-    """Losers among calls that lie directly below another call of the same kind."""
-    below = calls.filter(pl.col("parent_span_id").is_not_null())
-    pairs = below.join(
-        calls,
-        left_on=["project", "trace_id", "parent_span_id"],
-        right_on=list(_KEY),
-        how="inner",
-        suffix="_above",
-    ).filter(
-        (pl.col("family") == pl.col("family_above"))
-        & (
-            (pl.col("response_id") == pl.col("response_id_above"))
-            | pl.col("response_id").is_null()
-            | pl.col("response_id_above").is_null()
-        )
+def _pairs(calls: pl.DataFrame, spans: pl.LazyFrame, barriers: Collection[str]) -> pl.DataFrame:
+    """Calls that lie below another one, with that one's columns after ``_above``."""
+    pairs = pairs_of_nested(calls, spans, barriers)
+    return calls.join(pairs, on=list(_KEY), how="inner").join(
+        calls, left_on=[*_TRACE, "above_id"], right_on=list(_KEY), how="inner", suffix="_above"
     )
-    several = pl.len().over("project", "trace_id", "parent_span_id") > 1
+
+
+def _nested(calls: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
+    """Losers among model calls that lie below another one of the same kind."""
+    pairs = _pairs(calls, spans, _MODEL_BARRIERS).filter(
+        (pl.col("family") == pl.col("family_above")) & _same_or_unknown("response_id")
+    )
+    several = pl.len().over(*_TRACE, "above_id") > 1
     says_more = pl.col("input_tokens").is_not_null() & pl.col("input_tokens_above").is_null()
-    loser = pl.when(several | says_more).then("parent_span_id").otherwise("span_id")
+    loser = pl.when(several | says_more).then("above_id").otherwise("span_id")
     return pairs.select("project", "trace_id", span_id=loser).unique(maintain_order=True)
+
+
+def _nested_tools(calls: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
+    """Losers among tool spans: those below another span of the same tool."""
+    bare, bare_above = (
+        pl.col(name).str.replace(_MODULE, "") for name in ("tool_name", "tool_name_above")
+    )
+    pairs = _pairs(calls, spans, _TOOL_BARRIERS)
+    return pairs.filter((bare == bare_above) & _same_or_unknown("tool_call_id")).select(_KEY)
+
+
+def _same_or_unknown(name: str) -> pl.Expr:
+    one, other = pl.col(name), pl.col(f"{name}_above")
+    return (one == other) | one.is_null() | other.is_null()
 
 
 def _same_response(calls: pl.DataFrame) -> pl.DataFrame:
@@ -109,13 +141,14 @@ def _same_response(calls: pl.DataFrame) -> pl.DataFrame:
 
 
 def counted_once(spans: pl.LazyFrame, losers: pl.DataFrame) -> pl.LazyFrame:
-    """``is_model_call`` made false for the losers."""
+    """``is_model_call`` and ``is_tool_call`` made false for the losers."""
     if losers.is_empty():
         return spans
     names = spans.collect_schema().names()
     marked = losers.with_columns(counted_elsewhere=pl.lit(value=True)).lazy()
+    first = pl.col("counted_elsewhere").is_null()
     return (
         spans.join(marked, on=list(_KEY), how="left")
-        .with_columns(is_model_call=pl.col("is_model_call") & pl.col("counted_elsewhere").is_null())
+        .with_columns((pl.col(name) & first).alias(name) for name in _COUNTED if name in names)
         .select(names)
     )

@@ -137,6 +137,7 @@ cost_source              text     reported or priced; null when the cost is unkn
 time_to_first_chunk_ms   number   Milliseconds from the start to the first chunk of a stream.
 is_streaming             boolean  Whether the answer was streamed; null when the telemetry does not say.
 is_model_call            boolean  Whether this span is the one that counts for a call of a model.
+is_tool_call             boolean  Whether this span is the one that counts for a call of a tool.
 content_truncated        boolean  Whether content was cut before it arrived.
 dropped_attributes_count integer  Attributes that the sender dropped.
 dropped_events_count     integer  Events that the sender dropped.

@@ -159,8 +159,8 @@ def _tools(
     capture: Capture, calls: list[dict[str, Any]], spans: list[dict[str, Any]]
 ) -> Iterator[Check]:
     told = [call for call in calls if call["kind"] == "tool" and call.get("has_own_span")]
-    found = [span for span in spans if span["operation_name"] == "execute_tool"]
-    yield _check(capture, "tools", "tool_spans", len(told), min(len(found), len(told)))
+    found = [span for span in spans if span["is_tool_call"]]
+    yield _check(capture, "tools", "tool_spans", len(told), len(found))
     for number, (call, span) in enumerate(zip(told, _in_order(told, found), strict=False)):
         view = {
             "name": span["tool_name"],

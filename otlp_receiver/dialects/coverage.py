@@ -78,7 +78,7 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
     ("M-*", "input_messages", "tool calls are left out of the history"),
     ("D-openinference-langchain", "tool_arguments", "a single argument is sent bare"),
     ("D-openinference-langchain", "agent_input_text", "each turn is a trace of its own"),
-    ("Q-mcp-fastmcp", "tool_name", "client and server both make a span"),
+    ("K-*", "tool_spans", "a schema asked for as a tool has a span of its own"),
 )
 """Fields that the truth knows and this library's telemetry does not hold as such."""
 

@@ -31,6 +31,7 @@ _RESULTS = (
     "is_streaming",
     "time_to_first_chunk_ms",
     "is_model_call",
+    "is_tool_call",
     "duration_ms",
     "cost_usd",
     "cost_source",
@@ -43,7 +44,7 @@ _RESULTS = (
 def _stages() -> tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]]:
     """The expressions, each stage using the columns of the one before."""
     return (
-        [_tokens(), _streaming(), _model_call(), _duration()],
+        [_tokens(), _streaming(), _model_call(), _tool_call(), _duration()],
         [_total(), _first_chunk(), _cost(), _truncated(), _finish_reasons()],
         [_failed_finish(), _cost_source()],
     )
@@ -135,6 +136,13 @@ def _model_call() -> pl.Expr:
         & ~pl.col("is_error")
     )
     return (asks & ~outer & ~raw & ~opened).alias("is_model_call")
+
+
+def _tool_call() -> pl.Expr:
+    """Tool spans; Google's ADK adds one for the merged answers of parallel calls."""
+    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+    merged = pl.coalesce("tool_name", "name").str.contains("(merged tools)", literal=True)
+    return (is_tool & ~merged.fill_null(value=False)).alias("is_tool_call")
 
 
 def _cost() -> pl.Expr:
