@@ -88,18 +88,24 @@ def with_contents(
     steps: list[pl.Expr] = []
     if "field_sources" in names and (needed is None or "field_sources" in needed):
         steps.append(_sources(told))
-    if "error_type" in logs and {"is_error", "error_source"} <= set(names):
-        failed = logs["error_type"].is_not_null()
-        silent = failed & ~pl.col("is_error").fill_null(value=False)
-        steps += [
-            (pl.col("is_error") | failed).alias("is_error"),
-            pl.when(silent).then(pl.lit("log")).otherwise("error_source").alias("error_source"),
-        ]
+    if "error_type" in wanted:
+        steps += _failed(names)
     steps += [pl.coalesce(name, logs[name]).alias(name) for name in told]
     frame = spans.join(filled, on=list(_KEY), how="left").with_columns(steps)
     if {"finish_reasons", "output_messages"} <= set(names) and "output_messages" in told:
         frame = frame.with_columns(_finish_reasons())
     return frame.select(names)
+
+
+def _failed(names: Collection[str]) -> list[pl.Expr]:
+    """A log that tells an error's type says that the span failed."""
+    failed = pl.col("error_type_told").is_not_null()
+    silent = failed & ~pl.col("is_error").fill_null(value=False)
+    changed = {
+        "is_error": pl.col("is_error") | failed,
+        "error_source": pl.when(silent).then(pl.lit("log")).otherwise("error_source"),
+    }
+    return [changed[name].alias(name) for name in changed if name in names]
 
 
 def _addressed(contents: pl.LazyFrame, spans: pl.LazyFrame, wanted: Sequence[str]) -> pl.LazyFrame:

@@ -11,6 +11,8 @@ from analytics.completion import with_completion
 from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job.revisions import outdated_evaluations
 from analytics.traces import LIGHT_COLUMNS, METRICS, assemble
+from span_store.contents import with_contents
+from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once, uncounted
 
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ def read_touched(
     spans = (
         raw.filter(pl.col("received_at").is_between(oldest, as_of_ns))
         .join(touched, on="trace_id", how="semi")
-        .select(*LIGHT_COLUMNS, "project", "response_id", "scope_name")
+        .select(*dict.fromkeys((*LIGHT_COLUMNS, *CALL_COLUMNS)))
         .collect(engine="streaming")
     )
     key = ["trace_id", "span_id"]
@@ -149,7 +151,8 @@ def read_touched(
         spans = spans.sort(
             ["end_time", "received_at"], descending=[True, False], nulls_last=True
         ).unique(key, keep="first", maintain_order=True)
-    lazy = spans.lazy()
+    contents = store.scan_raw("contents", project=project).join(touched, on="trace_id", how="semi")
+    lazy = with_contents(spans.lazy(), contents, LIGHT_COLUMNS)
     return counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
 
 
