@@ -27,6 +27,7 @@ NOUNS: dict[str, Noun] = {
     "dialects": Noun("cli.dialects:dialects", "List the GenAI dialects that are understood."),
     "prices": Noun("cli.prices:prices", "List model prices, and models without one."),
     "traces": Noun("cli.traces:traces", "List and show traces, and say where one is."),
+    "sessions": Noun("cli.sessions:sessions", "List and show conversations, rolled up."),
     "analyze": Noun("cli.analyze:analyze", "Find what deserves a person and fill the queues."),
     "runs": Noun("cli.runs:runs", "Show what the batch job did, and when."),
     "detectors": Noun("cli.detectors:detectors", "List the detectors and their scorecards."),

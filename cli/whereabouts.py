@@ -33,7 +33,8 @@ def whereabouts(
     """
     loaded = _loaded(spans, project, trace_id)
     analysed = _analysed(spans, project, trace_id, loaded)
-    items = [] if queues is None else _items(queues, project, trace_id)
+    session = None if analysed is None else analysed["conversation_id"]
+    items = [] if queues is None else _items(queues, project, trace_id, session)
     reviews = [] if queues is None else _reviews(queues, project, trace_id)
     reached = (
         ("reviewed", bool(reviews)),
@@ -83,12 +84,17 @@ def _analysed(
     if not rows:
         return None
     latest = rows[-1]
-    kept = ("revision", "evaluated_at", "complete_reason", "span_count", "detectors", "priority")
+    kept = (
+        *("revision", "evaluated_at", "complete_reason", "span_count", "conversation_id"),
+        *("detectors", "priority"),
+    )
     came_later = 0 if loaded is None else loaded["spans"] - latest["span_count"]
     return {name: latest[name] for name in kept} | {"spans_since": max(came_later, 0)}
 
 
-def _items(store: QueueStore, project: str, trace_id: str) -> list[dict[str, Any]]:
+def _items(
+    store: QueueStore, project: str, trace_id: str, session: str | None
+) -> list[dict[str, Any]]:
     return [
         {
             "queue": item.queue,
@@ -104,7 +110,9 @@ def _items(store: QueueStore, project: str, trace_id: str) -> list[dict[str, Any
             "completed_at": item.completed_at,
             "skip_reason": item.skip_reason,
         }
-        for item in store.items_of_trace(project=project, trace_id=trace_id)
+        for item in store.items_of_trace(
+            project=project, trace_id=trace_id, conversation_id=session
+        )
     ]
 
 

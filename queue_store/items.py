@@ -129,8 +129,13 @@ class Items(StoreBase):
         more = len(rows) > limit and bool(found)
         return ItemPage(items=found, total=total, cursor=_cursor(found[-1]) if more else None)
 
-    def items_of_trace(self, *, project: str, trace_id: str) -> list[Item]:
-        """Every item about the trace or one of its spans, in every queue of the project."""
+    def items_of_trace(
+        self, *, project: str, trace_id: str, conversation_id: str | None = None
+    ) -> list[Item]:
+        """Every item about the trace or one of its spans, in every queue of the project.
+
+        With ``conversation_id``, the items about that session too.
+        """
         with self.database.reading() as connection:
             in_project = select(QUEUES.c.id).where(QUEUES.c.project == project)
             rows = connection.execute(
@@ -144,6 +149,10 @@ class Items(StoreBase):
                             ITEMS.c.object_type == "span",
                             ITEMS.c.object_id >= f"{trace_id}:",
                             ITEMS.c.object_id < f"{trace_id};",
+                        ),
+                        and_(
+                            ITEMS.c.object_type == "session",
+                            ITEMS.c.object_id == (conversation_id or ""),
                         ),
                     ),
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from span_store.errors import InvalidFilterError, UnknownColumnError
-from span_store.schema import TIME_COLUMNS, TableSchema
+from span_store.schema import Form, TableSchema
 
 
 def compile_filter(filter_sql: str, schema: TableSchema) -> pl.Expr:
@@ -22,7 +22,7 @@ def compile_filter(filter_sql: str, schema: TableSchema) -> pl.Expr:
     for name in sorted(names - set(schema.names)):
         raise UnknownColumnError(name, schema.name, schema.names)
     types = dict(schema.polars) | {
-        name: pl.Datetime("ns", "UTC") for name in TIME_COLUMNS[schema.name]
+        name: pl.Datetime("ns", "UTC") for name in schema.of_form(Form.TIME)
     }
     try:
         dtype = pl.DataFrame(schema=types).select(expression.alias("kept")).schema["kept"]
