@@ -198,10 +198,9 @@ def _print_people(result: dict[str, Any]) -> None:
         return
     rows = [
         {"figure": name, **{key: result[name][key] for key in ("value", "ci_low", "ci_high")}}
-        for name in ("human_loo", "alpha_humans")
+        for name in ("human_loo", "alpha_humans", "kappa_human_human", "tie_rate")
+        if name in result
     ]
-    rows.append({"figure": "kappa_human_human", "value": result.get("kappa_human_human")})
-    rows.append({"figure": "tie_rate", "value": result["tie_rate"]})
     write_rows(rows, "table", ("figure", "value", "ci_low", "ci_high"))
     write_rows(
         [

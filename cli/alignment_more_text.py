@@ -61,7 +61,7 @@ def _ceiling(out: Console, entry: dict[str, Any]) -> None:
         may = "may" if test["passed"] else "may not"
         told = (
             f"alternative annotator test: {may} stand in for a person (winning rate "
-            f"{number(test['winning_rate'], 2)}, advantage {number(test['advantage'], 2)})"
+            f"{number(test['winning_rate']['value'], 2)}, advantage {interval(test['advantage'])})"
         )
         if not test["reliable"]:
             told += "; unreliable: it wants three people and fifty items"
@@ -72,10 +72,13 @@ def _thresholds(out: Console, entry: dict[str, Any]) -> None:
     if entry["null_reason"]:
         return
     heading(out, "Threshold")
+    tested, shown = entry["out_of_fold"]["value"], entry["in_sample"]["value"]
     out.print(
-        Text(f"suggested {entry['suggested']:g}: MCC {number(entry['out_of_fold'])} out of fold, "
-             f"{number(entry['in_sample']['value'])} in sample; {entry['advice']}")
-    )  # fmt: skip
+        Text(
+            f"suggested {entry['suggested']:g}: MCC {number(tested)} out of fold, "
+            f"{number(shown)} in sample; {entry['advice']}"
+        )
+    )
     out.print(Text(f"AUC {interval(entry['auc'])}"))
 
 

@@ -6,11 +6,15 @@ regard to their difficulty; on weighted samples it is experimental.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
+
+from analytics.alignment.figure import Figure, missing
+from analytics.alignment.intervals import variance_size, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +40,17 @@ class AlternativeTest:
     p_values: tuple[float, ...]
     """One a rater, in the order given; nan where a rater has too few items."""
     epsilon: float
+    advantage_error: float = float("nan")
+    """Standard error of rho, over items."""
+
+    def advantage_figure(self, items: int) -> Figure:
+        """Rho with Wilson's interval around its error."""
+        if not math.isfinite(self.advantage):
+            return missing("nobody has two items with another person")
+        size = variance_size(self.advantage, self.advantage_error, float(items))
+        low, high = wilson(self.advantage, size)
+        return Figure(value=self.advantage, ci_low=low, ci_high=high, method="wilson_n_eff",
+                      n=items, n_eff=size)  # fmt: skip
 
 
 def alternative_test(
@@ -46,6 +61,7 @@ def alternative_test(
     Closeness is agreement with the others, or minus the root mean squared distance when numeric.
     """
     p_values, advantages = [], []
+    wins = np.zeros(len(ratings))
     for person in range(ratings.shape[1]):
         others = np.delete(ratings, person, axis=1)
         used = np.isfinite(ratings[:, person]) & np.isfinite(evaluator)
@@ -57,6 +73,7 @@ def alternative_test(
         its = _closeness(evaluator[used], others[used], numeric=numeric)
         evaluator_wins, person_wins = (its >= mine) * 1.0, (mine >= its) * 1.0
         advantages.append(float(evaluator_wins.mean()))
+        wins[used] += (evaluator_wins - advantages[-1]) / used.sum()
         p_values.append(_p_value(person_wins - evaluator_wins, epsilon))
     winning = _rejected(np.array(p_values))
     rate = float(winning.mean()) if len(winning) else 0.0
@@ -66,6 +83,7 @@ def alternative_test(
         passed=rate >= WINNING_MIN,
         p_values=tuple(p_values),
         epsilon=epsilon,
+        advantage_error=math.sqrt(float((wins**2).sum())) / max(1, len(advantages)),
     )
 
 

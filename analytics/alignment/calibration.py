@@ -6,6 +6,7 @@ the probability of the high value.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from sklearn import metrics
 
 from analytics.alignment.bootstrap import drawn_sums, percentile_interval
 from analytics.alignment.figure import Figure, missing
-from analytics.alignment.intervals import fisher_z
-from analytics.alignment.linearised import kish, standard_error
+from analytics.alignment.intervals import fisher_z, wald
+from analytics.alignment.linearised import kish, moment_influence, standard_error
 from analytics.alignment.ranks import dense, weight_below
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PAIRS_MIN_CALIBRATION = 200
 CURVE_POINTS_MAX = 200
+PRECISION_DRAWS = 200
 
 
 def area_under_roc(
@@ -94,23 +96,31 @@ def probability_figures(
     """Brier, D2-Brier, log loss and calibration error of scores between 0 and 1."""
     if ((scores < 0) | (scores > 1)).any():
         reason = "scores are not between 0 and 1"
-        return {name: missing(reason, weighted=weighted) for name in ("brier", "ece")}
+        names = ("brier", "d2_brier", "log_loss", "ece")
+        return {name: missing(reason, weighted=weighted) for name in names}
+    n, worth = len(high), kish(weights)
+
+    def made(value: float, influence: Floats, low: float, top: float) -> Figure:
+        error = standard_error(influence, weights, clusters)
+        bounds = wald(value, error, low=low, high=top) if math.isfinite(error) else (None, None)
+        return Figure(
+            value=value, ci_low=bounds[0], ci_high=bounds[1], method="linearised", n=n,
+            n_eff=worth, weighted=weighted,
+        )  # fmt: skip
+
     square = (high - scores) ** 2
     value = float(np.average(square, weights=weights))
-    error = standard_error(square - value, weights, clusters)
-    half = 1.959963984540054 * error
-    n, worth = len(high), kish(weights)
-    result: dict[str, Any] = {
-        "brier": Figure(
-            value=value, ci_low=max(0.0, value - half), ci_high=min(1.0, value + half),
-            method="linearised", n=n, n_eff=worth, weighted=weighted,
-        ),
-    }  # fmt: skip
+    result: dict[str, Any] = {"brier": made(value, square - value, 0.0, 1.0)}
     if 0 < high.mean() < 1:
-        result["d2_brier"] = float(
-            metrics.d2_brier_score(high, scores, sample_weight=weights, pos_label=1)
-        )
-        result["log_loss"] = float(metrics.log_loss(high, scores, sample_weight=weights))
+        gain, influence = moment_influence(
+            lambda means: 1 - means[:, 0] / (means[:, 1] - means[:, 1] ** 2),
+            np.column_stack((square, high)), weights,
+        )  # fmt: skip
+        result["d2_brier"] = made(gain, influence, -math.inf, 1.0)
+        given = np.clip(np.where(high == 1, scores, 1 - scores), np.finfo(np.float64).eps, 1.0)
+        loss = -np.log(given)
+        mean = float(np.average(loss, weights=weights))
+        result["log_loss"] = made(mean, loss - mean, 0.0, math.inf)
     if n < PAIRS_MIN_CALIBRATION:
         reason = f"calibration error needs {PAIRS_MIN_CALIBRATION} pairs, there are {n}"
         result["ece"] = missing(reason, weighted=weighted, n=n)
@@ -125,6 +135,41 @@ def probability_figures(
         method="percentile_bootstrap", n=n, n_eff=worth, weighted=weighted, seed=seed,
     )  # fmt: skip
     return result
+
+
+def average_precision(
+    high: Floats, scores: Floats, weights: Floats, clusters: NDArray[np.int64] | None, *,
+    weighted: bool, seed: int,
+) -> Figure:  # fmt: skip
+    """The area under the precision-recall curve, with a percentile cluster bootstrap."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.diff(scores[order], append=math.nan) != 0)
+    hits = (weights * high)[order]
+    total = weights[order]
+    value = _average_precision(hits, total, ends)
+    rng = np.random.default_rng(seed)
+    codes = np.arange(len(high)) if clusters is None else dense(clusters)
+    groups = int(codes.max()) + 1
+    drawn = np.empty(PRECISION_DRAWS)
+    for draw in range(PRECISION_DRAWS):
+        times = np.bincount(rng.integers(0, groups, groups), minlength=groups)[codes][order]
+        drawn[draw] = _average_precision(hits * times, total * times, ends)
+    low, top = percentile_interval(drawn)
+    return Figure(
+        value=value, ci_low=None if low is None else min(low, value),
+        ci_high=None if top is None else max(top, value), method="percentile_bootstrap",
+        n=len(high), n_eff=kish(weights), weighted=weighted, seed=seed,
+    )  # fmt: skip
+
+
+def _average_precision(hits: Floats, total: Floats, ends: NDArray[np.int64]) -> float:
+    """Sum of precision times gain of recall over falling thresholds; nan without high values."""
+    up, all_up = np.cumsum(hits)[ends], np.cumsum(total)[ends]
+    if up[-1] <= 0:
+        return math.nan
+    gain = np.diff(up, prepend=0.0)
+    precision = np.divide(up, all_up, out=np.zeros(len(up)), where=all_up > 0)
+    return float((gain * precision).sum() / up[-1])
 
 
 def curves(high: Floats, scores: Floats, weights: Floats) -> dict[str, list[dict[str, float]]]:

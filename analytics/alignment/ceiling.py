@@ -17,16 +17,17 @@ import polars as pl
 from analytics.alignment.alternative_test import EPSILON, alternative_test
 from analytics.alignment.bootstrap import drawn_sums, percentile_interval
 from analytics.alignment.dawid_skene import dawid_skene
-from analytics.alignment.figure import Figure, missing
+from analytics.alignment.figure import Figure, missing, share
+from analytics.alignment.ranks import dense
+from analytics.alignment.rater_pairs import every_pair, intraclass_figures, mean_kappa
 from analytics.alignment.raters import (
     Metric,
     alpha_from_sums,
     class_counts,
     coincidences,
-    intraclass,
 )
 from analytics.alignment.reference import numbers_of
-from analytics.alignment.reviewers import pairwise_kappa, reviewers
+from analytics.alignment.reviewers import reviewers
 from analytics.alignment.score_types import ScoreType
 from analytics.alignment.yardstick import interval_alpha_sums, interval_alpha_value
 
@@ -68,7 +69,7 @@ def ceiling(sample: Sample, seed: int, skill: str = "skilled") -> dict[str, Any]
     result["reviewers"] = reviewers(sample)
     ties = sample.frame.filter(pl.col("kind") == "tie").height
     several = sample.frame.filter(pl.col("raters") > 1).height
-    result["tie_rate"] = ties / several if several else None
+    result["tie_rate"] = share(ties, several, "no item has two ratings")
     return result
 
 
@@ -119,15 +120,13 @@ def leave_one_out(table: Ratings, seed: int) -> dict[str, Any]:
         return {"human_loo": nothing, "evaluator_loo": nothing, "evaluator_minus_human": nothing,
                 "by_rater": []}  # fmt: skip
     scored = bool(np.isfinite(table.evaluator).any())
+    unscored = missing("no evaluator was compared")
     by_rater = []
     for index, name in enumerate(names):
-        mine, its, count = totals[3 * index : 3 * index + 3]
-        if count > 0:
-            by_rater.append(
-                {"rater": name, "human": mine / count, "evaluator": its / count if scored else None,
-                 "items": round(count)}
-            )  # fmt: skip
-    unscored = missing("no evaluator was compared")
+        if totals[3 * index + 2] > 0:
+            mine, its = _bars(totals, draws, index, seed)
+            by_rater.append({"rater": name, "human": mine, "evaluator": its if scored else unscored,
+                             "items": mine.n})  # fmt: skip
     return {
         "measure": "minus mean distance" if table.numeric else "agreement",
         "human_loo": made(float(people[0]), drawn[0]),
@@ -135,6 +134,22 @@ def leave_one_out(table: Ratings, seed: int) -> dict[str, Any]:
         "evaluator_minus_human": made(float(gap[0]), drawn[2]) if scored else unscored,
         "by_rater": by_rater,
     }
+
+
+def _bars(totals: Floats, draws: Floats, person: int, seed: int) -> tuple[Figure, Figure]:
+    """How near one person, and the evaluator, come to the others on this person's items."""
+    count, drawn_count = totals[3 * person + 2], draws[:, 3 * person + 2]
+    figures = []
+    for side in (3 * person, 3 * person + 1):
+        drawn = np.divide(
+            draws[:, side], drawn_count, out=np.full(len(draws), math.nan), where=drawn_count > 0
+        )
+        low, high = percentile_interval(drawn)
+        figures.append(
+            Figure(value=float(totals[side] / count), ci_low=low, ci_high=high, n=round(count),
+                   n_eff=float(count), method="percentile_bootstrap", seed=seed)
+        )  # fmt: skip
+    return figures[0], figures[1]
 
 
 def _loo_parts(table: Ratings) -> tuple[Floats, list[str]]:
@@ -182,19 +197,16 @@ def _reliability(sample: Sample, table: Ratings, seed: int) -> dict[str, Any]:
         if np.isfinite(table.evaluator).any()
         else missing("no evaluator was compared"),
     }
-    complete = table.values[np.isfinite(table.values).all(axis=1)]
     if sample.scale.score_type in (ScoreType.NUMERIC, ScoreType.ORDINAL):
-        enough = len(complete) > 1 and np.ptp(complete) > 0
-        result["icc"] = intraclass(complete) if enough else None
+        whole = np.isfinite(table.values).all(axis=1)
+        clusters = None if table.clusters is None else dense(table.clusters[whole])
+        result["icc"] = intraclass_figures(table.values[whole], clusters, seed)
     if not table.numeric:
-        size = len(sample.scale.labels)
-        result["kappa_human_human"] = pairwise_kappa(table.values, size)
-        pairs = [
-            pairwise_kappa(np.column_stack((column, table.evaluator)), size)
-            for column in table.values.T
-        ]
-        known = [value for value in pairs if value is not None]
-        result["kappa_human_evaluator"] = float(np.mean(known)) if known else None
+        size, people = len(sample.scale.labels), len(table.raters)
+        pairs = every_pair(people)
+        result["kappa_human_human"] = mean_kappa(table.values, size, pairs, table.clusters)
+        beside = [(person, people) for person in range(people)]
+        result["kappa_human_evaluator"] = mean_kappa(with_evaluator, size, beside, table.clusters)
     return result
 
 
@@ -239,8 +251,10 @@ def _alternative(table: Ratings, skill: str) -> dict[str, Any]:
         "null_reason": None,
         "epsilon": epsilon,
         "people_are": skill,
-        "winning_rate": found.winning_rate,
-        "advantage": found.advantage,
+        "winning_rate": Figure(
+            value=found.winning_rate, method="benjamini_yekutieli", n=len(table.raters)
+        ),
+        "advantage": found.advantage_figure(len(table.items)),
         "passed": found.passed,
         "p_values": dict(zip(table.raters, found.p_values, strict=True)),
         "reliable": len(table.raters) >= RATERS_MIN_TRUTH and len(table.items) >= 50,
@@ -249,8 +263,6 @@ def _alternative(table: Ratings, skill: str) -> dict[str, Any]:
 
 def _certainty(sample: Sample) -> dict[str, Any]:
     """The evaluator's agreement where people were unanimous and where they were not."""
-    from analytics.alignment.intervals import wilson
-
     reading = "number" if sample.scale.score_type is ScoreType.NUMERIC else "code"
     frame = sample.frame.filter(
         pl.col("unanimous").is_not_null()
@@ -268,13 +280,8 @@ def _certainty(sample: Sample) -> dict[str, Any]:
             assert isinstance(distance, float)
             result[name] = Figure(value=distance, method="mean_distance", n=part.height)
             continue
-        share = (part["h_code"] == part["e_code"]).mean()
-        assert isinstance(share, float)
-        low, high = wilson(share, part.height)
-        result[name] = Figure(
-            value=share, ci_low=low, ci_high=high, method="wilson", n=part.height,
-            n_eff=float(part.height),
-        )  # fmt: skip
+        same = int((part["h_code"] == part["e_code"]).sum())
+        result[name] = share(same, part.height, "")
     return result
 
 
@@ -293,7 +300,10 @@ def _truth(sample: Sample, table: Ratings) -> dict[str, Any]:
     found = dawid_skene(counts)
     best = found.posterior.argmax(axis=1)
     scored = np.isfinite(table.evaluator) & (counts.sum(axis=(1, 2)) > 0)
-    agreement = float((best[scored] == table.evaluator[scored]).mean()) if scored.any() else None
+    agreement = share(
+        int((best[scored] == table.evaluator[scored]).sum()), int(scored.sum()),
+        "no item has an evaluator score",
+    )  # fmt: skip
     names = [name for name, used in zip(table.raters, busy, strict=True) if used]
     return {
         "null_reason": None,

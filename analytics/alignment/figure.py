@@ -53,6 +53,18 @@ def missing(reason: str, *, weighted: bool = False, n: int = 0) -> Figure:
     return Figure(value=None, null_reason=reason, weighted=weighted, n=n)
 
 
+def share(hits: int, size: int, reason: str) -> Figure:
+    """A share of equally weighted observations with Wilson's interval; the reason when none is."""
+    from analytics.alignment.intervals import wilson
+
+    if size == 0:
+        return missing(reason)
+    low, high = wilson(hits / size, size)
+    return Figure(
+        value=hits / size, ci_low=low, ci_high=high, method="wilson", n=size, n_eff=float(size)
+    )
+
+
 def plain(value: Any) -> Any:
     """Turn figures, mappings and sequences into JSON values, all the way down."""
     if isinstance(value, Figure):

@@ -200,11 +200,14 @@ def _default(figures: dict[str, Figure], labels: int) -> tuple[str | None, str]:
     return None, figures["human_weighted"].null_reason or "no labels"
 
 
-def _labels_saved(figure: Figure, error: float | None, labels: int) -> float | None:
+def _labels_saved(figure: Figure, error: float | None, labels: int) -> Figure:
     """How many labels one label is worth: the effective size of PPI++ over the labels."""
     if figure.value is None or not error or not 0 < figure.value < 1:
-        return None
-    return figure.value * (1 - figure.value) / error**2 / labels
+        reason = figure.null_reason or "the rate is 0, 1 or no share"
+        return missing(reason, weighted=figure.weighted)
+    worth = figure.value * (1 - figure.value) / error**2
+    return Figure(value=worth / labels, method="none: a ratio of sizes", n=labels, n_eff=worth,
+                  weighted=figure.weighted)  # fmt: skip
 
 
 def _warnings(figures: dict[str, Figure], errors: dict[str, float]) -> list[str]:

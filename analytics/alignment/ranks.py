@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-def dense(values: Floats) -> NDArray[np.int64]:
+def dense(values: Floats | NDArray[np.int64]) -> NDArray[np.int64]:
     """Codes from 0 in the order of the values; equal values share a code."""
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 

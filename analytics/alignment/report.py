@@ -184,8 +184,41 @@ def _scope(
         },
         "confidence": 0.95,
         "seed": options.seed,
+        "libraries": _libraries(),
+        "design_hash": design_hash(sample),
         "warnings": _warnings(sample, scale),
     }
+
+
+def _libraries() -> dict[str, str]:
+    """Versions of what computes the figures: the same data and versions give the same bytes."""
+    import numpy as np
+    import scipy
+    import sklearn
+
+    return {
+        "numpy": np.__version__,
+        "polars": pl.__version__,
+        "scikit-learn": sklearn.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def design_hash(sample: Sample) -> str:
+    """A hash of how every item came before people: two reports with one hash share a design."""
+    from hashlib import blake2b
+
+    columns = ("item", "inclusion_probability", "weight", "stratum", "cluster", "excluded")
+    frame = sample.frame.select(columns).sort("item")
+    digest = blake2b(digest_size=16)
+    for name in columns:
+        digest.update("\x1f".join(_spelled(value) for value in frame[name]).encode())
+        digest.update(b"\x1e")
+    return digest.hexdigest()
+
+
+def _spelled(value: object) -> str:
+    return "" if value is None else repr(value)
 
 
 def _warnings(sample: Sample, scale: Scale) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analytics.alignment.figure import Figure
+from analytics.alignment.intervals import wald
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -25,12 +28,20 @@ def residuals(sample: Sample) -> dict[str, Any]:
     difference = selected.evaluator - selected.human
     mean = (selected.evaluator + selected.human) / 2
     middle, spread = float(difference.mean()), float(difference.std(ddof=1))
+    n = len(mean)
+    # Bland and Altman's approximate error of a limit of agreement.
+    error = spread * math.sqrt(1 / n + _Z**2 / (2 * (n - 1)))
     kept = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), POINTS_MAX)).astype(int))
     return {
         "null_reason": None,
-        "mean_difference": middle,
-        "limit_low": middle - _Z * spread,
-        "limit_high": middle + _Z * spread,
-        "n": len(mean),
+        "mean_difference": _figure(middle, spread / math.sqrt(n), n),
+        "limit_low": _figure(middle - _Z * spread, error, n),
+        "limit_high": _figure(middle + _Z * spread, error, n),
+        "n": n,
         "points": [{"mean": float(mean[i]), "difference": float(difference[i])} for i in kept],
     }
+
+
+def _figure(value: float, error: float, n: int) -> Figure:
+    low, high = wald(value, error)
+    return Figure(value=value, ci_low=low, ci_high=high, method="wald", n=n, n_eff=float(n))

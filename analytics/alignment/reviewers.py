@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from analytics.alignment.figure import Figure, missing
-from analytics.alignment.intervals import wilson
+from analytics.alignment.figure import Figure, share
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -69,14 +68,7 @@ def reviewers(sample: Sample) -> list[dict[str, Any]]:
 def share_of(hits: pl.Series, reason: str) -> Figure:
     """The share of true values with Wilson's interval; the reason when there is none."""
     known = hits.drop_nulls()
-    if known.is_empty():
-        return missing(reason)
-    value = float(known.cast(pl.Float64).to_numpy().mean())
-    low, high = wilson(value, len(known))
-    return Figure(
-        value=value, ci_low=low, ci_high=high, method="wilson", n=len(known),
-        n_eff=float(len(known)),
-    )  # fmt: skip
+    return share(int(known.sum()), len(known), reason)
 
 
 def repeat_consistency(

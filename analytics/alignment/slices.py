@@ -11,7 +11,7 @@ from scipy import stats
 
 from analytics.alignment.comparison import benjamini_hochberg
 from analytics.alignment.figure import Figure
-from analytics.alignment.intervals import variance_size, wilson
+from analytics.alignment.intervals import variance_size, wald, wilson
 from analytics.alignment.linearised import kish, standard_error
 from analytics.alignment.score_types import ScoreType
 
@@ -74,7 +74,12 @@ def _slice(
     if (~inside).sum() >= SLICE_MIN:
         rest, moved = _share(right, ~inside, weights)
         spread = standard_error(influence - moved, weights, clusters)
-        row["difference"] = share - rest
+        low, high = wald(share - rest, spread, low=-1.0, high=1.0)
+        known = not math.isnan(spread)
+        row["difference"] = Figure(
+            value=share - rest, ci_low=low if known else None, ci_high=high if known else None,
+            method="linearised", n=len(right), n_eff=kish(weights), weighted=sample.has_design,
+        )  # fmt: skip
         if spread > 0 and not math.isnan(spread):
             row["p_value"] = float(2 * stats.norm.sf(abs(share - rest) / spread))
     return row

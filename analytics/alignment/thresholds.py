@@ -13,12 +13,14 @@ import polars as pl
 
 from analytics.alignment.calibration import (
     area_under_roc,
+    average_precision,
     curves,
     probability_figures,
     reliability,
 )
-from analytics.alignment.figure import Figure
-from analytics.alignment.intervals import wilson
+from analytics.alignment.figure import Figure, missing
+from analytics.alignment.intervals import variance_size, wilson
+from analytics.alignment.linearised import kish, standard_error
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -57,8 +59,10 @@ def thresholds(sample: Sample, seed: int) -> dict[str, Any]:
         "weighted": weighted,
         "sweep": sweep(high, scores, weights, positive_high=positive_high),
         "auc": area_under_roc(high, scores, weights, selected.clusters, weighted=weighted),
-        "prevalence": float(np.average(high, weights=weights)),
-        **_average_precision(high, scores, weights),
+        "prevalence": _prevalence(high, weights, selected.clusters, weighted=weighted),
+        "pr_auc": average_precision(
+            high, scores, weights, selected.clusters, weighted=weighted, seed=seed
+        ),
         **curves(high, scores, weights),
         **probability_figures(
             high, scores, weights, selected.clusters, weighted=weighted, seed=seed
@@ -180,6 +184,26 @@ def folds(
     return fold[position]
 
 
+def _tested(value: float | None, n: int, seed: int) -> Figure:
+    """A figure of cross-validation, whose folds overlap: it has no interval of its own."""
+    if value is None:
+        return missing("no fold held both classes", n=n)
+    method = f"grouped_cross_validation {FOLDS}x{REPEATS}"
+    return Figure(value=value, method=method, n=n, seed=seed)
+
+
+def _prevalence(
+    high: Floats, weights: Floats, clusters: NDArray[np.int64] | None, *, weighted: bool
+) -> Figure:
+    """The share of high values: what precision is at no skill."""
+    value = float(np.average(high, weights=weights))
+    error = standard_error(high - value, weights, clusters)
+    size = variance_size(value, error, kish(weights))
+    low, top = wilson(value, size)
+    return Figure(value=value, ci_low=low, ci_high=top, method="wilson_n_eff", n=len(high),
+                  n_eff=size, weighted=weighted)  # fmt: skip
+
+
 def _suggestion(
     high: Floats, scores: Floats, weights: Floats, clusters: NDArray[np.int64] | None, seed: int
 ) -> dict[str, Any]:
@@ -205,8 +229,10 @@ def _suggestion(
     return {
         "suggested": chosen,
         "in_sample": Figure(value=reached, n=len(high), seed=seed, method="in_sample"),
-        "out_of_fold": out_of_fold,
-        "optimism": None if out_of_fold is None else reached - out_of_fold,
+        "out_of_fold": _tested(out_of_fold, len(high), seed),
+        "optimism": _tested(
+            None if out_of_fold is None else reached - out_of_fold, len(high), seed
+        ),
         "chosen_spread": {
             "low": float(np.quantile(picked, 0.1)),
             "median": float(np.median(picked)),
@@ -221,9 +247,3 @@ def _suggestion(
         "folds": FOLDS,
         "repeats": REPEATS,
     }
-
-
-def _average_precision(high: Floats, scores: Floats, weights: Floats) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score
-
-    return {"pr_auc": float(average_precision_score(high, scores, sample_weight=weights))}

@@ -72,7 +72,9 @@ def unit_curve(
 
 def differences(entry: dict[str, Any]) -> Any:
     """Differences against means with the mean and the limits of agreement."""
-    lines = [{"at": entry[name]} for name in ("mean_difference", "limit_low", "limit_high")]
+    lines = [
+        {"at": entry[name]["value"]} for name in ("mean_difference", "limit_low", "limit_high")
+    ]
     points = (
         alt.Chart(values(entry["points"]))
         .mark_circle(color=BLUE, opacity=0.45, size=18)

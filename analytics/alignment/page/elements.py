@@ -19,6 +19,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "&ndash;" if value is None else f"{value:.{digits}f}".replace("-", "&minus;")
 
 
+def value_of(entry: dict[str, Any], digits: int = 3) -> str:
+    """A figure's value without its interval."""
+    return number(entry["value"], digits)
+
+
 def percent(value: float | None) -> str:
     """A share as a percentage; a dash for none."""
     return "&ndash;" if value is None else f"{value:.1%}"

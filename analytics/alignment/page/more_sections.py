@@ -18,10 +18,10 @@ from analytics.alignment.page.drawing import drawn
 from analytics.alignment.page.elements import (
     figure,
     number,
-    percent,
     section,
     table,
     text,
+    value_of,
     warnings,
 )
 
@@ -49,10 +49,10 @@ def ceiling(document: dict[str, Any]) -> str:
     if entry["null_reason"]:
         return _absent("Human ceiling", entry["null_reason"])
     rows = [
-        {"name": person["rater"], "series": series, "value": person[key]}
+        {"name": person["rater"], "series": series, "value": person[key]["value"]}
         for person in entry["by_rater"]
         for series, key in (("the person", "human"), ("the evaluator", "evaluator"))
-        if person[key] is not None
+        if person[key]["value"] is not None
     ]
     picture = drawn(bars(rows), "ceiling", "Each person and the evaluator against the others")
     figures = [
@@ -63,11 +63,11 @@ def ceiling(document: dict[str, Any]) -> str:
         ["alpha with the evaluator", figure(entry["alpha_with_evaluator"])],
         ["unanimous items", figure(entry["certainty"]["unanimous"])],
         ["contested items", figure(entry["certainty"]["contested"])],
-        ["ties", percent(entry["tie_rate"])],
+        ["ties", figure(entry["tie_rate"])],
     ]
     if "kappa_human_human" in entry:
-        figures.insert(5, ["kappa, people by pairs", number(entry["kappa_human_human"])])
-        figures.insert(6, ["kappa, evaluator and person", number(entry["kappa_human_evaluator"])])
+        figures.insert(5, ["kappa, people by pairs", figure(entry["kappa_human_human"])])
+        figures.insert(6, ["kappa, evaluator and person", figure(entry["kappa_human_evaluator"])])
     listing = table(["figure", "value"], figures)
     return section(
         "Human ceiling",
@@ -84,8 +84,8 @@ def _alternative(entry: dict[str, Any]) -> str:
     caution = "" if entry["reliable"] else " Fewer than three people or fifty items: unreliable."
     return (
         f"<p>Alternative annotator test: the evaluator {outcome} (winning rate "
-        f"{number(entry['winning_rate'], 2)}, advantage {number(entry['advantage'], 2)}, epsilon "
-        f"{entry['epsilon']}).{caution}</p>"
+        f"{value_of(entry['winning_rate'], 2)}, advantage {figure(entry['advantage'])}, "
+        f"epsilon {entry['epsilon']}).{caution}</p>"
     )
 
 
@@ -166,13 +166,17 @@ def thresholds(document: dict[str, Any]) -> str:
     entry = document["thresholds"]
     if entry["null_reason"]:
         return _absent("Threshold", entry["null_reason"])
+    baseline = (
+        f"Precision and recall, area {value_of(entry['pr_auc'], 2)}, "
+        f"baseline {value_of(entry['prevalence'], 2)}"
+    )
     pictures = [
         (lines_by_threshold(entry["sweep"], entry["suggested"]), "sweep", "Sweep"),
         (unit_curve(entry["roc"], ("false alarms", "caught"), diagonal=True), "roc",
-         f"ROC, area {number(entry['auc']['value'], 2)}"),
+         f"ROC, area {value_of(entry['auc'], 2)}"),
         (unit_curve(entry["precision_recall"], ("recall", "precision"),
-                    level=entry["prevalence"]), "pr",
-         f"Precision and recall, area {entry['pr_auc']:.2f}, baseline {entry['prevalence']:.2f}"),
+                    level=entry["prevalence"]["value"]), "pr",
+         baseline),
     ]  # fmt: skip
     if "reliability" in entry:
         points = [{"x": row["score"], "y": row["share"]} for row in entry["reliability"]]
@@ -185,8 +189,8 @@ def thresholds(document: dict[str, Any]) -> str:
     steady = "" if not spread else f", chosen between {spread['low']:g} and {spread['high']:g}"
     told = (
         f"<p>Suggested threshold <b>{entry['suggested']:g}</b>{steady}: MCC "
-        f"{number(entry['out_of_fold'])} on sessions it was not chosen on, "
-        f"{number(entry['in_sample']['value'])} in sample (optimism {number(entry['optimism'])}). "
+        f"{value_of(entry['out_of_fold'])} on sessions it was not chosen on, "
+        f"{value_of(entry['in_sample'])} in sample (optimism {value_of(entry['optimism'])}). "
         f"It is {text(entry['advice'])}.</p>"
     )
     rows = [
@@ -197,6 +201,7 @@ def thresholds(document: dict[str, Any]) -> str:
     header = ["threshold", "TPR", "TNR", "PPV", "F1", "MCC"]
     listing = table(header, rows, (0, 1, 2, 3, 4, 5))
     scores = [["AUC", figure(entry["auc"])], ["Brier", figure(entry["brier"])],
+              ["PR area", figure(entry["pr_auc"])],
               ["calibration error", figure(entry["ece"])]]  # fmt: skip
     return section(
         "Threshold",
@@ -214,8 +219,8 @@ def residuals(document: dict[str, Any]) -> str:
         return ""
     picture = drawn(differences(entry), "residuals", "Differences against means")
     told = (
-        f"<p>Mean difference {number(entry['mean_difference'])}; 95 % of single differences lie "
-        f"between {number(entry['limit_low'])} and {number(entry['limit_high'])}.</p>"
+        f"<p>Mean difference {value_of(entry['mean_difference'])}; 95 % of single differences lie "
+        f"between {value_of(entry['limit_low'])} and {value_of(entry['limit_high'])}.</p>"
     )
     return section("Differences", picture, told)
 
@@ -225,7 +230,7 @@ def slices(document: dict[str, Any]) -> str:
     rows = [
         [text(row["column"]), text(row["value"]), str(row["n"]),
          figure(row["agreement"]) if row["agreement"] else "too few",
-         number(row["difference"]), number(row["p_adjusted"])]
+         figure(row["difference"]) if row["difference"] else "&ndash;", number(row["p_adjusted"])]
         for row in document["slices"]["rows"]
     ]  # fmt: skip
     if not rows:

@@ -197,7 +197,7 @@ def pass_rate(document: dict[str, Any]) -> str:
         if drawn_rows
         else ""
     )
-    saved = entry.get("labels_saved")
+    saved = entry["labels_saved"]["value"]
     worth = f"<p>With the evaluator's help each label is worth {saved:.2f}.</p>" if saved else ""
     listing = table(["estimate", "value", "n", "worth"], rows, (2, 3))
     return section(

@@ -25,8 +25,8 @@ def test_calibration_figures():
     found = probability_figures(HIGH, SCORES, ONES, None, weighted=False, seed=0)
 
     assert found["brier"].value == pytest.approx(0.17125)
-    assert found["log_loss"] == pytest.approx(0.512772, abs=1e-6)
-    assert found["d2_brier"] == pytest.approx(0.315, abs=1e-6)
+    assert found["log_loss"].value == pytest.approx(0.512772, abs=1e-6)
+    assert found["d2_brier"].value == pytest.approx(0.315, abs=1e-6)
     assert calibration_error(HIGH, SCORES, ONES, 5) == pytest.approx(0.245)
     assert calibration_error(HIGH, SCORES, ONES, 10) == pytest.approx(0.325)
     assert "needs 200 pairs" in found["ece"].null_reason
@@ -78,10 +78,12 @@ def test_a_score_of_pure_noise_shows_its_optimism():
 
     for entry in found:
         assert entry["in_sample"].value > 0.05
-        assert entry["optimism"] == pytest.approx(entry["in_sample"].value - entry["out_of_fold"])
+        assert entry["optimism"].value == pytest.approx(
+            entry["in_sample"].value - entry["out_of_fold"].value
+        )
         assert entry["ready"]
     assert np.mean([entry["in_sample"].value for entry in found]) > 0.1
-    assert abs(np.mean([entry["out_of_fold"] for entry in found])) < 0.08
+    assert abs(np.mean([entry["out_of_fold"].value for entry in found])) < 0.08
 
 
 def test_few_labels_make_a_suggestion_only():

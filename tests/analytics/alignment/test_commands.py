@@ -133,7 +133,7 @@ def test_agreement_of_people_in_a_queue(command, queue_store):
 
     assert said.json["field"] == "bad"
     assert said.json["human_loo"]["value"] == pytest.approx(0.9)
-    assert said.json["kappa_human_human"] == pytest.approx(0.8)
+    assert said.json["kappa_human_human"]["value"] == pytest.approx(0.8)
     assert said.json["evaluator_loo"]["value"] is None
     assert [entry["labels"] for entry in said.json["reviewers"]] == [10, 10]
 

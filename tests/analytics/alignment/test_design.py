@@ -164,7 +164,7 @@ def test_adjudicated_values_outrank_the_votes_and_ties_are_left_out():
 
     assert result.scope["reference"] == {"adjudicated": 1, "majority": 1, "single": 1, "tie": 1}
     assert (result.confusion["fp"], result.confusion["tn"], result.confusion["tp"]) == (1, 1, 1)
-    assert result.ceiling["tie_rate"] == pytest.approx(1 / 3)
+    assert result.ceiling["tie_rate"].value == pytest.approx(1 / 3)
 
 
 def test_raters_in_view_of_the_verdict_do_not_vote_beside_blind_ones():
@@ -185,7 +185,7 @@ def test_numeric_values_of_several_raters_are_averaged():
 
     assert result.raw["bias"].value == pytest.approx(-0.5)
     assert result.scope["reference"] == {"mean": 2}
-    assert result.ceiling["icc"]["C,1"] == pytest.approx(1.0)
+    assert result.ceiling["icc"]["C,1"].value == pytest.approx(1.0)
 
 
 def test_the_middle_of_an_ordinal_scale_is_taken_without_a_majority():

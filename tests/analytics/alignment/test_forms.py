@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import polars as pl
 import pytest
-from alignment_builders import enqueue_bias
+from alignment_builders import enqueue_bias, two_by_two
 
 from analytics.alignment.page.document import html_page
 from analytics.alignment.report import ReportOptions, report
@@ -58,6 +59,71 @@ def test_json_has_every_section_and_figures_of_one_form(command, pairs_file):
         for figure in document[section].values():
             assert list(figure) == FIGURE
             assert (figure["value"] is None) == (figure["null_reason"] is not None)
+
+
+def bare_numbers(value, path=""):
+    """Paths of numbers with a fraction that stand alone, outside any figure."""
+    if isinstance(value, dict):
+        if "null_reason" in value and "ci_low" in value:
+            return []
+        return [p for key, inner in value.items() for p in bare_numbers(inner, f"{path}.{key}")]
+    if isinstance(value, list):
+        return [p for inner in value for p in bare_numbers(inner, path)]
+    return [path] if isinstance(value, float) and value != int(value) else []
+
+
+NO_ESTIMATES = (
+    # Points of curves, what tests and models are made of, and what was asked for.
+    ".thresholds.sweep", ".thresholds.roc", ".thresholds.precision_recall", ".thresholds.suggested",
+    ".thresholds.reliability", ".thresholds.chosen_spread", ".thresholds.current",
+    ".ceiling.dawid_skene.prior", ".ceiling.dawid_skene.raters",
+    ".ceiling.dawid_skene.log_likelihood", ".ceiling.alternative_test.epsilon",
+    ".ceiling.alternative_test.p_values", ".pass_rate.power", ".residuals.points",
+)  # fmt: skip
+
+
+def test_every_estimate_of_every_section_is_a_figure():
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 2, 300)
+    rows = []
+    for rater in ("a", "b", "c"):
+        human = np.where(rng.random(300) < 0.9, truth, 1 - truth)
+        rows.append(
+            pl.DataFrame({"item": np.arange(300), "rater": rater, "human": human,
+                          "evaluator": np.clip(rng.normal(0.3 + 0.4 * truth, 0.2), 0, 1)})
+        )  # fmt: skip
+    frame = pl.concat(rows).with_columns(
+        evaluator=pl.col("evaluator").first().over("item"),
+        inclusion_probability=pl.when(pl.col("item") % 3 == 0).then(0.5).otherwise(0.25),
+        stratum=pl.format("s{}", pl.col("item") % 3),
+    )
+    document = report(frame, ReportOptions()).to_json()
+    numbers = pl.DataFrame({"human": rng.normal(size=90), "rater": ["a", "b", "c"] * 30,
+                            "item": np.repeat(np.arange(30), 3),
+                            "evaluator": np.repeat(rng.normal(size=30), 3)})  # fmt: skip
+    numeric = report(numbers, ReportOptions()).to_json()
+
+    assert numeric["ceiling"]["icc"]["A,1"]["ci_low"] is not None
+    for found in (document, numeric):
+        for section in ("raw", "weighted", "pass_rate", "ceiling", "thresholds", "residuals"):
+            bare = [
+                path
+                for path in bare_numbers(found[section], f".{section}")
+                if not path.startswith(NO_ESTIMATES)
+            ]
+            assert bare == []
+
+
+def test_scope_names_versions_and_a_hash_of_the_design():
+    frame = two_by_two(20, 5, 10, 15, inclusion_probability=0.5).with_row_index("item")
+
+    first = report(frame, ReportOptions()).scope
+    shuffled = report(frame.sample(fraction=1, shuffle=True, seed=1), ReportOptions()).scope
+    other = frame.with_columns(inclusion_probability=pl.lit(0.4))
+
+    assert set(first["libraries"]) == {"numpy", "polars", "scikit-learn", "scipy"}
+    assert shuffled["design_hash"] == first["design_hash"]
+    assert report(other, ReportOptions()).scope["design_hash"] != first["design_hash"]
 
 
 def test_table_fits_a_hundred_columns(command, pairs_file):
