@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from otlp_receiver.errors import ReceiverError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 PRICE_FILE = Path(__file__).parents[2] / "configs" / "prices.csv"
 
@@ -74,20 +77,25 @@ class PriceTable:
         return bare
 
     @cached_property
-    def frame(self) -> pl.DataFrame:
-        """The prices as a frame, in the order in which they are asked."""
-        return pl.DataFrame(
-            [
-                {
-                    "priced_model": price.model,
-                    "since": price.since,
-                    "until": price.until,
-                    **{f"{name}_price": getattr(price, name) for name in _COLUMNS},
-                    "order": order,
-                }
-                for order, price in enumerate(self.prices)
-            ]
-        )
+    def numbers(self) -> dict[str, int]:
+        """A number for each model that has a price."""
+        return {name: number for number, name in enumerate(sorted(self.models))}
+
+    @cached_property
+    def by_model(self) -> NDArray[np.int64]:
+        """A row a model: its prices as positions in ``prices``, the first asked first, then -1."""
+        of_model: list[list[int]] = [[] for _ in self.numbers]
+        for position, price in enumerate(self.prices):
+            of_model[self.numbers[price.model]].append(position)
+        width = max(map(len, of_model), default=0)
+        rows = [known + [-1] * (width - len(known)) for known in of_model]
+        return np.array(rows, dtype=np.int64).reshape(len(rows), width)
+
+    @cached_property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The prices' fields as columns."""
+        names = ("since", "until", *_COLUMNS)
+        return {name: np.array([getattr(price, name) for price in self.prices]) for name in names}
 
 
 @cache
@@ -152,24 +160,19 @@ def with_costs(spans: pl.DataFrame, table: PriceTable) -> pl.DataFrame:
     at = spans.select((wants & told).fill_null(value=False)).to_series().arg_true()
     if at.is_empty() or not table.prices:
         return spans
-    needed = ("start_time", "response_model", "request_model", *_TOKENS)
-    calls = spans.select(needed)[at].with_columns(row=at)
-    calls = calls.with_columns(
-        priced_model=pl.coalesce(
-            _names(calls["response_model"], table), _names(calls["request_model"], table)
-        )
-    ).filter(pl.col("priced_model").is_not_null())
-    priced = (
-        calls.join(table.frame, on="priced_model")
-        .filter(pl.col("start_time").is_between("since", "until", closed="left"))
-        .sort("row", "order")
-        .unique("row", keep="first", maintain_order=True)
-        .select("row", cost=_cost())
-    )
+    calls = spans.select("start_time", "response_model", "request_model", *_TOKENS)[at]
+    model = _numbers(calls["response_model"], table)
+    other = np.flatnonzero(model < 0)
+    if len(other):
+        model[other] = _numbers(calls["request_model"][other], table)
+    price = _price_at(model, calls["start_time"], table)
+    priced = np.flatnonzero(price >= 0)
+    costs = _cost(calls[priced], {name: table.columns[name][price[priced]] for name in _COLUMNS})
+    rows = at.gather(priced)
     sources = pl.repeat("priced", len(priced), dtype=pl.String, eager=True)
     return spans.with_columns(
-        spans["cost_usd"].scatter(priced["row"], priced["cost"]),
-        spans["cost_source"].scatter(priced["row"], sources),
+        spans["cost_usd"].scatter(rows, costs),
+        spans["cost_source"].scatter(rows, sources),
     )
 
 
@@ -182,23 +185,42 @@ _TOKENS = (
 )
 
 
-def _names(models: pl.Series, table: PriceTable) -> pl.Series:
-    """Names in the table of these models, worked out once a distinct name."""
+def _numbers(models: pl.Series, table: PriceTable) -> NDArray[np.int64]:
+    """Numbers in the table of these models, worked out once a distinct name; -1 for none."""
     distinct: Sequence[str] = models.unique().drop_nulls().to_list()
-    known = {name: table.model(name) for name in distinct}
-    return models.replace_strict(known, default=None, return_dtype=pl.String)
+    known = {name: table.numbers.get(table.model(name) or "", -1) for name in distinct}
+    numbers = models.replace_strict(known, default=-1, return_dtype=pl.Int64)
+    return numbers.to_numpy().copy()
 
 
-def _cost() -> pl.Expr:
+def _price_at(
+    model: NDArray[np.int64], start_times: pl.Series, table: PriceTable
+) -> NDArray[np.int64]:
+    """For each call the first price of its model that holds at its start; -1 for none."""
+    found = np.full(len(model), -1, dtype=np.int64)
+    start = start_times.to_numpy()
+    for candidates in table.by_model.T[::-1]:
+        price = np.where(model < 0, -1, candidates[model])
+        holds = (
+            (price >= 0)
+            & (start >= table.columns["since"][price])
+            & (start < table.columns["until"][price])
+        )
+        found = np.where(holds, price, found)
+    return found
+
+
+def _cost(calls: pl.DataFrame, price: Mapping[str, NDArray[Any]]) -> pl.Series:
     """Dollars: each part of the tokens at its own price."""
-    tokens = {name: pl.col(name).fill_null(0) for name in _TOKENS}
+    tokens = {name: calls[name].fill_null(0).to_numpy() for name in _TOKENS}
     cached = tokens["cache_read_tokens"] + tokens["cache_write_tokens"]
-    fresh = (tokens["input_tokens"] - cached).clip(lower_bound=0)
-    spoken = (tokens["output_tokens"] - tokens["reasoning_tokens"]).clip(lower_bound=0)
-    return (
-        fresh * pl.col("input_price")
-        + tokens["cache_read_tokens"] * pl.col("cache_read_price")
-        + tokens["cache_write_tokens"] * pl.col("cache_write_price")
-        + spoken * pl.col("output_price")
-        + tokens["reasoning_tokens"] * pl.col("reasoning_price")
+    fresh = np.maximum(tokens["input_tokens"] - cached, 0)
+    spoken = np.maximum(tokens["output_tokens"] - tokens["reasoning_tokens"], 0)
+    dollars = (
+        fresh * price["input"]
+        + tokens["cache_read_tokens"] * price["cache_read"]
+        + tokens["cache_write_tokens"] * price["cache_write"]
+        + spoken * price["output"]
+        + tokens["reasoning_tokens"] * price["reasoning"]
     ) / 1_000_000
+    return pl.Series(dollars, dtype=pl.Float64)

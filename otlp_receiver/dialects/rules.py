@@ -9,6 +9,7 @@ import polars as pl
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.names import RAW_REQUEST
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
+from otlp_receiver.dialects.told_reasons import told_reasons
 
 _SAYS_WHEN_STREAMING = r"^opentelemetry\.instrumentation\.genai\.|^com\.(anthropic|openai)\.sdk"
 """Scopes that send the stream flag when streaming, and nothing otherwise."""
@@ -21,6 +22,7 @@ def _in(codes: str) -> pl.Expr:
 def finish(frame: pl.DataFrame) -> list[pl.Series]:
     """Columns that depend on others; see each function."""
     first, second, third = _stages()
+    frame = frame.with_columns(told_reasons(frame["finish_reasons"], frame["output_messages"]))
     done = frame.lazy().with_columns(first).with_columns(second).with_columns(third)
     return done.select(_RESULTS).collect().get_columns()
 
@@ -45,7 +47,7 @@ def _stages() -> tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]]:
     """The expressions, each stage using the columns of the one before."""
     return (
         [_tokens(), _streaming(), _model_call(), _tool_call(), _duration()],
-        [_total(), _first_chunk(), _cost(), _truncated(), _finish_reasons()],
+        [_total(), _first_chunk(), _cost(), _truncated()],
         [_failed_finish(), _cost_source()],
     )
 
@@ -168,20 +170,3 @@ def _failed_finish() -> pl.Expr:
 def _truncated() -> pl.Expr:
     lost = (pl.col("dropped_attributes_count") > 0) & pl.col("operation_name").is_not_null()
     return (pl.col("truncated") | lost).alias("content_truncated")
-
-
-def _finish_reasons() -> pl.Expr:
-    """As sent, else those of the output messages, already folded.
-
-    A quote inside a text is escaped, so the pattern cannot match inside one.
-    """
-    told = pl.col("output_messages").str.extract_all(r'[,{]\s*"finish_reason":\s*"[^"\\]+"')
-    words = told.list.eval(pl.element().str.extract(r':\s*"([^"]+)"$'))
-    given = pl.col("finish_reasons")
-    return (
-        pl.when(given.is_not_null())
-        .then(given)
-        .when(words.list.len() > 0)
-        .then(words)
-        .alias("finish_reasons")
-    )
