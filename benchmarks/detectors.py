@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from analytics.detectors.catalog import load
-from analytics.detectors.semantic_view import PREFILTERS
+from analytics.detectors.prefilters import PREFILTERS
 from analytics.judge.prompts import messages
 from analytics.judge.transcript import transcript
 from analytics.text import corpora

@@ -40,8 +40,11 @@ _CONFIDENCES = {
 }
 
 
-def declaring(spans: pl.LazyFrame) -> pl.LazyFrame:
+def declaring(spans: pl.DataFrame) -> pl.DataFrame:
     """The model calls with a declaration, their own or that of the span just above them."""
+    declared = pl.col("output_schema").is_not_null() | (pl.col("output_type") == "json")
+    # Few traces declare anything; only their spans are joined.
+    spans = spans.filter(pl.col("trace_id").is_in(spans.filter(declared)["trace_id"].implode()))
     calls = spans.filter(pl.col("is_model_call").fill_null(value=False))
     above = spans.filter(
         ~pl.col("is_model_call").fill_null(value=False) & pl.col("output_schema").is_not_null()
@@ -79,7 +82,7 @@ class OutputSchemaValidation:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace with a declaration; the worst defect leads."""
-        declared = declaring(context.spans).collect()
+        declared = declaring(context.span_frame)
         if declared.is_empty():
             return decisions([])
         outputs = declared.with_columns(

@@ -68,7 +68,7 @@ class Trashing:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace that goes in circles."""
-        wanted = candidates(context.spans, self.config.repeats_min).collect()["trace_id"]
+        wanted = candidates(context.span_frame, self.config.repeats_min)
         if wanted.is_empty():
             return decisions([])
         spans = context.spans_of(wanted)
@@ -89,46 +89,56 @@ class Trashing:
         return decisions(rows)
 
 
-def candidates(spans: pl.LazyFrame, repeats_min: int) -> pl.LazyFrame:
+def candidates(spans: pl.DataFrame, repeats_min: int) -> pl.Series:
     """Ids of the traces that can hold a loop, found without parsing.
 
     Every loop calls one tool ``repeats_min`` times with arguments of one length, or is a stall of
     many calls. Where only messages tell of the calls, their number must do.
     """
-    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False) | (
-        pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null()
-    )
     tools = (
-        spans.filter(is_tool)
-        .select(
-            "trace_id",
-            "tool_name",
-            "tool_result",
-            size=pl.col("tool_arguments").str.replace_all(" ", "", literal=True).str.len_bytes(),
+        spans.select("trace_id", "operation_name", "tool_name", "tool_arguments", "tool_result")
+        .filter(
+            (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+            | (pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null())
+        )
+        .with_columns(many=pl.len().over("trace_id"))
+    )
+    called = tools.group_by("trace_id").agg(tools=pl.len())
+    looping = (
+        tools.filter(pl.col("many") >= min(repeats_min, _MANY_CALLS))
+        .with_columns(
+            size=pl.col("tool_arguments").str.replace_all(" ", "", literal=True).str.len_bytes()
         )
         .with_columns(alike=pl.len().over("trace_id", "tool_name", "size"))
         .group_by("trace_id")
-        .agg(
-            alike=pl.col("alike").max(),
-            tools=pl.len(),
-            results=pl.col("tool_result").n_unique(),
-        )
-    )
-    inside = pl.col("input_messages").str.count_matches(_TOLD).fill_null(0)
-    outside = pl.col("output_messages").str.count_matches(_TOLD).fill_null(0)
-    told = spans.group_by("trace_id").agg(
-        told=pl.max_horizontal(outside.sum(), (inside + outside).max())
+        .agg(alike=pl.col("alike").max(), tools=pl.len(), results=pl.col("tool_result").n_unique())
     )
     can_stall = (pl.col("tools") >= _MANY_CALLS) & (pl.col("results") <= 0.6 * pl.col("tools") + 1)
+    looping = looping.filter((pl.col("alike") >= repeats_min) | can_stall)
+    told = (
+        _told(spans)
+        .filter(pl.col("told") >= repeats_min)
+        .join(called, on="trace_id", how="left")
+        .filter(pl.col("told") > pl.col("tools").fill_null(0))
+    )
+    return pl.concat([looping["trace_id"], told["trace_id"]]).unique().sort()
+
+
+def _told(spans: pl.DataFrame) -> pl.DataFrame:
+    """How many calls the messages of each trace tell of, at least."""
+    inside = pl.col("input_messages").str.count_matches(_TOLD)
+    outside = pl.col("output_messages").str.count_matches(_TOLD)
+    telling = spans.select("trace_id", "input_messages", "output_messages").filter(
+        pl.any_horizontal(pl.col("input_messages", "output_messages").is_not_null())
+    )
     return (
-        told.join(tools, on="trace_id", how="left")
-        .filter(
-            (pl.col("alike") >= repeats_min)
-            | can_stall
-            | ((pl.col("told") >= repeats_min) & (pl.col("told") > pl.col("tools").fill_null(0)))
+        telling.select("trace_id", inside=inside.fill_null(0), outside=outside.fill_null(0))
+        .group_by("trace_id")
+        .agg(
+            told=pl.max_horizontal(
+                pl.col("outside").sum(), (pl.col("inside") + pl.col("outside")).max()
+            )
         )
-        .select("trace_id")
-        .sort("trace_id")
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from analytics.config import AnalysisConfig
 from analytics.detectors.catalog import CATALOG, load
 from analytics.detectors.evaluation import evaluate
-from analytics.detectors.semantic_view import PREFILTERS
+from analytics.detectors.prefilters import PREFILTERS
 from tests.analytics.semantic.chats import context_of, decide, said, talk, trace_id
 
 SEMANTIC = sorted(PREFILTERS)

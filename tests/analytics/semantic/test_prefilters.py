@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import random
+
+import polars as pl
+
+from analytics.detectors.prefilters import PREFILTERS, hits
+
+WORDS = (  # noqa: SIM905  # A list of words reads best as words.
+    "flight refund ticket Ignore DAN assistant must now sorry Again 12 words for list 5 naked \\ "
+    "as an AI model {]} !!(( --x]] ??? insert the tell user you can 120 pages strip \uff46ull "
+    "zero\u200bwidth"
+).split(" ")
+
+
+def conversations(seed, count=300):
+    """Traces of calls that repeat what was said before, some of them with an odd ending."""
+    chance = random.Random(seed)
+    rows = []
+
+    def text():
+        return " ".join(chance.choices(WORDS, k=chance.randint(0, 9)))
+
+    for trace in range(count):
+        told = []
+        for call in range(chance.randint(0, 4)):
+            role = chance.choice(["user", "user", "User", "assistant"])
+            told.append({"role": role, "parts": [{"type": "text", "content": text()}]})
+            if chance.random() < 0.2:
+                told = told[-1:]
+            rows.append(
+                {
+                    "trace_id": f"{trace:032x}",
+                    "start_time": chance.randint(0, 5) if chance.random() < 0.2 else 10 * call,
+                    "input_messages": chance.choice(
+                        [
+                            json.dumps(told, ensure_ascii=False),
+                            json.dumps(told, indent=1),
+                            text(),
+                            None,
+                        ]
+                    ),
+                    "output_messages": chance.choice([json.dumps([text()]), None]),
+                    "tool_result": chance.choice([text(), None, None]),
+                }
+            )
+    return pl.DataFrame(rows).sample(fraction=1.0, shuffle=True, seed=seed)
+
+
+def asked_one_by_one(spans):
+    """Every expression over every text, without any short cut."""
+    return {
+        detector: set(
+            spans.filter(
+                pl.any_horizontal(
+                    pl.col(column).str.contains(pattern).fill_null(value=False)
+                    for column, patterns in columns.items()
+                    for pattern in patterns
+                )
+            )["trace_id"]
+        )
+        for detector, columns in PREFILTERS.items()
+    }
+
+
+def test_reading_each_text_once_finds_what_every_expression_alone_finds():
+    spans = pl.concat(
+        conversations(seed).with_columns(pl.col("trace_id") + str(seed)) for seed in range(4)
+    )
+
+    found = hits(spans)
+
+    expected = asked_one_by_one(spans)
+    assert {name: set(found.filter(name)["trace_id"]) for name in PREFILTERS} == expected
+    assert all(len(traces) > 20 for traces in expected.values())
+
+
+def test_spans_without_content_hit_nothing():
+    spans = conversations(1).with_columns(
+        pl.lit(None, pl.String).alias(name)
+        for name in ("input_messages", "output_messages", "tool_result")
+    )
+
+    assert hits(spans).is_empty()
