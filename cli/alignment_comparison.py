@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.alignment_options import read_source, reading_options, report_options
+from cli.alignment_people import REVIEWER_COLUMNS, has_news, reviewer_rows
 from cli.context import Context, pass_context
 from cli.output import default_format, format_option, say, write_object, write_rows
 
@@ -195,6 +196,8 @@ def _print_people(result: dict[str, Any]) -> None:
     say(f"field {result['field']}: {result['items']} items, {result['raters']} people")
     if result["null_reason"]:
         say(result["null_reason"])
+        if has_news(result["reviewers"]):
+            write_rows(reviewer_rows(result["reviewers"]), "table", REVIEWER_COLUMNS)
         return
     rows = [
         {"figure": name, **{key: result[name][key] for key in ("value", "ci_low", "ci_high")}}
@@ -202,14 +205,4 @@ def _print_people(result: dict[str, Any]) -> None:
         if name in result
     ]
     write_rows(rows, "table", ("figure", "value", "ci_low", "ci_high"))
-    write_rows(
-        [
-            {"reviewer": entry["rater"], "labels": entry["labels"],
-             "with_others": entry["agreement_with_others"]["value"],
-             "with_adjudication": entry["agreement_with_adjudication"]["value"],
-             "gold": entry["gold_accuracy"]["value"]}
-            for entry in result["reviewers"]
-        ],
-        "table",
-        ("reviewer", "labels", "with_others", "with_adjudication", "gold"),
-    )  # fmt: skip
+    write_rows(reviewer_rows(result["reviewers"]), "table", REVIEWER_COLUMNS)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from cli.alignment_people import has_news, reviewer_rows
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,6 +45,7 @@ def _ceiling(out: Console, entry: dict[str, Any]) -> None:
     heading(out, "Human ceiling")
     if entry["null_reason"]:
         out.print(Text(entry["null_reason"], style="dim"))
+        _reviewers(out, entry["reviewers"])
         return
     table = Table("figure", "value", box=None, pad_edge=False)
     for title, name in (
@@ -66,6 +69,20 @@ def _ceiling(out: Console, entry: dict[str, Any]) -> None:
         if not test["reliable"]:
             told += "; unreliable: it wants three people and fifty items"
         out.print(Text(told))
+    _reviewers(out, entry["reviewers"])
+
+
+def _reviewers(out: Console, entries: list[dict[str, Any]]) -> None:
+    if not has_news(entries):
+        return
+    heading(out, "Reviewers (agreement with others, adjudications, gold items, themselves)")
+    table = Table(
+        "reviewer", "labels", "others", "adjudicated", "gold", "again", "again, kappa", box=None,
+        pad_edge=False,
+    )  # fmt: skip
+    for row in reviewer_rows(entries):
+        table.add_row(*(Text(value or "-") for value in row.values()))
+    out.print(table)
 
 
 def _thresholds(out: Console, entry: dict[str, Any]) -> None:

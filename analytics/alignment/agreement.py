@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analytics.alignment import correlation, tables
+from analytics.alignment.acceptable import acceptable
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import fisher_z, variance_size, wald, wilson
 from analytics.alignment.linearised import cell_influence, kish, standard_error
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 NAMES = (
     "accuracy", "balanced_accuracy", "tpr", "tnr", "ppv", "npv", "f1", "mcc", "cohen_kappa",
     "weighted_kappa", "weighted_kappa_linear", "gwet_ac1", "gwet_ac2", "pabak",
-    "krippendorff_alpha", "within_one", "pearson", "spearman", "kendall_tau_b", "ccc", "bias",
-    "mae", "rmse",
+    "krippendorff_alpha", "acceptable", "within_one", "pearson", "spearman", "kendall_tau_b", "ccc",
+    "bias", "mae", "rmse",
 )  # fmt: skip
 """Every figure of a block, in the order of the report."""
 
@@ -115,6 +116,8 @@ def agreement(sample: Sample, *, weighted: bool) -> dict[str, Figure]:
     figures.update(_binary(sample, weighted=weighted))
     figures.update(_classes(sample, weighted=weighted))
     figures.update(_numeric(sample, weighted=weighted))
+    if sample.scale.score_type is not ScoreType.NUMERIC:
+        figures["acceptable"] = acceptable(sample, weighted=weighted)
     kind = sample.scale.score_type
     rest = missing(f"does not apply to {kind} scores", weighted=weighted)
     return {name: figures.get(name, rest) for name in NAMES}

@@ -59,7 +59,7 @@ def ceiling(sample: Sample, seed: int, skill: str = "skilled") -> dict[str, Any]
     table = rating_table(sample)
     if len(table.raters) < 2 or not (np.isfinite(table.values).sum(axis=1) > 1).any():
         reason = "one rater an item: people cannot be compared with each other"
-        return {"null_reason": reason, "raters": len(table.raters)}
+        return {"null_reason": reason, "raters": len(table.raters), "reviewers": reviewers(sample)}
     result: dict[str, Any] = {"null_reason": None, "raters": len(table.raters)}
     result |= leave_one_out(table, seed)
     result |= _reliability(sample, table, seed)

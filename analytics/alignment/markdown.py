@@ -91,14 +91,32 @@ def _rates(entry: dict[str, Any]) -> str:
 
 def _ceiling(entry: dict[str, Any]) -> str:
     if entry["null_reason"]:
-        return ""
+        return _reviewers(entry["reviewers"])
     rows = [
         ["people with each other", _figure(entry["human_loo"])],
         ["evaluator, same yardstick", _figure(entry["evaluator_loo"])],
         ["evaluator minus people", _figure(entry["evaluator_minus_human"])],
         ["alpha of people", _figure(entry["alpha_humans"])],
     ]
-    return "### Human ceiling\n\n" + _table(["figure", "value"], rows)
+    people = _reviewers(entry["reviewers"])
+    ceiling = "### Human ceiling\n\n" + _table(["figure", "value"], rows)
+    return f"{ceiling}\n\n{people}" if people else ceiling
+
+
+_KNOWN = ("agreement_with_others", "agreement_with_adjudication", "gold_accuracy")
+
+
+def _reviewers(entries: list[dict[str, Any]]) -> str:
+    """A row for each reviewer of whom more is known than a number of labels."""
+    rows = []
+    for entry in entries:
+        figures = [*(entry[name] for name in _KNOWN), *entry["repeat_consistency"].values()]
+        if any(figure["value"] is not None for figure in figures):
+            cells = ["" if figure["value"] is None else _figure(figure) for figure in figures]
+            rows.append([_cell(entry["rater"]), str(entry["labels"]), *cells])
+    header = ["reviewer", "labels", "with others", "with adjudications", "on gold items",
+              "with themselves", "kappa with themselves"]  # fmt: skip
+    return "### Reviewers\n\n" + _table(header, rows) if rows else ""
 
 
 def _agreement(document: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ MEANINGS: dict[str, Meaning] = {
     "gwet_ac2": Meaning("Gwet's AC2", "AC1, far misses cost more"),
     "pabak": Meaning("PABAK", "agreement, rescaled"),
     "krippendorff_alpha": Meaning("Krippendorff's alpha", "evaluator as one more rater"),
+    "acceptable": Meaning("Within what people accept", "verdict, or one as good"),
     "within_one": Meaning("Within one step", "at most one step apart"),
     "pearson": Meaning("Pearson", "linear correlation"),
     "spearman": Meaning("Spearman", "rank correlation"),

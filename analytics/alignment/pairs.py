@@ -32,17 +32,22 @@ OPTIONAL: dict[str, str] = {
     "reopened": "true when a disagreement re-opened the item: left out of weighted figures.",
     "out_of_order": "true when it was reviewed out of its queue's order: likewise.",
     "gold": "The known right answer of a test item for raters.",
+    "repeat": "true for a rater's second answer about an item: it shows how steady they are.",
+    "also_acceptable": "Further values that would be right as well: a JSON list, or a|b.",
 }
 """Optional columns and what they mean."""
 
-FLAGS = ("blind", "adjudicated", "used_for_tuning", "manual", "reopened", "out_of_order")
+FLAGS = ("blind", "adjudicated", "used_for_tuning", "manual", "reopened", "out_of_order",
+         "repeat")  # fmt: skip
 _NUMBERS = ("inclusion_probability", "weight")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _ITEM_COLUMNS = (
     "item", "row", "version", "evaluator", "inclusion_probability", "weight", "cluster", "stratum",
     "time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
 )  # fmt: skip
-_RATING_COLUMNS = ("item", "row", "rater", "human", "blind", "adjudicated", "time")
+_RATING_COLUMNS = (
+    "item", "row", "rater", "human", "blind", "adjudicated", "time", "also_acceptable",
+)  # fmt: skip
 _UNREADABLE = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
 
 
@@ -54,6 +59,8 @@ class Pairs:
     """One row an item and evaluator version; ``row`` is where it stood in the input, from 1."""
     ratings: pl.DataFrame
     """One row a rating; key (item, rater)."""
+    repeats: pl.DataFrame
+    """Second answers of a rater about an item, like ``ratings``."""
     has_design: bool
     """Whether the input says how items were chosen (a probability or a weight)."""
     has_clusters: bool
@@ -85,11 +92,15 @@ def read_pairs(frame: pl.DataFrame) -> Pairs:
         .replace("", None)
         .alias("version"),
     )
+    again = pl.col("repeat").fill_null(value=False)
+    repeats = _ratings(rows.filter(again))
+    rows = rows.filter(~again)
     ratings = _ratings(rows)
     items = _items(rows, sliced)
     return Pairs(
         items=items,
         ratings=ratings,
+        repeats=repeats,
         has_design=bool({"inclusion_probability", "weight"} & given),
         has_clusters="cluster" in given,
     )

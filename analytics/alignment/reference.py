@@ -66,7 +66,7 @@ def references(ratings: pl.DataFrame, scale: Scale) -> pl.DataFrame:
 
 
 def _of_many(ratings: pl.DataFrame, scale: Scale) -> pl.DataFrame:
-    votes = _counting(ratings)
+    votes = counting_ratings(ratings)
     facts = ratings.group_by("item", maintain_order=True).agg(
         (~pl.col("adjudicated")).sum().cast(pl.UInt32).alias("raters"),
         pl.col("human").filter(~pl.col("adjudicated")).n_unique().alias("values"),
@@ -89,7 +89,7 @@ def _of_many(ratings: pl.DataFrame, scale: Scale) -> pl.DataFrame:
     return _reference_columns(joined, scale, authoritative, only_one)
 
 
-def _counting(ratings: pl.DataFrame) -> pl.DataFrame:
+def counting_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
     """The ratings that count for the reference: adjudicated, else blind, else what there is."""
     strong = pl.col("adjudicated").any().over("item")
     some_blind = pl.col("blind").any().over("item")

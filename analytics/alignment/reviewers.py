@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from analytics.alignment.figure import Figure, share
+from analytics.alignment.figure import Figure, missing, share
+from analytics.alignment.rater_pairs import mean_kappa
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -19,28 +20,26 @@ if TYPE_CHECKING:
 
 
 def reviewers(sample: Sample) -> list[dict[str, Any]]:
-    """Each reviewer's labels, agreement with the others, with adjudications and gold items."""
+    """Each reviewer's labels, agreement with the others, with adjudications, gold and themselves.
+
+    Numeric values have no classes: their reviewers are compared by leave-one-out alone.
+    """
     if sample.scale.score_type is ScoreType.NUMERIC:
         return []
     votes = sample.ratings.filter(~pl.col("adjudicated"))
-    decided = sample.ratings.filter(pl.col("adjudicated")).select("item", settled="code")
-    settled = votes.join(decided.unique("item", keep="last"), on="item", how="left")
-    gold_codes = sample.scale.human_codes | sample.scale.evaluator_codes
-    gold = sample.frame.select(
-        "item",
-        known=pl.col("gold").replace_strict(gold_codes, default=None, return_dtype=pl.Int64)
-        if gold_codes
-        else pl.lit(None, dtype=pl.Int64),
-    )
-    joined = settled.join(gold, on="item", how="left")
+    joined = _with_known(sample, votes)
     pairs = votes.select("item", "rater", "code").join(
         votes.select("item", other="rater", theirs="code"), on="item"
     )
     pairs = pairs.filter(pl.col("rater") != pl.col("other"))
+    again = votes.join(
+        sample.repeats.select("item", "rater", second="code"), on=["item", "rater"]
+    ).drop_nulls(["code", "second"])
     result = []
     for rater in sorted(votes["rater"].unique()):
         mine = joined.filter(pl.col("rater") == rater)
         beside = pairs.filter(pl.col("rater") == rater)
+        twice = again.filter(pl.col("rater") == rater)
         result.append(
             {
                 "rater": rater,
@@ -48,21 +47,36 @@ def reviewers(sample: Sample) -> list[dict[str, Any]]:
                 "agreement_with_others": share_of(
                     (beside["code"] == beside["theirs"]), "no item is shared with another reviewer"
                 ),
-                "agreement_with_adjudication": share_of(
-                    mine.filter(pl.col("settled").is_not_null())
-                    .select(pl.col("code") == pl.col("settled"))
-                    .to_series(),
-                    "none of these items was adjudicated",
+                "agreement_with_adjudication": _same(
+                    mine, "settled", "none of these items was adjudicated"
                 ),
-                "gold_accuracy": share_of(
-                    mine.filter(pl.col("known").is_not_null())
-                    .select(pl.col("code") == pl.col("known"))
-                    .to_series(),
-                    "no item with a known answer was labelled",
+                "gold_accuracy": _same(mine, "known", "no item with a known answer was labelled"),
+                "repeat_consistency": repeat_consistency(
+                    twice["code"].to_numpy(), twice["second"].to_numpy(), len(sample.scale.labels)
                 ),
             }
         )
     return result
+
+
+def _with_known(sample: Sample, votes: pl.DataFrame) -> pl.DataFrame:
+    """Votes with ``settled``, the adjudicated code, and ``known``, the gold one."""
+    decided = sample.ratings.filter(pl.col("adjudicated")).select("item", settled="code")
+    settled = votes.join(decided.unique("item", keep="last"), on="item", how="left")
+    codes = sample.scale.human_codes | sample.scale.evaluator_codes
+    gold = sample.frame.select(
+        "item",
+        known=pl.col("gold").replace_strict(codes, default=None, return_dtype=pl.Int64)
+        if codes
+        else pl.lit(None, dtype=pl.Int64),
+    )
+    return settled.join(gold, on="item", how="left")
+
+
+def _same(mine: pl.DataFrame, column: str, reason: str) -> Figure:
+    """How often a reviewer's code is the one in ``column``, where there is one."""
+    known = mine.filter(pl.col(column).is_not_null())
+    return share_of(known["code"] == known[column], reason)
 
 
 def share_of(hits: pl.Series, reason: str) -> Figure:
@@ -73,13 +87,13 @@ def share_of(hits: pl.Series, reason: str) -> Figure:
 
 def repeat_consistency(
     first: NDArray[np.int64], second: NDArray[np.int64], size: int
-) -> dict[str, Any]:
+) -> dict[str, Figure]:
     """How often the same person answered the same item alike twice: share and kappa."""
-    same = pl.Series(first == second)
-    table = np.column_stack((first, second)).astype(np.float64)
+    both = np.column_stack((first, second)).astype(np.float64)
+    reason = "nothing was labelled twice"
     return {
-        "agreement": share_of(same, "nothing was labelled twice"),
-        "kappa": pairwise_kappa(table, size),
+        "agreement": share(int((first == second).sum()), len(first), reason),
+        "kappa": mean_kappa(both, size, [(0, 1)], None) if len(first) else missing(reason),
     }
 
 

@@ -6,12 +6,13 @@ re-opened after a disagreement, used for tuning the evaluator, or rated with its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
 
+from analytics.alignment.acceptable import with_accepted
 from analytics.alignment.design_size import strata_by_weight
 from analytics.alignment.reference import coded_ratings, references
 
@@ -60,9 +61,11 @@ class Sample:
 
     frame: pl.DataFrame
     """item, row, h_*, e_* (code, number, binary), weight, inclusion_probability, cluster code,
-    stratum, excluded (a key of EXCLUSIONS or null), raters, unanimous, kind, labelled."""
+    stratum, excluded (a key of EXCLUSIONS or null), raters, unanimous, kind, labelled, accepted."""
     ratings: pl.DataFrame
     """Coded ratings of these items."""
+    repeats: pl.DataFrame
+    """Coded second answers of raters about these items; they count nowhere else."""
     scale: Scale
     has_design: bool
     has_clusters: bool
@@ -93,6 +96,8 @@ def make_sample(pairs: Pairs, scale: Scale, version: str | None) -> Sample:
     items = pairs.items.filter(same)
     ratings = coded_ratings(pairs, scale)
     ratings = ratings.join(items.select("item"), on="item", how="semi")
+    repeats = coded_ratings(replace(pairs, ratings=pairs.repeats), scale)
+    repeats = repeats.join(items.select("item"), on="item", how="semi")
     frame = items.join(references(ratings, scale), on="item", how="left", maintain_order="left")
     frame = frame.with_columns(
         *[
@@ -111,9 +116,11 @@ def make_sample(pairs: Pairs, scale: Scale, version: str | None) -> Sample:
         weight=pl.coalesce("weight", 1 / pl.col("inclusion_probability")),
     )
     frame = frame.with_columns(excluded=_excluded(), cluster_code=_cluster_code())
+    frame = with_accepted(frame, ratings, scale)
     return Sample(
         frame=frame,
         ratings=ratings,
+        repeats=repeats,
         scale=scale,
         has_design=pairs.has_design,
         has_clusters=pairs.has_clusters,

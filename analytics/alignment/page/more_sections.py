@@ -47,7 +47,8 @@ def ceiling(document: dict[str, Any]) -> str:
     """People among themselves, the evaluator on the same yardstick."""
     entry = document["ceiling"]
     if entry["null_reason"]:
-        return _absent("Human ceiling", entry["null_reason"])
+        people = _reviewers(entry["reviewers"])
+        return _absent("Human ceiling", entry["null_reason"]) + people
     rows = [
         {"name": person["rater"], "series": series, "value": person[key]["value"]}
         for person in entry["by_rater"]
@@ -92,12 +93,15 @@ def _alternative(entry: dict[str, Any]) -> str:
 def _reviewers(entries: list[dict[str, Any]]) -> str:
     rows = [
         [text(entry["rater"]), str(entry["labels"]), figure(entry["agreement_with_others"]),
-         figure(entry["agreement_with_adjudication"]), figure(entry["gold_accuracy"])]
+         figure(entry["agreement_with_adjudication"]), figure(entry["gold_accuracy"]),
+         figure(entry["repeat_consistency"]["agreement"]),
+         figure(entry["repeat_consistency"]["kappa"])]
         for entry in entries
     ]  # fmt: skip
     if not rows:
         return ""
-    header = ["reviewer", "labels", "with others", "with adjudications", "on gold items"]
+    header = ["reviewer", "labels", "with others", "with adjudications", "on gold items",
+              "with themselves", "kappa with themselves"]  # fmt: skip
     return f"<details><summary>Reviewers</summary>{table(header, rows, (1,))}</details>"
 
 
