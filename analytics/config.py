@@ -120,6 +120,10 @@ class AnalysisConfig:
             "doc": "Share of traces that semantic detectors read although no prefilter asked.",
         },
     )
+    session_traces_max: int = field(
+        default=20,
+        metadata={"doc": "Earlier traces of its session that are read to judge a trace."},
+    )
     items_max: int = field(
         default=0,
         metadata={"doc": "Most items that one run adds to one queue; 0 for no limit."},

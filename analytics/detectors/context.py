@@ -11,10 +11,17 @@ import polars as pl
 from analytics.messages import explode_messages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.semantic_view import SemanticView
+
+
+EARLIER = pl.Schema(
+    {"trace_id": pl.String(), "conversation_id": pl.String(), "start_time": pl.Int64()}
+)
+"""Where a trace stands in its session; times in ns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +42,11 @@ class DetectorContext:
     """The spans of these traces: :data:`SPAN_COLUMNS`, duplicates removed, in no order."""
     baselines: pl.DataFrame = field(default_factory=pl.DataFrame)
     """Per trace and metric: value, cohort, n, median, p95, p99 and threshold; see baselines."""
+
+    earlier_traces: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER))
+    """:data:`EARLIER`: traces outside the chunk that belong to its sessions and began earlier."""
+    read_earlier: Callable[[pl.Series], pl.DataFrame] | None = None
+    """Reads the spans (:data:`SPAN_COLUMNS`) of some of them; None when there are none."""
 
     @property
     def trace_ids(self) -> pl.Series:

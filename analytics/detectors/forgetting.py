@@ -15,6 +15,7 @@ from analytics.detectors.decision import Decision, decision, decisions
 from analytics.text.evidence import around, combined
 from analytics.text.similarity import similarity, terms
 from analytics.text.slots import ANY_SLOT_ASKED, SLOTS, constraints
+from analytics.text.turns import over_session, told
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,10 +67,10 @@ _AMNESIA = re.compile(
 
 
 class Forgetting:
-    """Reads the turns of the session so far."""
+    """Reads the turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -85,29 +86,34 @@ class Forgetting:
 
 
 def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
-    """The decision on one session; None for fewer than two exchanges or weak evidence."""
+    """The decision on one session so far; None for fewer than two exchanges or weak evidence.
+
+    The whole session counts, but only when the trace itself added to the evidence.
+    """
     if sum(turn.role == "user" for turn in turns) < 2:
         return None
     found = [*_facts_asked_again(turns), *_questions_repeated(turns), *_words_of_memory(turns)]
     found += _constraints_broken(turns)
-    found = [(turn, piece) for turn, piece in found if turn.trace_id == trace_id]
+    if not any(turn.trace_id == trace_id for turn, _ in found):
+        return None
+    pieces = [piece | {"trace_id": turn.trace_id} for turn, piece in found]
     strongest: dict[str, float] = {}
-    for _, piece in found:
+    for piece in pieces:
         strongest[piece["kind"]] = max(strongest.get(piece["kind"], 0.0), piece["value"])
     total = combined(strongest.values())
     if total < AMBIGUOUS_AT:
         return None
-    evidence = sorted((piece for _, piece in found), key=lambda piece: -piece["value"])
+    pieces.sort(key=lambda piece: (piece["trace_id"] != trace_id, -piece["value"]))
     kinds = ", ".join(f"{kind} ({value:.2f})" for kind, value in sorted(strongest.items()))
     is_claim = total >= MATCHED_AT
     return decision(
         trace_id,
         Decision.MATCHED if is_claim else Decision.AMBIGUOUS,
-        reason=f"Signs that the conversation was forgotten: {kinds}; together {total:.2f} "
-        "(heuristic)",
+        reason=f"Signs that the conversation was forgotten: {kinds}; together {total:.2f}"
+        f"{over_session(pieces)} (heuristic)",
         severity=0.5 if is_claim else 0.3,
         confidence=round(0.6 * total, 4),
-        evidence=evidence[:10],
+        evidence=[told(piece, trace_id) for piece in pieces[:10]],
     )
 
 

@@ -16,6 +16,7 @@ from analytics.detectors.decision import Decision, decision, decisions
 from analytics.text.evidence import NO_EVIDENCE, around, combined, excerpt, rule_evidence
 from analytics.text.phrases import RULES
 from analytics.text.similarity import similarity, terms
+from analytics.text.turns import over_session, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,10 +46,10 @@ _LOUD = re.compile(
 
 
 class Frustration:
-    """Reads the user's turns of the session so far."""
+    """Reads the user's turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -74,13 +75,15 @@ def phrases_of(turns: Iterable[Turn]) -> dict[str, RuleEvidence]:
 def decide_turns(
     trace_id: str, turns: list[Turn], phrases: dict[str, RuleEvidence]
 ) -> dict[str, Any] | None:
-    """The decision on one session; None when the evidence is too weak to mention.
+    """The decision on one session so far; None when the evidence is too weak to mention.
 
-    Only what the trace itself added decides: a complaint in an earlier trace of the session was
-    that trace's finding.
+    The whole session counts, but only when the trace itself added to it: what an earlier trace
+    showed alone was that trace's finding.
     """
     evidence = _restatements(turns) + _complaints(turns, phrases)
-    evidence = [piece for piece in evidence if piece["trace_id"] == trace_id]
+    added = [p for p in evidence if p["trace_id"] == trace_id and p["kind"] != "loud"]
+    if not added:
+        return None
     strongest: dict[str, float] = {}
     for piece in evidence:
         kind = piece["kind"]
@@ -92,22 +95,19 @@ def decide_turns(
         else 0.0
     )
     total = combined([*strongest.values(), repeated])
-    is_only_loud = set(strongest) <= {"loud"}
-    if is_only_loud or total < AMBIGUOUS_AT:
+    if total < AMBIGUOUS_AT:
         return None
-    evidence.sort(key=lambda piece: -piece["value"])
+    evidence.sort(key=lambda piece: (piece["trace_id"] != trace_id, -piece["value"]))
     kinds = ", ".join(f"{kind} ({value:.2f})" for kind, value in sorted(strongest.items()))
     is_claim = total >= MATCHED_AT
     return decision(
         trace_id,
         Decision.MATCHED if is_claim else Decision.AMBIGUOUS,
-        reason=f"The user sounds dissatisfied: {kinds}; together {total:.2f} (heuristic)",
+        reason=f"The user sounds dissatisfied: {kinds}; together {total:.2f}"
+        f"{over_session(evidence)} (heuristic)",
         severity=round(min(1.0, 0.3 + 0.15 * len(evidence)), 4) if is_claim else 0.3,
         confidence=round(0.7 * total, 4),
-        evidence=[
-            {key: value for key, value in piece.items() if key != "trace_id"}
-            for piece in evidence[:10]
-        ],
+        evidence=[told(piece, trace_id) for piece in evidence[:10]],
     )
 
 

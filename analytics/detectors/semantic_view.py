@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.detectors.context import EARLIER
 from analytics.detectors.decision import DECISIONS, skipped
 from analytics.detectors.prefilters import PREFILTERS, hits
+from analytics.messages import explode_messages
 from analytics.selection import draws
 from analytics.text.turns import Turn, conversations, sessions
 
@@ -66,10 +68,18 @@ class SemanticView:
 
     @cached_property
     def turns(self) -> dict[str, list[Turn]]:
-        """For each of those traces, the turns of its session so far."""
-        traces = self.context.traces
-        order = traces.sort("start_time", "trace_id").select("trace_id", "conversation_id")
-        return sessions(conversations(self.parts), order.iter_rows())
+        """For each of those traces, the turns of its session so far, across traces and chunks."""
+        earlier = self.context.earlier_traces
+        spoken = conversations(self.parts)
+        if self.context.read_earlier is not None and not earlier.is_empty():
+            read = explode_messages(self.context.read_earlier(earlier["trace_id"]))
+            spoken = conversations(read) | spoken
+        order = (
+            pl.concat([self.context.traces.select(*EARLIER), earlier])
+            .sort("start_time", "trace_id")
+            .select("trace_id", "conversation_id")
+        )
+        return sessions(spoken, order.iter_rows(), self.context.config.session_traces_max)
 
     def candidates(self, detector: str) -> pl.Series:
         """The traces that this detector's prefilter let through, and the sampled ones."""
@@ -92,9 +102,13 @@ class SemanticView:
         return pl.concat(frame.cast(DECISIONS) for frame in frames).sort("trace_id")
 
     def _traces_of_sessions(self) -> pl.Series:
-        """The traces that share their conversation with another trace of the chunk."""
+        """The traces that share their conversation with another one, of the chunk or earlier."""
         known = self.context.traces.filter(pl.col("conversation_id").is_not_null())
-        shared = known.filter(pl.len().over("conversation_id") > 1)
+        before = self.context.earlier_traces["conversation_id"].unique()
+        shared = known.filter(
+            (pl.len().over("conversation_id") > 1)
+            | pl.col("conversation_id").is_in(before.implode())
+        )
         return shared["trace_id"]
 
 

@@ -33,6 +33,7 @@ from analytics.job.report import DetectorCount, QueueCount, RunReport
 from analytics.job.rerouting import last_run
 from analytics.job.revisions import is_outdated, material_revisions
 from analytics.job.routing_stage import RoutedRun, RoutingStage
+from analytics.job.session_history import SessionHistory
 from analytics.job.stages import Stages
 from analytics.job.writing import Writer, versions
 from analytics.selection import draws
@@ -100,7 +101,7 @@ class Job:
         evaluated = traces.filter("is_candidate").join(
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
         )
-        found = self._detect(evaluated, verdicts, detectors)
+        found = self._detect(evaluated, verdicts, detectors, self._sessions(traces))
         stages.next("routing")
         evaluated = self._with_draws(evaluated, found)
         routing = RoutingStage(
@@ -260,11 +261,22 @@ class Job:
             expression &= pl.col("received_at") < nanoseconds(self.until)
         return expression
 
+    def _sessions(self, traces: pl.DataFrame) -> SessionHistory:
+        return SessionHistory.of(
+            traces,
+            self.reading,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            incremental=self.incremental,
+        )
+
     def _detect(
         self,
         evaluated: pl.DataFrame,
         verdicts: Verdicts,
         detectors: list[Any],
+        history: SessionHistory,
     ) -> pl.DataFrame:
         parts = [pl.DataFrame(schema=FOUND)]
         done = 0
@@ -281,6 +293,8 @@ class Job:
                 baselines=verdicts.outliers.join(
                     chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
                 ),
+                earlier_traces=history.before(chunk),
+                read_earlier=history.read,
             )
             found = evaluate(context, detectors)
             if self.learned is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 TURNS_MAX = 60
 """Longer conversations are read from their last so many turns."""
@@ -78,29 +78,56 @@ def conversations(parts: pl.DataFrame) -> dict[str, list[Turn]]:
 
 
 def sessions(
-    by_trace: dict[str, list[Turn]], order: Iterable[tuple[str, str | None]]
+    by_trace: Mapping[str, list[Turn]],
+    order: Iterable[tuple[str, str | None]],
+    traces_max: int,
 ) -> dict[str, list[Turn]]:
     """For each trace, the turns of its session up to and including its own.
 
-    ``order`` holds trace and conversation id by start time. Where a trace already repeats what
-    was said before, nothing is put in front of it; where each trace holds its own turn alone, the
-    earlier traces of the conversation come first.
+    ``order`` holds trace and conversation id by start time; at most ``traces_max`` traces before
+    one are read. Where a trace repeats what was said before, nothing is put in front of it, and
+    the repeated turns are those of the earlier trace; where each trace holds its own turn alone,
+    the earlier traces of the conversation come first.
     """
-    so_far: dict[str, list[Turn]] = {}
+    so_far: dict[str, list[tuple[int, list[Turn]]]] = {}
+    places: dict[str, int] = {}
     found = {}
     for trace_id, conversation_id in order:
         own = by_trace.get(trace_id)
+        if conversation_id is None:
+            if own is not None:
+                found[trace_id] = own
+            continue
+        place = places[conversation_id] = places.get(conversation_id, 0) + 1
         if own is None:
             continue
-        if conversation_id is None:
-            found[trace_id] = own
-            continue
-        earlier = so_far.get(conversation_id, [])
-        repeated = {(turn.role, turn.text) for turn in own[:-1]}
-        fresh = [turn for turn in earlier if (turn.role, turn.text) not in repeated]
-        joined = own if len(fresh) < len(earlier) else [*earlier, *own]
-        found[trace_id] = so_far[conversation_id] = joined[-TURNS_MAX:]
+        before = so_far.get(conversation_id, [])
+        kept = [(at, turns) for at, turns in before if at >= place - traces_max]
+        known = {(turn.role, turn.text): turn for _, turns in kept for turn in turns}
+        history = _history_length(own)
+        if any((turn.role, turn.text) in known for turn in own[:history]):
+            own = [known.get((t.role, t.text), t) for t in own[:history]] + own[history:]
+            kept = []
+        so_far[conversation_id] = kept = [*kept, (place, own)]
+        found[trace_id] = [turn for _, turns in kept for turn in turns][-TURNS_MAX:]
     return found
+
+
+def _history_length(turns: list[Turn]) -> int:
+    """How many turns stand before the last thing the user said: what a trace may repeat."""
+    users = [place for place, turn in enumerate(turns) if turn.role == "user"]
+    return users[-1] if users else 0
+
+
+def told(piece: Mapping[str, Any], trace_id: str) -> dict[str, Any]:
+    """A piece of evidence as a finding shows it: its trace is named when it is another one."""
+    return {key: value for key, value in piece.items() if key != "trace_id" or value != trace_id}
+
+
+def over_session(evidence: Iterable[Mapping[str, Any]]) -> str:
+    """Words for a reason: over how many traces the evidence lies; empty for one."""
+    traces = len({piece["trace_id"] for piece in evidence})
+    return f" over {traces} traces of the session" if traces > 1 else ""
 
 
 def _turn(row: dict[str, Any]) -> Turn:

@@ -1,0 +1,117 @@
+"""The sessions of a run: which traces belong together, and what was said in earlier ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.detectors.context import EARLIER, SPAN_COLUMNS
+
+if TYPE_CHECKING:
+    from analytics.config import AnalysisConfig
+    from span_store.store import SpanStore
+
+_HOUR = 3_600_000_000_000
+_MEMBER_COLUMNS = (*EARLIER, "received_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHistory:
+    """The sessions of more than one trace that the candidates of a run belong to."""
+
+    store: SpanStore
+    project: str
+    as_of_ns: int
+    traces_max: int
+    """Earlier traces of a session that are read for one trace."""
+    members: pl.DataFrame
+    """``trace_id, conversation_id, start_time, received_at, place``: the traces of these sessions
+    in order of time; ``place`` starts at 1 in each."""
+
+    @classmethod
+    def of(
+        cls,
+        traces: pl.DataFrame,
+        store: SpanStore,
+        *,
+        project: str,
+        as_of_ns: int,
+        config: AnalysisConfig,
+        incremental: bool,
+    ) -> SessionHistory:
+        """The sessions of the candidates among ``traces``.
+
+        An incremental run sees only what arrived lately, so it asks for evaluated traces too, as
+        far back as a baseline looks.
+        """
+        named = traces.filter(
+            pl.col("conversation_id").is_not_null() & pl.col("complete_reason").is_not_null()
+        )
+        wanted = named.filter("is_candidate").select("conversation_id")
+        known = named.select(_MEMBER_COLUMNS)
+        if incremental and not wanted.is_empty():
+            oldest = named["start_time"].min()
+            window = int(config.baseline_window_seconds * 1_000_000_000)
+            stored = (
+                store.scan_raw("traces", project=project)
+                .filter(pl.col("end_time") >= (oldest if isinstance(oldest, int) else 0) - window)
+                .select(_MEMBER_COLUMNS)
+                .join(wanted.lazy(), on="conversation_id", how="semi")
+                .collect()
+                .unique("trace_id", keep="last", maintain_order=True)
+                .join(known, on="trace_id", how="anti")
+            )
+            known = pl.concat([known, stored])
+        members = (
+            known.filter(pl.col("conversation_id").is_duplicated())
+            .join(wanted, on="conversation_id", how="semi")
+            .sort("conversation_id", "start_time", "trace_id")
+            .with_columns(place=pl.int_range(1, pl.len() + 1).over("conversation_id"))
+        )
+        return cls(
+            store=store,
+            project=project,
+            as_of_ns=as_of_ns,
+            traces_max=config.session_traces_max,
+            members=members,
+        )
+
+    def before(self, chunk: pl.DataFrame) -> pl.DataFrame:
+        """:data:`analytics.detectors.context.EARLIER` of a chunk."""
+        if self.members.is_empty():
+            return pl.DataFrame(schema=EARLIER)
+        own = self.members.join(chunk.select("trace_id"), on="trace_id", how="semi")
+        bounds = own.group_by("conversation_id").agg(
+            first=pl.col("place").min(), last=pl.col("place").max()
+        )
+        return (
+            self.members.join(bounds, on="conversation_id")
+            .filter(
+                pl.col("place") >= pl.col("first").cast(pl.Int64) - self.traces_max,
+                pl.col("place") < pl.col("last"),
+            )
+            .join(own.select("trace_id"), on="trace_id", how="anti")
+            .select(pl.col(name).cast(kind) for name, kind in EARLIER.items())
+            .sort("start_time", "trace_id")
+        )
+
+    def read(self, trace_ids: pl.Series) -> pl.DataFrame:
+        """The spans of some of these traces, as a chunk's are read.
+
+        Bounds on arrival let the scan skip most files; an hour allows for clocks that differ.
+        """
+        own = self.members.filter(pl.col("trace_id").is_in(trace_ids.implode()))
+        first, last = own["start_time"].min(), own["received_at"].max()
+        assert isinstance(first, int)
+        assert isinstance(last, int)
+        spans = self.store.scan(
+            "spans",
+            project=self.project,
+            columns=SPAN_COLUMNS,
+            trace_ids=trace_ids.to_list(),
+            received_since=first - _HOUR,
+            received_until=min(last, self.as_of_ns) + 1,
+        )
+        return spans.collect(engine="streaming")

@@ -1,0 +1,162 @@
+"""Frustration and forgetting over whole conversations: across traces, chunks and runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from analytics.config import AnalysisConfig
+from analytics.job import run
+from tests.analytics.semantic.chats import talk
+from tests.analytics.spans import AS_OF, BEGIN, chat, frame, identifier
+
+ASKED = "Please move my booking to the 3rd of June."
+SMALL_TALK = [
+    "",
+    "When is breakfast served there?",
+    "Does the room have a view of the harbour?",
+    "Can I bring my dog along?",
+    "Which tram goes from the airport?",
+    "Is the museum open on Mondays?",
+    "How cold will the evenings be?",
+]
+MINUTE = timedelta(minutes=1)
+
+
+def conversation(name="talk", count=4, pause=60):
+    """Single-turn traces; the last says the first again, with a word of complaint."""
+    rows = [talk(f"{name}-0", ASKED, "Here are hotels in Oslo.", conversation_id=name)]
+    rows += [
+        talk(
+            f"{name}-{number}",
+            SMALL_TALK[number],
+            "It is served at eight.",
+            at=number * pause,
+            conversation_id=name,
+        )
+        for number in range(1, count - 1)
+    ]
+    rows.append(
+        talk(
+            f"{name}-last",
+            f"{ASKED} This is so frustrating.",
+            "Hotels?",
+            at=(count - 1) * pause,
+            conversation_id=name,
+        )
+    )
+    return rows
+
+
+def config(**values):
+    return AnalysisConfig(semantic_sample_rate=0.0, random_floor=0.0, **values)
+
+
+def matched(store, detector="frustration"):
+    newest = store.scan("traces").collect().group_by("trace_id").agg(pl.col("revision").max())
+    found = store.scan("findings").collect().join(newest, on=["trace_id", "revision"])
+    return found.filter(detector=detector, decision="matched").sort("trace_id")
+
+
+def test_what_was_said_in_another_chunk_counts(store, queues):
+    store.append("spans", frame(conversation()))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config(chunk_traces=1))
+
+    (finding,) = matched(store).to_dicts()
+    assert finding["trace_id"] == identifier("talk-last", 32)
+    evidence = json.loads(finding["evidence"])
+    restated = next(piece for piece in evidence if piece["kind"].startswith("restates"))
+    assert ASKED in restated["earlier"]
+
+
+def test_what_was_said_in_an_earlier_run_counts_and_findings_are_the_same(tmp_path, store, queues):
+    for row in conversation(pause=600):
+        store.append("spans", frame([row]))
+        moment = AS_OF - timedelta(days=1) + timedelta(seconds=row["end_time"] / 1e9 - BEGIN / 1e9)
+        run(
+            store,
+            queues,
+            project="default",
+            as_of=moment + MINUTE,
+            config=config(),
+            incremental=True,
+        )
+    (finding,) = matched(store).to_dicts()
+
+    assert finding["trace_id"] == identifier("talk-last", 32)
+    assert "restates" in finding["reason"]
+
+
+def test_a_fact_given_three_traces_ago_and_asked_for_again_is_forgetting(store, queues):
+    rows = [
+        talk("a", "Cancel my order. My email is ann@example.com.", "Done.", conversation_id="c"),
+        talk("b", "And the other order too.", "Which one?", at=60, conversation_id="c"),
+        talk(
+            "c",
+            "The one of May.",
+            "Could you provide your email address?",
+            at=120,
+            conversation_id="c",
+        ),
+        talk(
+            "d", "I already told you.", "What is your email address?", at=180, conversation_id="c"
+        ),
+    ]
+    store.append("spans", frame(rows))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config(chunk_traces=1))
+
+    found = matched(store, "forgetting").to_dicts()
+    assert [row["trace_id"] for row in found] == [identifier("d", 32)]
+    assert "over 2 traces of the session" in found[0]["reason"]
+    others = {piece.get("trace_id") for piece in json.loads(found[0]["evidence"])}
+    assert others == {None, identifier("c", 32)}
+
+
+def test_a_trace_that_adds_nothing_repeats_no_finding(store, queues):
+    rows = conversation()
+    rows.append(talk("after", "Thank you.", "You are welcome.", at=900, conversation_id="talk"))
+    # And one whose input repeats the whole conversation, as many frameworks send it.
+    history = [ASKED, "Hotels.", f"{ASKED} This is so frustrating.", "Hotels?", "Thanks.", "Bye."]
+    rows.append(talk("repeats", *history, at=960, conversation_id="talk"))
+    store.append("spans", frame(rows))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config())
+
+    assert matched(store)["trace_id"].to_list() == [identifier("talk-last", 32)]
+
+
+def test_only_so_many_earlier_traces_are_read(store, queues):
+    store.append("spans", frame(conversation(count=8)))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config(session_traces_max=3))
+
+    (finding,) = matched(store).to_dicts()
+    assert "restates" not in finding["reason"]
+
+
+def test_traces_of_no_session_are_not_read_together(store, queues):
+    rows = conversation()
+    for row in rows:
+        row["conversation_id"] = None
+    store.append("spans", frame(rows))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config())
+
+    assert matched(store).is_empty()
+
+
+@pytest.mark.parametrize("chunk_traces", [1, 3, 100])
+def test_the_size_of_a_chunk_changes_nothing(store, queues, chunk_traces):
+    rows = [row for name in ("one", "two") for row in conversation(name)]
+    store.append("spans", frame([*rows, chat("alone", at=30)]))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config(chunk_traces=chunk_traces))
+
+    assert matched(store)["trace_id"].to_list() == sorted(
+        identifier(f"{name}-last", 32) for name in ("one", "two")
+    )
