@@ -43,6 +43,17 @@ _READING = (
     click.option("--label", "labels", multiple=True, help="A class, lowest first; repeat it."),
     click.option("--threshold", type=float, help="Evaluator scores from here up are high."),
     click.option("--human-threshold", type=float, help="Human numbers from here up are high."),
+    click.option(
+        "--post-stratify",
+        is_flag=True,
+        help="Scale weights so that each stratum adds up to its items.",
+    ),
+    click.option(
+        "--trim-weights",
+        type=click.FloatRange(min=1),
+        metavar="MEDIANS",
+        help="Cut weights at so many times their median, with a notice.",
+    ),
     click.option("--seed", default=0, show_default=True, help="Seed of random draws."),
 )
 
@@ -94,6 +105,7 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
     """The options of the command line as the report's."""
     from analytics.alignment.report import ReportOptions
     from analytics.alignment.score_types import ScaleOptions, ScoreType
+    from analytics.alignment.weighting import Weighting
 
     kind = asked["score_type"]
     extra = {name: asked[name] for name in ("target", "count", "skill", "gate") if name in asked}
@@ -107,6 +119,9 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
             human_threshold=asked["human_threshold"],
         ),
         version=asked.get("evaluator_version"),
+        weighting=Weighting(
+            post_stratify=asked["post_stratify"], trim_medians=asked["trim_weights"]
+        ),
         seed=asked["seed"],
         salt=context.configuration.analysis.salt,
         **{name: value for name, value in extra.items() if value is not None},

@@ -24,6 +24,7 @@ from analytics.alignment.slices import slices
 from analytics.alignment.thresholds import thresholds
 from analytics.alignment.verdict import verdict
 from analytics.alignment.versions import versions
+from analytics.alignment.weighting import Weighting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,8 @@ class ReportOptions:
     """What the next labels are for: pass_rate, tpr or tnr."""
     count: int = 20
     """How many labels next."""
+    weighting: Weighting = field(default_factory=Weighting)
+    """What to do with the weights beside 1 / p."""
     salt: str = "spandocket"
     """Salt of the draw that decides who is labelled next."""
 
@@ -103,7 +106,9 @@ def make_samples(
         if options.version not in order:
             raise UnknownOptionError("evaluator version", options.version, filter(None, order))
         version = options.version
-    return {name: make_sample(pairs, scale, name) for name in order or [None]}, version
+    return {
+        name: make_sample(pairs, scale, name, options.weighting) for name in order or [None]
+    }, version
 
 
 def report_of(

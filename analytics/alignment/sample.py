@@ -7,7 +7,7 @@ re-opened after a disagreement, used for tuning the evaluator, or rated with its
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ import polars as pl
 from analytics.alignment.acceptable import with_accepted
 from analytics.alignment.design_size import strata_by_weight
 from analytics.alignment.reference import coded_ratings, references
+from analytics.alignment.weighting import Weighting, weighted_anew
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class Sample:
     scale: Scale
     has_design: bool
     has_clusters: bool
+    weights_changed: dict[str, Any] | None = None
+    """What was done to the weights beside 1 / p; see :mod:`.weighting`."""
 
     def select(self, reading: Reading, *, weighted: bool) -> Selected:
         """The items with both sides in this reading; weighted leaves excluded items out."""
@@ -87,7 +90,9 @@ class Sample:
         )
 
 
-def make_sample(pairs: Pairs, scale: Scale, version: str | None) -> Sample:
+def make_sample(
+    pairs: Pairs, scale: Scale, version: str | None, weighting: Weighting | None = None
+) -> Sample:
     """Join items of one evaluator version with their references and design.
 
     ``version`` None means items without a version.
@@ -117,6 +122,7 @@ def make_sample(pairs: Pairs, scale: Scale, version: str | None) -> Sample:
     )
     frame = frame.with_columns(excluded=_excluded(), cluster_code=_cluster_code())
     frame = with_accepted(frame, ratings, scale)
+    frame, changed = weighted_anew(frame, weighting or Weighting())
     return Sample(
         frame=frame,
         ratings=ratings,
@@ -124,6 +130,7 @@ def make_sample(pairs: Pairs, scale: Scale, version: str | None) -> Sample:
         scale=scale,
         has_design=pairs.has_design,
         has_clusters=pairs.has_clusters,
+        weights_changed=changed,
     )
 
 

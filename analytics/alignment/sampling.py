@@ -8,12 +8,14 @@ import polars as pl
 
 from analytics.alignment.linearised import kish
 from analytics.alignment.sample import EXCLUSIONS
+from analytics.alignment.weighting import notices
 
 if TYPE_CHECKING:
     from analytics.alignment.sample import Sample
 
 NAMED_MAX = 20
 _WEIGHT_SPREAD_MAX = 20.0
+_SHARE_GAP_MAX = 0.05
 
 
 def sampling(sample: Sample) -> dict[str, Any]:
@@ -36,8 +38,32 @@ def sampling(sample: Sample) -> dict[str, Any]:
         else None,
         "strata": strata,
         "zero_probability": _zero(frame, strata),
-        "warnings": _warnings(sample, counted),
+        "weights_changed": sample.weights_changed,
+        "warnings": _warnings(sample, counted)
+        + notices(sample.weights_changed)
+        + _off(sample, strata),
     }
+
+
+def _off(sample: Sample, strata: list[dict[str, Any]]) -> list[str]:
+    """A notice when labels stand for clearly more or fewer items than their stratum has."""
+    changed = sample.weights_changed
+    if changed is not None and changed["post_stratified"] is not None:
+        return []
+    off = [
+        entry["stratum"]
+        for entry in strata
+        if entry["weight_share"] is not None
+        and entry["labelled"]
+        and abs(entry["weight_share"] - entry["items_share"]) > _SHARE_GAP_MAX
+    ]
+    if not off or all(entry["labelled"] == entry["items"] for entry in strata):
+        return []
+    sentence = (
+        f"the labels of stratum {', '.join(off)} stand for another share of the items than it "
+        "has: post-stratify when the items here are all there are"
+    )
+    return [sentence]
 
 
 def _worth(frame: pl.DataFrame, sample: Sample) -> float | None:
@@ -73,8 +99,8 @@ def _strata(frame: pl.DataFrame) -> list[dict[str, Any]]:
     )
     total = grouped["weight"].sum()
     return [
-        {"stratum": name, "items": items, "labelled": labels, "reviewed_share": labels / items,
-         "mean_probability": p, "weight_share": weight / total if total else None}
+        {"stratum": name, "items": items, "items_share": items / named.height,
+         "labelled": labels, "reviewed_share": labels / items, "mean_probability": p, "weight_share": weight / total if total else None}
         for name, items, labels, p, weight in grouped.sort("stratum").iter_rows()
     ]  # fmt: skip
 

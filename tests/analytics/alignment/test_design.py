@@ -18,6 +18,7 @@ from analytics.alignment.design import (
 )
 from analytics.alignment.label_next import neyman
 from analytics.alignment.report import ReportOptions, report
+from analytics.alignment.weighting import Weighting
 
 
 def population(seed, n=20_000):
@@ -202,3 +203,57 @@ def test_the_middle_of_an_ordinal_scale_is_taken_without_a_majority():
 
     assert result.scope["reference"] == {"majority": 1, "median": 1}
     assert result.raw["mae"].value == 0
+
+
+def two_strata():
+    """Flagged items are all labelled; of the rest every third is, but p says one in two."""
+    frame = pl.DataFrame({"item": range(400), "evaluator": [1, 0, 0, 0] * 100})
+    rest = pl.col("item") >= 100
+    seen = (~rest) | (pl.col("item") % 3 == 0)
+    return frame.with_columns(
+        human=pl.when(seen).then((pl.col("item") % 5 == 0).cast(pl.Int64)),
+        stratum=pl.when(rest).then(pl.lit("rest")).otherwise(pl.lit("flagged")),
+        inclusion_probability=pl.when(rest).then(0.5).otherwise(1.0),
+    )
+
+
+def test_post_stratified_report_makes_each_stratum_as_large_as_it_is():
+    plain = report(two_strata(), ReportOptions()).sampling
+    asked = ReportOptions(weighting=Weighting(post_stratify=True))
+    scaled = report(two_strata(), asked).sampling
+
+    assert [s["weight_share"] for s in plain["strata"]] == pytest.approx([1 / 3, 2 / 3])
+    assert any("post-stratify" in warning for warning in plain["warnings"])
+    assert [s["weight_share"] for s in scaled["strata"]] == pytest.approx([0.25, 0.75])
+    assert scaled["weights_changed"]["post_stratified"] == [
+        {"stratum": "flagged", "items": 100, "weight_before": 100.0},
+        {"stratum": "rest", "items": 300, "weight_before": 200.0},
+    ]
+    assert "weights are scaled so that each stratum adds up to its items" in scaled["warnings"]
+
+
+def test_trimmed_weights_are_told():
+    frame = two_strata().with_columns(
+        inclusion_probability=pl.when(pl.col("item") == 0).then(0.001).otherwise(1.0)
+    )
+    asked = ReportOptions(weighting=Weighting(trim_medians=20))
+    found = report(frame, asked)
+
+    assert found.sampling["weights_changed"]["trimmed"] == {
+        "medians": 20, "count": 1, "limit": 20.0,
+    }  # fmt: skip
+    assert any("adds bias" in warning for warning in found.sampling["warnings"])
+    assert found.sampling["kish_n_eff"] == pytest.approx(219**2 / (199 + 400))
+
+
+def test_weights_are_changed_from_the_command_line(command, tmp_path):
+    two_strata().write_csv(tmp_path / "pairs.csv")
+
+    said = command(
+        "alignment", "report", "--pairs", tmp_path / "pairs.csv", "--post-stratify",
+        "--trim-weights", "20", "--format", "json",
+    )  # fmt: skip
+
+    changed = said.json["sampling"]["weights_changed"]
+    assert changed["trimmed"]["count"] == 0
+    assert len(changed["post_stratified"]) == 2
