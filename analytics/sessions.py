@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from span_store.durations import milliseconds
 from span_store.schema import Column, Form, TableSchema
 
 SESSIONS = TableSchema(
@@ -75,7 +76,7 @@ def roll_up(traces: pl.DataFrame) -> pl.DataFrame:
             trace_count=pl.len().cast(pl.Int64),
             start_time=start,
             end_time=end,
-            duration_ms=pl.when(end >= start).then((end - start) / 1e6),
+            duration_ms=pl.when(end >= start).then(milliseconds(start, end)),
             active_ms=pl.col("duration_ms").sum(),
             agent_names=pl.col("agent_name").drop_nulls().unique().sort(),
             request_models=pl.col("request_model").drop_nulls().unique().sort(),

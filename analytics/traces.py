@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from span_store.durations import milliseconds
+
 LIGHT_COLUMNS = (
     "trace_id",
     "span_id",
@@ -85,7 +87,7 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
             operation_name=pl.coalesce("operation_name", "call_operation"),
             agent_name=pl.coalesce("agent_name", "any_agent"),
             duration_ms=pl.when(pl.col("end_time") >= pl.col("start_time")).then(
-                (pl.col("end_time") - pl.col("start_time")) / 1e6
+                milliseconds(pl.col("start_time"), pl.col("end_time"))
             ),
         )
         .drop("key", "root_is_error", "call_operation", "any_agent")

@@ -10,6 +10,7 @@ from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.names import RAW_REQUEST
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 from otlp_receiver.dialects.told_reasons import told_reasons
+from span_store.durations import milliseconds
 
 _SAYS_WHEN_STREAMING = r"^opentelemetry\.instrumentation\.genai\.|^com\.(anthropic|openai)\.sdk"
 """Scopes that send the stream flag when streaming, and nothing otherwise."""
@@ -112,9 +113,9 @@ def _duration() -> pl.Expr:
 def _first_chunk() -> pl.Expr:
     """Reported, else from the first chunk event; only for streams, and not after lost events."""
     seen = pl.when((pl.col("first_chunk") > 0) & (pl.col("dropped_events_count") == 0)).then(
-        (pl.col("first_chunk") - pl.col("start_time")) / 1_000_000
+        milliseconds(pl.col("start_time"), pl.col("first_chunk"))
     )
-    said = (pl.col("said_first") - pl.col("start_time")) / 1_000_000
+    said = milliseconds(pl.col("start_time"), pl.col("said_first"))
     value = pl.coalesce("time_to_first_chunk_ms", said, seen)
     plausible = pl.col("is_streaming") | (
         pl.col("is_streaming").is_null() & (value < pl.col("duration_ms"))

@@ -14,6 +14,7 @@ from otlp_receiver.dialects.evaluations import EVENT_NAME, Score
 from otlp_receiver.dialects.fields import FieldSet
 from otlp_receiver.dialects.relations import relation_rows
 from otlp_receiver.dialects.span_events import SpanEvents, links_json, objects
+from span_store.durations import milliseconds
 from span_store.schema import CONTENTS, SPANS
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]
         pl.col("trace_id", "span_id").bin.encode("hex"),
         pl.when(parent.bin.size() > 0).then(parent.bin.encode("hex")).alias("parent_span_id"),
         pl.when(pl.col("end_time") >= pl.col("start_time"))
-        .then((pl.col("end_time") - pl.col("start_time")) / 1_000_000)
+        .then(milliseconds(pl.col("start_time"), pl.col("end_time")))
         .alias("duration_ms"),
         pl.when(pl.col("status_message") != "").then("status_message").alias("status_message"),
         pl.when(pl.col("scope_name") != "").then("scope_name").alias("scope_name"),
