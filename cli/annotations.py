@@ -131,9 +131,9 @@ def import_file(
 
     Columns: object_type, object_id, reviewer, field, value, and optionally queue, time,
     inclusion_probability, cluster, adjudicated, blind, comment, corrected_output, also_acceptable,
-    anchor, seconds_spent; or a table that "annotations export" wrote. Fields must exist. Every bad row is named with its
-    line, and then nothing is stored, unless --skip-bad is given. Importing a file twice stores it
-    once. Without a time, an answer counts as given now.
+    anchor, seconds_spent; or a table that "annotations export" wrote. Fields must exist. Every bad
+    row is named with its line, and then nothing is stored, unless --skip-bad is given. Importing a
+    file twice stores it once. Without a time, an answer counts as given now.
     """
     from cli.annotation_files import read_rows
     from queue_store.model import ImportRow, RowProblem
