@@ -15,7 +15,10 @@ from tests.analytics.spans import AS_OF, BEGIN, SECOND, chat, frame, identifier,
 @pytest.fixture
 def analysed(store, queues):
     first = chat("one", at=0, seconds=2, conversation_id="talk", agent_name="guide", cost_usd=0.5)
-    second = chat("two", at=60, seconds=3, conversation_id="talk", total_tokens=70)
+    thanks = {"role": "user", "parts": [{"type": "text", "content": "Thanks. And to Bergen?"}]}
+    second = chat(
+        "two", at=60, seconds=3, conversation_id="talk", total_tokens=70, input_messages=[thanks]
+    )
     failed = tool(
         "two", "search", at=61, seconds=1, parent=second, result={"error": "down"}, is_error=True
     )
