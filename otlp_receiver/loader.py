@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otlp_receiver.attempts import Attempts
 from otlp_receiver.decoding import LOADED_TABLES
 from otlp_receiver.load_mark import read_mark, write_mark
 from otlp_receiver.quarantine import Quarantine
-from otlp_receiver.spool_folder import delete_finished, spool_identity
+from otlp_receiver.spool_folder import delete_finished, spool_identity, sync_folder
 from otlp_receiver.spool_reader import SpoolReader
 from span_store.errors import SpanStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import polars as pl
 
@@ -40,12 +41,26 @@ class LoadReport:
     decoded_slowly: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records that are loaded together."""
+
+    records: list[SpoolRecord]
+    finished_segment: int | None
+    """Segments before this one hold nothing but this batch and older ones; None: not known."""
+    decoded: Future[tuple[LoadedRows, list[tuple[int, str]]]] | None = None
+    """The rows, when they are made while the batch before is written."""
+
+
 class Loader:
     """Reads the spool in order and appends to the tables with the application transaction.
 
     Each table remembers the number of the last record that it holds, in the same commit as the
     rows. After a crash the tables may stand at different numbers: a step never crosses one of
     them, and a table takes no rows of records that it already holds.
+
+    While one batch is written, the next one is decoded on another thread. Not so after a loader
+    died in the middle of a batch: then the one that kills must be found.
     """
 
     def __init__(
@@ -58,10 +73,15 @@ class Loader:
         self._decode = decode
         self._load_bytes = load_bytes
         self._attempts = Attempts(spool)
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="decode-ahead")
+        self._ahead: _Batch | None = None
         self.resume()
 
     def resume(self) -> None:
         """Ask the tables where they stand; needed at start and after a failed commit."""
+        if self._ahead is not None and self._ahead.decoded is not None:
+            wait([self._ahead.decoded])
+        self._ahead = None
         self._held = {
             table: self._store.last_transaction(table, self._application(table)) or 0
             for table in LOADED_TABLES
@@ -70,6 +90,7 @@ class Loader:
         self._floor = max(min(self._held.values()), read_mark(self._folder))
         self._reader = SpoolReader(self._folder, after=self._floor)
         self._pending: list[SpoolRecord] = []
+        self._is_synced = False
 
     def step(self) -> LoadReport | None:
         """Load the next batch; None when nothing waits.
@@ -77,13 +98,16 @@ class Loader:
         Raises :class:`span_store.errors.StoreUnavailableError`; call :meth:`resume` before the
         next step then, because the commit may have happened.
         """
-        records = self._next_batch(self._attempts.records_max)
-        if not records:
-            self._delete_finished()
+        batch = self._ahead or self._next_batch()
+        self._ahead = None
+        if not batch.records:
+            self._delete_finished(batch)
             return None
+        records = batch.records
         self._attempts.begin(records[0].number, len(records))
         try:
-            rows, failed = self._decoded(records)
+            rows, failed = batch.decoded.result() if batch.decoded else self._decoded(records)
+            self._decode_ahead()
             self._quarantine_failed(records, failed)
             counts = self._append(rows, records[-1].number)
         except (SpanStoreError, OSError):
@@ -92,7 +116,7 @@ class Loader:
             raise
         write_mark(self._folder, records[-1].number)
         self._attempts.end()
-        self._delete_finished()
+        self._delete_finished(batch)
         return LoadReport(
             last_number=records[-1].number,
             records=len(records),
@@ -125,18 +149,27 @@ class Loader:
         """Where the tables stand, as the report of a step that did nothing."""
         return LoadReport(last_number=self._floor, records=0, body_bytes=0, received_at=0)
 
-    def _next_batch(self, records_max: int | None) -> list[SpoolRecord]:
+    def _next_batch(self) -> _Batch:
         """Records that lie on one side of every table's number."""
+        records_max = self._attempts.records_max
         if not self._pending:
             self._pending = self._reader.read(self._load_bytes, records_max=records_max)
-        batch = self._pending
-        if batch:
-            borders = [held for held in self._held.values() if held >= batch[0].number]
-            border = min(borders, default=batch[-1].number)
-            batch = [record for record in batch if record.number <= border]
-            batch = batch[:records_max]
-        self._pending = self._pending[len(batch) :]
-        return batch
+        records = self._pending
+        if records:
+            borders = [held for held in self._held.values() if held >= records[0].number]
+            border = min(borders, default=records[-1].number)
+            records = [record for record in records if record.number <= border]
+            records = records[:records_max]
+        self._pending = self._pending[len(records) :]
+        return _Batch(records, None if self._pending else self._reader.segment)
+
+    def _decode_ahead(self) -> None:
+        """Begin with the batch after the one that is written now."""
+        if self._attempts.records_max is None:
+            batch = self._next_batch()
+            if batch.records:
+                decoded = self._helper.submit(self._decoded, batch.records)
+                self._ahead = replace(batch, decoded=decoded)
 
     def _quarantine_failed(
         self, records: Sequence[SpoolRecord], failed: Sequence[tuple[int, str]]
@@ -149,22 +182,35 @@ class Loader:
     def _item_id(self, record: SpoolRecord) -> str:
         return f"{self._identity[:8]}-{record.number}"
 
-    def _delete_finished(self) -> None:
-        """Delete the segments before the one that is being read, when all of it is loaded."""
-        if not self._pending:
-            delete_finished(self._folder, self._reader.segment, self._make_tables_durable)
+    def _delete_finished(self, batch: _Batch) -> None:
+        """Delete the segments before the one that a batch ended in, once it is loaded."""
+        if batch.finished_segment is not None:
+            delete_finished(self._folder, batch.finished_segment, self._make_tables_durable)
 
     def _application(self, table: str) -> str:
         return f"{self._identity}:{table}"
 
     def _make_tables_durable(self) -> None:
-        """Deleting a segment is only safe when the tables would survive a loss of power."""
+        """Deleting a segment is only safe when the tables would survive a loss of power.
+
+        Every commit is synced before :meth:`SpanStore.append` returns. Left are the commits that
+        an earlier loader died in, and the names of new folders.
+        """
         if "://" in self._store.place:
             return
-        descriptor = os.open(self._store.place, os.O_RDONLY)
-        try:
-            ctypes.CDLL(None, use_errno=True).syncfs(descriptor)
-        except AttributeError:
-            os.sync()
-        finally:
-            os.close(descriptor)
+        if not self._is_synced:
+            _sync_file_system(self._store.place)
+            self._is_synced = True
+        for folder in (self._store.place, *map(self._store.table_uri, LOADED_TABLES)):
+            if Path(folder).is_dir():
+                sync_folder(Path(folder))
+
+
+def _sync_file_system(place: str) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        ctypes.CDLL(None, use_errno=True).syncfs(descriptor)
+    except AttributeError:
+        os.sync()
+    finally:
+        os.close(descriptor)

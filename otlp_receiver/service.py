@@ -131,6 +131,7 @@ class Service:
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
+        progress.measure(writer)
         progress.write(None)
 
     def _forwarding(self, lock: FolderLock, metrics: Metrics) -> ForwardKeeper:

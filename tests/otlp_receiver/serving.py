@@ -36,7 +36,7 @@ class Served:
         self.ready.unlink(missing_ok=True)
         self.log = data_dir / "serve.log"
         settings = data_dir / "settings.toml"
-        settings.write_text(config, encoding="utf-8")
+        settings.write_text(_patient(config), encoding="utf-8")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("SPANDOCKET_", "OTEL_"))}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -50,7 +50,7 @@ class Served:
                 stderr=log,
             )
 
-    def wait(self, patience_seconds: float = 60) -> Served:
+    def wait(self, patience_seconds: float = 200) -> Served:
         """Return once requests are accepted."""
         deadline = time.monotonic() + patience_seconds
         while not self.ready.exists():
@@ -76,7 +76,7 @@ class Served:
         """Send one request and wait for its answer."""
         with self.channel() as channel:
             call = channel.unary_unary(method)
-            return bytes(call(body, timeout=30, wait_for_ready=True, **options))
+            return bytes(call(body, timeout=120, wait_for_ready=True, **options))
 
     def loader(self) -> psutil.Process | None:
         """The loader process, once it runs."""
@@ -86,7 +86,7 @@ class Served:
             return None
         return next((child for child in children if _is_loader(child)), None)
 
-    def hold_loader(self, patience_seconds: float = 60) -> psutil.Process:
+    def hold_loader(self, patience_seconds: float = 200) -> psutil.Process:
         """Suspend the loader once it runs its own program.
 
         Before that it is a fork of the receiver, and stopping it would stop the receiver with it.
@@ -106,7 +106,7 @@ class Served:
             loader.kill()
         self.process.wait()
 
-    def stop(self, patience_seconds: float = 90) -> int:
+    def stop(self, patience_seconds: float = 250) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(patience_seconds)
@@ -118,6 +118,16 @@ class Served:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.kill(with_loader=True)
+
+
+def _patient(config: str) -> str:
+    """The settings with a long drain: on a busy machine the loader takes its time to start."""
+    if "drain_seconds" in config:
+        return config
+    section, drain = "[receiver]\n", 'drain_seconds = "10m"\n'
+    if section in config:
+        return config.replace(section, section + drain, 1)
+    return f"{section}{drain}{config}"
 
 
 def _is_loader(process: psutil.Process) -> bool:
