@@ -157,6 +157,7 @@ def item_row(item: Item) -> dict[str, Any]:
         "assignee": item.assignee,
         "holder": item.holder,
         "lease_until": item.lease_until,
+        "holders": [asdict(hold) for hold in item.holds],
         "skip_reason": item.skip_reason,
         "added_at": item.added_at,
         "added_by": item.added_by,

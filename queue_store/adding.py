@@ -12,11 +12,11 @@ from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from queue_store.assignment import deal
+from queue_store.base import items_of
 from queue_store.column_types import to_json, to_microseconds
 from queue_store.errors import InvalidValueError
 from queue_store.model import Action, ItemState
-from queue_store.moves import NOT_HELD, move
-from queue_store.rows import item_from_row
+from queue_store.moves import move
 from queue_store.tables.items import ITEMS, NOBODY
 from queue_store.tables.queues import QUEUES, STRIPES
 
@@ -115,12 +115,14 @@ def _check(draft: ItemDraft) -> None:
 
 def _row(writing: Writing, queue: Queue, draft: ItemDraft) -> dict[str, Any]:
     """A draft as column values; columns left out have their defaults in the schema."""
+    wanted = labels_wanted(queue, draft)
     return {
         "queue_id": queue.id,
         "object_type": draft.object_type.value,
         "object_id": draft.object_id,
         "revision": draft.revision,
-        "labels_wanted": labels_wanted(queue, draft),
+        "labels_wanted": wanted,
+        "open_seats": wanted,
         "assignee": draft.assignee or NOBODY,
         "added_at": writing.now,
         "added_by": writing.actor,
@@ -180,7 +182,7 @@ def _present(writing: Writing, queue: Queue, keys: Sequence[tuple[str, str]]) ->
         .order_by(ITEMS.c.id)
         .with_for_update(of=ITEMS)
     )
-    return [item_from_row(row) for row in rows]
+    return items_of(writing.connection, rows.all())
 
 
 def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:
@@ -199,7 +201,8 @@ def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:
             revision=draft.revision,
             round=item.round + 1,
             labels_done=0,
-            **{**NOT_HELD, **_why(draft)},
+            open_seats=item.labels_wanted,
+            **_why(draft),
         )
         return "reentered"
     writing.connection.execute(

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from queue_store.answers import answered, store_answers
 from queue_store.base import StoreBase, find_item, find_queue
-from queue_store.errors import ItemLockedError, StaleRevisionError
+from queue_store.claims import locked
+from queue_store.errors import StaleRevisionError
+from queue_store.leases import leases_of
 from queue_store.model import AnnotationState, Role
 from queue_store.rows import annotation_from_row
 from queue_store.tables.annotations import ANNOTATIONS
@@ -47,10 +49,12 @@ class Annotations(StoreBase):
         Raises NotFoundError, InvalidValueError, ItemLockedError, StaleRevisionError.
         """
         with self._writing(project=project, now=now, actor=reviewer) as writing:
-            item, current = find_item(writing.connection, project, item_id, lock=True)
+            item = find_item(writing.connection, project, item_id, lock=True)
             writing.require(Role.ANNOTATOR, "annotate", item.queue_id)
-            if token is not None and token != current:
-                raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
+            if token is not None:
+                lease = leases_of(writing, item.id).get(reviewer)
+                if lease is None or lease.token != token:
+                    raise locked(item)
             if revision is not None and revision != item.revision:
                 raise StaleRevisionError(item.id, revision, item.revision)
             ids = store_answers(writing, item, reviewer, answers, seconds_spent, state)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from queue_store.errors import NotFoundError
+from queue_store.model import Hold, ItemState
 from queue_store.rows import item_from_row, queue_from_row
 from queue_store.tables.fields import FIELDS
-from queue_store.tables.items import ITEMS
+from queue_store.tables.items import ITEMS, LEASES
 from queue_store.tables.queues import QUEUE_FIELDS, QUEUES
 from queue_store.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -101,12 +102,33 @@ _ITEM = (
     .where(ITEMS.c.id == bindparam("called"), QUEUES.c.project == bindparam("in_project"))
 )
 _LOCKED_ITEM = _ITEM.with_for_update(of=ITEMS)
+_HOLDS = (
+    select(LEASES)
+    .where(
+        LEASES.c.item_id.in_(bindparam("item_ids", expanding=True)),
+        LEASES.c.lease_until.is_not(None),
+    )
+    .order_by(LEASES.c.item_id, LEASES.c.claimed_at, LEASES.c.reviewer)
+)
 
 
-def find_item(
-    connection: Connection, project: str, item_id: int, *, lock: bool = False
-) -> tuple[Item, str | None]:
-    """The item and its claim token; raises NotFoundError when the project has no such item.
+def items_of(connection: Connection, rows: Sequence[Any]) -> list[Item]:
+    """Rows of items, with their queue's name and project, as items with who holds them."""
+    held = [row.id for row in rows if row.state == ItemState.IN_PROGRESS.value]
+    holds: dict[int, list[Hold]] = {}
+    for start in range(0, len(held), 500):
+        for lease in connection.execute(_HOLDS, {"item_ids": held[start : start + 500]}):
+            holds.setdefault(lease.item_id, []).append(hold_of(lease))
+    return [item_from_row(row, holds=holds.get(row.id, ())) for row in rows]
+
+
+def hold_of(lease: Any) -> Hold:
+    """A live row of ``leases``."""
+    return Hold(reviewer=lease.reviewer, claimed_at=lease.claimed_at, until=lease.lease_until)
+
+
+def find_item(connection: Connection, project: str, item_id: int, *, lock: bool = False) -> Item:
+    """The item; raises NotFoundError when the project has no such item.
 
     ``lock`` keeps others from changing the row until the end of the transaction.
     """
@@ -114,4 +136,4 @@ def find_item(
     row = connection.execute(statement, {"called": item_id, "in_project": project}).one_or_none()
     if row is None:
         raise NotFoundError("item", str(item_id))
-    return item_from_row(row), row.token
+    return items_of(connection, [row])[0]

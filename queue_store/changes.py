@@ -10,9 +10,9 @@ from sqlalchemy import delete, exists, select, update
 
 from queue_store.answers import answered, store_answers
 from queue_store.base import find_item, find_queue
-from queue_store.claims import take
 from queue_store.disagreement import labels_of
 from queue_store.errors import InvalidValueError, NotPermittedError
+from queue_store.leases import take
 from queue_store.model import (
     TRANSITIONS,
     Action,
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from queue_store.writing import Writing
 
 _MOVING = tuple(action.value for action in TRANSITIONS)
+_BESIDE = {Action.CLAIM.value, Action.RELEASE.value, Action.EXPIRE.value}
+MOVES_MAX = 200
+"""How far back an undo looks for its reviewer's last move."""
 _OPEN = (ItemState.PENDING.value, ItemState.IN_PROGRESS.value)
 
 
@@ -48,14 +51,14 @@ class Changes(Submissions):
     def undo(self, *, project: str, item_id: int, reviewer: str, now: datetime) -> Claim:
         """Take back the reviewer's last submit or skip of this item; they hold it again.
 
-        Their answers become drafts. Raises NotPermittedError when the item has moved on,
-        the last action was somebody else's, or it is too long ago.
+        Their answers become drafts. Raises NotPermittedError when somebody has gone on from it,
+        their last action was another, or it is too long ago.
         """
         with self._writing(project=project, now=now, actor=reviewer) as writing:
-            item, _ = find_item(writing.connection, project, item_id, lock=True)
-            last = _last_move(writing.connection, item)
-            undoable = last is not None and last.action in {"submit", "skip"}
-            if not undoable or last.actor != reviewer:
+            item = find_item(writing.connection, project, item_id, lock=True)
+            writing.require(Role.ANNOTATOR, "undo", item.queue_id)
+            last = _last_move(writing.connection, item, reviewer)
+            if last is None:
                 raise NotPermittedError(
                     reviewer, f"undo on item {item.id}", "their submit or skip is not the last"
                 )
@@ -64,22 +67,33 @@ class Changes(Submissions):
                     reviewer, f"undo on item {item.id}", "it is too long ago; reopen it"
                 )
             labels = _take_back(writing, item, last)
+            wanted = last.details.get("labels_wanted", item.labels_wanted)
+            done = item.labels_done - labels
+            seats = wanted - done - len(item.holds)
+            if seats < 1:
+                others = ", ".join(hold.reviewer for hold in item.holds)
+                raise NotPermittedError(
+                    reviewer, f"undo on item {item.id}", f"it is with {others} now"
+                )
             queue = find_queue(writing.connection, project, item.queue, with_form=False)
             until = now + timedelta(seconds=self.lease_of(queue, None))
             token = self.new_token()
-            take(writing, item, Action.UNDO, reviewer, token, until)
-            writing.connection.execute(
-                update(ITEMS)
-                .where(ITEMS.c.id == item.id)
-                .values(
-                    assignee=last.details.get("assignee") or NOBODY,
-                    labels_done=item.labels_done - labels,
-                    labels_wanted=last.details.get("labels_wanted", item.labels_wanted),
-                )
+            take(
+                writing,
+                item,
+                Action.UNDO,
+                reviewer,
+                token,
+                until,
+                open_seats=seats,
+                assignee=last.details.get("assignee") or NOBODY,
+                turn=last.details.get("turn", 0),
+                labels_done=done,
+                labels_wanted=wanted,
             )
             _recount_response(writing, item)
-            item, _ = find_item(writing.connection, project, item_id)
-            return Claim(item=item, token=token, lease_until=until)
+            item = find_item(writing.connection, project, item_id)
+            return Claim(item=item, reviewer=reviewer, token=token, lease_until=until)
 
     def assign(
         self,
@@ -96,10 +110,10 @@ class Changes(Submissions):
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
             for item_id in sorted(set(item_ids)):
-                item, _ = find_item(writing.connection, project, item_id, lock=True)
+                item = find_item(writing.connection, project, item_id, lock=True)
                 writing.require(Role.REVIEWER, "assign items", item.queue_id)
                 _assign(writing, item, assignee)
-            return [find_item(writing.connection, project, item_id)[0] for item_id in item_ids]
+            return [find_item(writing.connection, project, item_id) for item_id in item_ids]
 
     def assign_share(
         self,
@@ -164,7 +178,7 @@ class Changes(Submissions):
         field is left without one.
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
-            item, _ = find_item(writing.connection, project, item_id, lock=True)
+            item = find_item(writing.connection, project, item_id, lock=True)
             writing.require(Role.REVIEWER, "decide disagreements", item.queue_id)
             if item.state is not ItemState.AWAITING_ADJUDICATION:
                 raise InvalidValueError(
@@ -195,22 +209,31 @@ class Changes(Submissions):
             )
             body = {"queue": item.queue, "item_id": item.id, "object_id": item.object_id}
             writing.tell(HookEvent.ITEM_COMPLETED, item.queue_id, **body)
-            return find_item(writing.connection, project, item_id)[0]
+            return find_item(writing.connection, project, item_id)
 
     def disagreement(self, *, project: str, item_id: int) -> dict[str, dict[str, Any]]:
         """What each reviewer answered in this round: field, then reviewer, then value."""
         with self.database.reading() as connection:
-            return labels_of(connection, find_item(connection, project, item_id)[0])
+            return labels_of(connection, find_item(connection, project, item_id))
 
 
-def _last_move(connection: Connection, item: Item) -> Any:
-    """The newest audit row that moved the item."""
-    return connection.execute(
+def _last_move(connection: Connection, item: Item, reviewer: str) -> Any:
+    """The reviewer's last move of the item: a submit or a skip from which nobody has gone on.
+
+    That others come and go beside them does not matter; what they answered does.
+    """
+    moves = connection.execute(
         select(AUDIT)
         .where(AUDIT.c.item_id == item.id, AUDIT.c.action.in_(_MOVING))
         .order_by(AUDIT.c.id.desc())
-        .limit(1)
-    ).one_or_none()
+        .limit(MOVES_MAX)
+    )
+    for row in moves:
+        if row.actor == reviewer:
+            return row if row.action in {"submit", "skip"} else None
+        if row.action not in _BESIDE:
+            return None
+    return None
 
 
 def _take_back(writing: Writing, item: Item, last: Any) -> int:
@@ -222,10 +245,6 @@ def _take_back(writing: Writing, item: Item, last: Any) -> int:
     )
     if last.action == "skip":
         writing.connection.execute(delete(RESPONSES).where(mine, RESPONSES.c.kind == "skipped"))
-        if last.details.get("policy") == "me":
-            writing.connection.execute(
-                update(ITEMS).where(ITEMS.c.id == item.id).values(turn=ITEMS.c.turn - 1)
-            )
         return 0
     writing.connection.execute(delete(RESPONSES).where(mine))
     writing.connection.execute(
@@ -269,6 +288,6 @@ def _assign(writing: Writing, item: Item, assignee: str | None) -> None:
     writing.connection.execute(
         update(ITEMS)
         .where(ITEMS.c.id == item.id)
-        .values(assignee=assignee or NOBODY, updated_at=writing.now)
+        .values(assignee=assignee or NOBODY, turn=0, updated_at=writing.now)
     )
     writing.audit("assign", queue_id=item.queue_id, item_id=item.id, assignee=assignee)

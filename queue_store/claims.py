@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import Text, bindparam, case, exists, func, literal_column, select, update
 
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.column_types import Moment
@@ -15,23 +16,24 @@ from queue_store.errors import (
     NoItemsAvailableError,
     NotPermittedError,
 )
-from queue_store.model import Action, Claim, ItemState, QueueState, Role
+from queue_store.leases import HELD, expire_item, expire_leases, leases_of, leave, sit, take
+from queue_store.model import Action, Claim, Hold, ItemState, QueueState, Role
 from queue_store.moves import move
 from queue_store.rows import item_from_row
-from queue_store.tables.items import ITEMS, NOBODY, RESPONSES
+from queue_store.tables.items import ITEMS, LEASES, NOBODY, RESPONSES
 from queue_store.tables.metadata import word
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, ScalarSelect, Select
+    from sqlalchemy import Connection, ScalarSelect
 
     from queue_store.model import Item, Queue
     from queue_store.writing import Writing
 
-EXPIRED_MAX = 1000
-"""Leases ended in one go; the rest by the next claim."""
+_NONE: Any = literal_column("0")
+"""As a literal: a partial index matches no parameter."""
 
 
 class Claims(StoreBase):
@@ -58,18 +60,13 @@ class Claims(StoreBase):
             expire_leases(writing, target.id)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
             mine = {"in_queue": target.id, "for_reviewer": reviewer}
-            held = writing.connection.scalar(HELD, mine)
+            held = writing.connection.execute(HELD, mine).one_or_none()
             if held is not None:
-                return _renewed(writing, held, until)
+                return _renewed(writing, held.item_id, reviewer, held.token, until)
             token = self.new_token()
-            row = writing.connection.execute(
-                CLAIM, mine | {"with_token": token, "at": now, "until": until}
-            ).one_or_none()
+            row = writing.connection.execute(CLAIM, mine | {"at": now}).one_or_none()
             if row is not None:
-                writing.moved(target.id, row.id, ItemState.PENDING, ItemState.IN_PROGRESS)
-                writing.audit("claim", queue_id=target.id, item_id=row.id)
-                item = item_from_row(row, target)
-                return Claim(item=item, token=token, lease_until=until)
+                return _claimed(writing, row, target, token, until)
         raise self._nothing(target)
 
     def claim_item(
@@ -83,23 +80,23 @@ class Claims(StoreBase):
     ) -> Claim:
         """This item; raises ItemLockedError (holder, until) when another has it."""
         with self._writing(project=project, now=now, actor=reviewer) as writing:
-            item, token = find_item(writing.connection, project, item_id, lock=True)
+            item = find_item(writing.connection, project, item_id, lock=True)
             target = find_queue(writing.connection, project, item.queue)
             may_work(target, reviewer)
             writing.require(Role.ANNOTATOR, "claim items", target.id)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
-            if item.holder == reviewer and token is not None:
-                return _renewed(writing, item.id, until)
-            if item.lease_until is not None and item.lease_until <= now:
-                move(writing, item, Action.EXPIRE, ItemState.PENDING)
-                item, _ = find_item(writing.connection, project, item_id)
-            if item.state is not ItemState.PENDING:
-                raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
+            mine = leases_of(writing, item.id).get(reviewer)
+            if mine is not None and mine.lease_until is not None:
+                return _renewed(writing, item.id, reviewer, mine.token, until)
+            if any(hold.until <= now for hold in item.holds) and expire_item(writing, item):
+                item = find_item(writing.connection, project, item_id)
+            if item.open_seats == 0:
+                raise locked(item)
             _refuse_repeat(writing.connection, item, reviewer)
             token = self.new_token()
             take(writing, item, Action.CLAIM, reviewer, token, until)
-            item, _ = find_item(writing.connection, project, item_id)
-            return Claim(item=item, token=token, lease_until=until)
+            item = find_item(writing.connection, project, item_id)
+            return Claim(item=item, reviewer=reviewer, token=token, lease_until=until)
 
     def heartbeat(
         self,
@@ -112,17 +109,19 @@ class Claims(StoreBase):
     ) -> Claim:
         """Keep the item for another lease from now; raises ItemLockedError for a stale token."""
         with self._writing(project=project, now=now, actor="") as writing:
-            item = self.held(writing, item_id, token)
+            item, _ = self.held(writing, item_id, token)
             target = find_queue(writing.connection, project, item.queue)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
-            return _renewed(writing, item.id, until)
+            return _renewed(writing, item.id, writing.actor, token, until)
 
     def release(self, *, project: str, item_id: int, token: str, now: datetime) -> Item:
         """Give the item back unanswered; raises ItemLockedError for a stale token."""
         with self._writing(project=project, now=now, actor="") as writing:
-            item = self.held(writing, item_id, token)
-            move(writing, item, Action.RELEASE, ItemState.PENDING, token=None, claimed_at=None)
-            return find_item(writing.connection, project, item_id)[0]
+            item, _ = self.held(writing, item_id, token)
+            leave(writing, item.id, writing.actor)
+            after = state_without(item, writing.actor)
+            move(writing, item, Action.RELEASE, after, open_seats=item.open_seats + 1)
+            return find_item(writing.connection, project, item_id)
 
     def expire(self, *, project: str, queue: str, now: datetime, actor: str) -> int:
         """End every lease that ran out; gives their number. Claims do this by themselves."""
@@ -140,40 +139,34 @@ class Claims(StoreBase):
             raise InvalidValueError("lease_seconds", seconds, "must be more than 0")
         return seconds
 
-    def held(self, writing: Writing, item_id: int, token: str) -> Item:
-        """The item that this token holds, locked; the writer becomes its holder.
+    def held(self, writing: Writing, item_id: int, token: str) -> tuple[Item, datetime]:
+        """The item that this token holds, locked, and since when; the writer is its holder now.
 
-        A lease that ran out while nobody else took the item still counts: no work is lost.
+        A lease that ran out still counts while a seat is open: no work is lost.
         Otherwise raises ItemLockedError with who holds the item until when.
         """
-        item, current = find_item(writing.connection, writing.project, item_id, lock=True)
-        if current is None or current != token:
-            raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
-        if item.state is ItemState.PENDING:
-            writing.actor = item.claimed_by or ""
+        item = find_item(writing.connection, writing.project, item_id, lock=True)
+        leases = leases_of(writing, item.id).values()
+        lease = next((one for one in leases if compare_digest(one.token, token)), None)
+        if lease is None or (lease.lease_until is None and item.open_seats == 0):
+            raise locked(item)
+        writing.actor = lease.reviewer
+        writing.require(Role.ANNOTATOR, "work on items", item.queue_id)
+        if lease.lease_until is None:
             until = writing.now + timedelta(seconds=self.config.lease_seconds)
             take(writing, item, Action.CLAIM, writing.actor, token, until, again=True)
-            item, _ = find_item(writing.connection, writing.project, item_id)
-        writing.actor = item.holder or writing.actor
-        return item
+            item = find_item(writing.connection, writing.project, item_id)
+        return item, lease.claimed_at
 
     def _nothing(self, queue: Queue) -> NoItemsAvailableError:
         """Why there is nothing to claim."""
         with self.database.reading() as connection:
             left = counted(connection, queue.id)
-            holders = connection.execute(
-                select(ITEMS.c.holder, func.max(ITEMS.c.lease_until))
-                .where(
-                    ITEMS.c.queue_id == queue.id,
-                    ITEMS.c.state == word(ItemState.IN_PROGRESS),
-                )
-                .group_by(ITEMS.c.holder)
-                .order_by(ITEMS.c.holder)
-                .limit(20)
-            ).all()
+            claimable = connection.scalar(_CLAIMABLE, {"in_queue": queue.id})
+            holders = connection.execute(_HOLDERS, {"in_queue": queue.id}).all()
         if sum(left[state.value] for state in ItemState) - left["removed"] == 0:
             why = "empty"
-        elif left["pending"]:
+        elif claimable:
             why = "labelled"
         elif left["in_progress"]:
             why = "held"
@@ -199,21 +192,20 @@ def may_work(queue: Queue, reviewer: str) -> None:
         )
 
 
-HELD: Select[Any] = (
-    select(ITEMS.c.id)
-    .where(
-        ITEMS.c.holder == bindparam("for_reviewer"),
-        ITEMS.c.queue_id == bindparam("in_queue"),
-        ITEMS.c.state == word(ItemState.IN_PROGRESS),
-    )
-    .order_by(ITEMS.c.id)
-    .limit(1)
+_CLAIMABLE = select(
+    exists().where(ITEMS.c.queue_id == bindparam("in_queue"), ITEMS.c.open_seats > _NONE)
 )
-"""The item that the reviewer holds in this queue."""
+_HOLDERS = (
+    select(LEASES.c.reviewer, func.max(LEASES.c.lease_until, type_=Moment))
+    .where(LEASES.c.queue_id == bindparam("in_queue"), LEASES.c.lease_until.is_not(None))
+    .group_by(LEASES.c.reviewer)
+    .order_by(LEASES.c.reviewer)
+    .limit(20)
+)
 
 
 def _best(*, mine: bool, put_off: bool) -> ScalarSelect[int]:
-    """The best pending item of the reviewer, or of nobody, that they have not answered."""
+    """The best item with an open seat, the reviewer's or nobody's, that they have not answered."""
     candidate = ITEMS.alias(f"{'own' if mine else 'free'}_{'later' if put_off else 'now'}")
     reviewer = bindparam("for_reviewer", type_=Text)
     answered = exists().where(
@@ -225,7 +217,7 @@ def _best(*, mine: bool, put_off: bool) -> ScalarSelect[int]:
         select(candidate.c.id)
         .where(
             candidate.c.queue_id == bindparam("in_queue"),
-            candidate.c.state == word(ItemState.PENDING),
+            candidate.c.open_seats > _NONE,
             candidate.c.assignee == (reviewer if mine else literal_column(f"'{NOBODY}'")),
             candidate.c.turn > 0 if put_off else candidate.c.turn == 0,
             ~answered,
@@ -249,85 +241,48 @@ CLAIM = (
     )
     .values(
         state=ItemState.IN_PROGRESS.value,
-        came_from=ItemState.PENDING.value,
-        holder=bindparam("for_reviewer", type_=Text),
-        token=bindparam("with_token"),
-        claimed_by=bindparam("for_reviewer", type_=Text),
-        claimed_at=bindparam("at", type_=Moment),
-        lease_until=bindparam("until", type_=Moment),
+        came_from=case(
+            (ITEMS.c.state == word(ItemState.PENDING), ItemState.PENDING.value),
+            else_=ITEMS.c.came_from,
+        ),
+        open_seats=ITEMS.c.open_seats - 1,
         claim_count=ITEMS.c.claim_count + 1,
         updated_at=bindparam("at", type_=Moment),
     )
     .returning(*ITEMS.c)
 )
-"""Takes the best pending item, if any, in one conditional statement.
+"""Takes a seat of the best item that has one, if any, in one conditional statement.
 
 Assigned to the reviewer first, then anyone's, then what they put off for themselves.
 On PostgreSQL rows that another claim holds are skipped; SQLite has one writer.
 """
 
-EXPIRED: Select[Any] = (
-    select(ITEMS.c.id, ITEMS.c.holder)
-    .where(
-        ITEMS.c.queue_id == bindparam("in_queue"),
-        ITEMS.c.state == word(ItemState.IN_PROGRESS),
-        ITEMS.c.lease_until <= bindparam("at", type_=Moment),
-    )
-    .order_by(ITEMS.c.lease_until)
-    .limit(EXPIRED_MAX)
-    .with_for_update(skip_locked=True)
-)
-"""Leases of the queue that ran out, oldest first; locked ones are somebody's business."""
+
+def _claimed(writing: Writing, row: Any, queue: Queue, token: str, until: datetime) -> Claim:
+    """The claim of a row that the claiming statement has just taken."""
+    others = row.labels_wanted - row.labels_done - row.open_seats - 1
+    sit(writing, row.id, row.queue_id, writing.actor, token, until)
+    if not others:
+        writing.moved(row.queue_id, row.id, ItemState.PENDING, ItemState.IN_PROGRESS)
+    writing.audit("claim", queue_id=row.queue_id, item_id=row.id)
+    if others:
+        item = find_item(writing.connection, writing.project, row.id)
+    else:
+        hold = Hold(reviewer=writing.actor, claimed_at=writing.now, until=until)
+        item = item_from_row(row, queue, holds=[hold])
+    return Claim(item=item, reviewer=writing.actor, token=token, lease_until=until)
 
 
-def expire_leases(writing: Writing, queue_id: int) -> int:
-    """Make items pending whose lease ran out; their token stays good until another claims."""
-    ended = writing.connection.execute(EXPIRED, {"in_queue": queue_id, "at": writing.now}).all()
-    if not ended:
-        return 0
-    writing.connection.execute(
-        update(ITEMS)
-        .where(ITEMS.c.id.in_([row.id for row in ended]))
-        .values(
-            state=ItemState.PENDING.value,
-            came_from=ItemState.IN_PROGRESS.value,
-            holder=None,
-            lease_until=None,
-            updated_at=writing.now,
-        )
-    )
-    for row in ended:
-        writing.moved(queue_id, row.id, ItemState.IN_PROGRESS, ItemState.PENDING)
-        writing.audit("expire", queue_id=queue_id, item_id=row.id, holder=row.holder)
-    return len(ended)
+def locked(item: Item) -> ItemLockedError:
+    """Who holds the item until when, as the error that says so."""
+    holders = [(hold.reviewer, hold.until) for hold in item.holds]
+    return ItemLockedError(item.id, holders, item.state.value)
 
 
-def take(
-    writing: Writing,
-    item: Item,
-    action: Action,
-    reviewer: str,
-    token: str,
-    until: datetime,
-    *,
-    again: bool = False,
-) -> None:
-    """Put a locked item into the reviewer's hands."""
-    move(
-        writing,
-        item,
-        action,
-        ItemState.IN_PROGRESS,
-        details={"again": True} if again else None,
-        **{
-            "holder": reviewer,
-            "token": token,
-            "claimed_by": reviewer,
-            "lease_until": until,
-            "claim_count": item.claim_count + (not again),
-            **({} if again else {"claimed_at": writing.now}),
-        },
-    )
+def state_without(item: Item, reviewer: str) -> ItemState:
+    """Where an item that still wants labels is once this reviewer has left it."""
+    others = any(hold.reviewer != reviewer for hold in item.holds)
+    return ItemState.IN_PROGRESS if others else ItemState.PENDING
 
 
 def counted(connection: Connection, queue_id: int) -> dict[str, int]:
@@ -362,10 +317,13 @@ def _refuse_repeat(connection: Connection, item: Item, reviewer: str) -> None:
         )
 
 
-def _renewed(writing: Writing, item_id: int, until: datetime) -> Claim:
+def _renewed(writing: Writing, item_id: int, reviewer: str, token: str, until: datetime) -> Claim:
     """The same claim with a new end."""
-    writing.connection.execute(update(ITEMS).where(ITEMS.c.id == item_id).values(lease_until=until))
-    item, token = find_item(writing.connection, writing.project, item_id)
-    assert token is not None
+    writing.connection.execute(
+        update(LEASES)
+        .where(LEASES.c.item_id == item_id, LEASES.c.reviewer == reviewer)
+        .values(lease_until=until)
+    )
+    item = find_item(writing.connection, writing.project, item_id)
     writing.audit("heartbeat", queue_id=item.queue_id, item_id=item_id, until=until.isoformat())
-    return Claim(item=item, token=token, lease_until=until)
+    return Claim(item=item, reviewer=reviewer, token=token, lease_until=until)

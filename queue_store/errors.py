@@ -85,17 +85,25 @@ class FieldImmutableError(QueueStoreError):
 
 
 class ItemLockedError(QueueStoreError):
-    """Somebody else holds the item, or the token is not the one that holds it."""
+    """Somebody else holds the item, or the token is not one that holds it.
+
+    ``holders`` are all of them with until when; ``holder`` and ``until`` are the first's.
+    """
 
     def __init__(
-        self, item_id: int, holder: str | None, until: datetime | None, state: str
+        self,
+        item_id: int,
+        holders: Sequence[tuple[str, datetime]],
+        state: str,
     ) -> None:
         self.item_id = item_id
-        self.holder = holder
-        self.until = until
+        self.holders = tuple(holders)
+        self.holder = self.holders[0][0] if self.holders else None
+        self.until = self.holders[0][1] if self.holders else None
         self.state = state
-        if holder is not None and until is not None:
-            text = f"item {item_id} is held by {holder} until {until.isoformat()}"
+        if self.holders:
+            held = ", ".join(f"{name} until {until.isoformat()}" for name, until in self.holders)
+            text = f"item {item_id} is held by {held}"
         elif state == "pending":
             text = f"item {item_id} is held by nobody now: this claim has ended; claim it again"
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, exists, func, or_, select, union_all
 
 from queue_store.adding import add_batch
-from queue_store.base import StoreBase, find_item, find_queue
+from queue_store.base import StoreBase, find_item, find_queue, items_of
 from queue_store.errors import InvalidValueError
 from queue_store.model import (
     AddResult,
@@ -20,8 +20,7 @@ from queue_store.model import (
     QueueState,
     Role,
 )
-from queue_store.rows import item_from_row
-from queue_store.tables.items import ITEMS, RESPONSES
+from queue_store.tables.items import ITEMS, LEASES, RESPONSES
 from queue_store.tables.metadata import word
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUES
 
@@ -87,7 +86,7 @@ class Items(StoreBase):
     def item(self, *, project: str, item_id: int) -> Item:
         """One item; raises NotFoundError."""
         with self.database.reading() as connection:
-            return find_item(connection, project, item_id)[0]
+            return find_item(connection, project, item_id)
 
     def items(
         self,
@@ -125,7 +124,7 @@ class Items(StoreBase):
             page = list_statement(target.id, states, [*wanted, *after], limit + 1, offset)
             rows = connection.execute(page).all()
             total = _total(connection, target, states, wanted)
-        found = tuple(item_from_row(row) for row in rows[:limit])
+            found = tuple(items_of(connection, rows[:limit]))
         more = len(rows) > limit and bool(found)
         return ItemPage(items=found, total=total, cursor=_cursor(found[-1]) if more else None)
 
@@ -158,7 +157,7 @@ class Items(StoreBase):
                 )
                 .order_by(ITEMS.c.id)
             )
-            return [item_from_row(row) for row in rows]
+            return items_of(connection, rows.all())
 
     def objects_in_queues(self) -> list[tuple[str, str, str | None]]:
         """Object type, object id and trace id of what any project's items refer to.
@@ -228,7 +227,12 @@ def _filters(
         answered = exists().where(
             RESPONSES.c.item_id == columns.id, RESPONSES.c.reviewer == reviewer
         )
-        wanted.append(or_(answered, columns.holder == reviewer, columns.assignee == reviewer))
+        held = exists().where(
+            LEASES.c.item_id == columns.id,
+            LEASES.c.reviewer == reviewer,
+            LEASES.c.lease_until.is_not(None),
+        )
+        wanted.append(or_(answered, held, columns.assignee == reviewer))
     if detector is not None:
         wanted.append(columns.detector == detector)
     if added_since is not None:

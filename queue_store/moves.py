@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from queue_store.model import Action, Item
     from queue_store.writing import Writing
 
-NOT_HELD: dict[str, Any] = {
-    "holder": None,
-    "token": None,
-    "claimed_at": None,
-    "lease_until": None,
-}
-"""Values of an item that nobody holds and nobody may finish late."""
-
 
 def move(
     writing: Writing,
@@ -32,8 +24,12 @@ def move(
     details: dict[str, Any] | None = None,
     **values: Any,
 ) -> None:
-    """Move a locked item; raises InvalidValueError when its state does not allow the action."""
-    if (item.state, after) not in TRANSITIONS[action]:
+    """Move a locked item; raises InvalidValueError when its state does not allow the action.
+
+    An item that several work on stays in progress while one of them comes or goes.
+    """
+    stays = item.state is after is ItemState.IN_PROGRESS
+    if not stays and (item.state, after) not in TRANSITIONS[action]:
         raise InvalidValueError(
             "item",
             item.id,
@@ -44,7 +40,8 @@ def move(
         .where(ITEMS.c.id == item.id)
         .values(
             _cleared(after)
-            | {"state": after.value, "came_from": item.state.value, "updated_at": writing.now}
+            | ({} if stays else {"state": after.value, "came_from": item.state.value})
+            | {"updated_at": writing.now}
             | values
         )
     )
@@ -66,6 +63,6 @@ def _cleared(after: ItemState) -> dict[str, Any]:
         values |= {"completed_at": None, "completed_by": None}
     if after is not ItemState.SKIPPED:
         values |= {"skip_reason": None}
-    if after is not ItemState.IN_PROGRESS:
-        values |= {"holder": None, "lease_until": None}
+    if after not in {ItemState.PENDING, ItemState.IN_PROGRESS}:
+        values |= {"open_seats": 0}
     return values

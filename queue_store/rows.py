@@ -25,7 +25,9 @@ from queue_store.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from queue_store.model import Hold
 
 
 def queue_from_row(row: Any, form: Sequence[Any]) -> Queue:
@@ -95,7 +97,7 @@ def selection_from_row(row: Any) -> Selection | None:
     )
 
 
-def item_from_row(row: Any, queue: Queue | None = None) -> Item:
+def item_from_row(row: Any, queue: Queue | None = None, holds: Iterable[Hold] = ()) -> Item:
     """A row of ``items`` of this queue, or one that names ``queue`` and ``project`` itself."""
     return Item(
         id=row.id,
@@ -118,12 +120,11 @@ def item_from_row(row: Any, queue: Queue | None = None) -> Item:
         round=row.round,
         labels_wanted=row.labels_wanted,
         labels_done=row.labels_done,
+        turn=row.turn,
         has_response=row.has_response,
         assignee=row.assignee or None,
-        holder=row.holder,
-        lease_until=row.lease_until,
-        claimed_by=row.claimed_by,
-        claimed_at=row.claimed_at,
+        open_seats=row.open_seats,
+        holds=tuple(holds),
         claim_count=row.claim_count,
         skip_reason=row.skip_reason,
         added_at=row.added_at,

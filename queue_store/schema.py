@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from queue_store.database import Database
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration."""
 
 _VERSIONS = "alembic_version"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, func, select, text
 
 from queue_store.model import ItemState
-from queue_store.tables.items import ITEMS
+from queue_store.tables.items import ITEMS, LEASES
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, QUEUES
 
 if TYPE_CHECKING:
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
     from queue_store.store import QueueStore
 
+STRAYS_MAX = 100
+"""Most items of a kind that are named."""
+
 
 def problems_of(store: QueueStore) -> list[str]:
     """Everything that is wrong, one sentence each; empty for a sound store."""
     with store.database.reading() as connection:
         problems = _engine_problems(connection) if store.database.is_sqlite else []
-        return problems + _miscounted(connection)
+        return problems + _miscounted(connection) + _misseated(connection)
 
 
 def _engine_problems(connection: Connection) -> list[str]:
@@ -66,3 +69,35 @@ def _miscounted(connection: Connection) -> list[str]:
                     f"queue {row.name!r}: {name} is counted {counted}, there are {real}"
                 )
     return problems
+
+
+def _misseated(connection: Connection) -> list[str]:
+    """Items whose open seats differ from the labels they want, less those done and being made."""
+    live = (
+        select(func.count())
+        .where(LEASES.c.item_id == ITEMS.c.id, LEASES.c.lease_until.is_not(None))
+        .scalar_subquery()
+    )
+    held = connection.execute(
+        select(ITEMS.c.id, ITEMS.c.open_seats, live.label("live"))
+        .where(
+            ITEMS.c.state == ItemState.IN_PROGRESS.value,
+            ITEMS.c.labels_wanted - ITEMS.c.labels_done - ITEMS.c.open_seats != live,
+        )
+        .order_by(ITEMS.c.id)
+        .limit(STRAYS_MAX)
+    )
+    problems = [
+        f"item {row.id} is held by {row.live}, which its {row.open_seats} open seats do not say"
+        for row in held
+    ]
+    strays = connection.execute(
+        select(LEASES.c.item_id, LEASES.c.reviewer)
+        .join(ITEMS, ITEMS.c.id == LEASES.c.item_id)
+        .where(LEASES.c.lease_until.is_not(None), ITEMS.c.state != ItemState.IN_PROGRESS.value)
+        .order_by(LEASES.c.item_id)
+        .limit(STRAYS_MAX)
+    )
+    return problems + [
+        f"item {row.item_id} is not in progress, but {row.reviewer} holds it" for row in strays
+    ]

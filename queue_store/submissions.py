@@ -8,11 +8,12 @@ from sqlalchemy import select, update
 
 from queue_store.answers import answered, missing_required, store_answers, submit_drafts
 from queue_store.base import find_item, find_queue
-from queue_store.claims import Claims
+from queue_store.claims import Claims, locked, state_without
 from queue_store.disagreement import disagree
-from queue_store.errors import InvalidValueError, ItemLockedError, StaleRevisionError
+from queue_store.errors import InvalidValueError, StaleRevisionError
+from queue_store.leases import clear, leave
 from queue_store.model import Action, HookEvent, ItemState, Role, SkipPolicy
-from queue_store.moves import NOT_HELD, move
+from queue_store.moves import move
 from queue_store.tables.items import ITEMS, NOBODY, RESPONSES
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ class Submissions(Claims):
         StaleRevisionError, InvalidValueError (a value, or a required one is missing).
         """
         with self._writing(project=project, now=now, actor="") as writing:
-            item = self.held(writing, item_id, token)
+            item, claimed_at = self.held(writing, item_id, token)
             if revision is not None and revision != item.revision:
                 raise StaleRevisionError(item.id, revision, item.revision)
             queue = find_queue(writing.connection, project, item.queue)
-            if seconds_spent is None and item.claimed_at is not None:
-                seconds_spent = (now - item.claimed_at).total_seconds()
+            if seconds_spent is None:
+                seconds_spent = (now - claimed_at).total_seconds()
             store_answers(writing, item, writing.actor, values, seconds_spent)
             submit_drafts(writing, item, writing.actor)
             missing = missing_required(writing.connection, queue, item, writing.actor)
@@ -59,11 +60,7 @@ class Submissions(Claims):
             labels = _respond(writing, item, "submitted", None, seconds_spent)
             done = item.labels_done + labels
             after, wanted = _after_submit(writing, queue, item, done)
-            finished: dict[str, Any] = {}
-            if after is ItemState.COMPLETED:
-                finished = {"completed_at": now, "completed_by": writing.actor}
-            if after is ItemState.PENDING:
-                finished = {"assignee": NOBODY}
+            seats = item.open_seats + 1 - labels + wanted - item.labels_wanted
             move(
                 writing,
                 item,
@@ -74,14 +71,15 @@ class Submissions(Claims):
                     "labels_added": labels,
                     "labels_wanted": item.labels_wanted,
                     "assignee": item.assignee,
+                    "turn": item.turn,
                 },
                 labels_done=done,
                 labels_wanted=wanted,
-                **{**NOT_HELD, **finished},
+                **_freed(writing, item, after, seats),
             )
             answered(writing, item)
             _tell(writing, item, after, wanted)
-            return find_item(writing.connection, project, item_id)[0]
+            return find_item(writing.connection, project, item_id)
 
     def skip(
         self,
@@ -97,17 +95,17 @@ class Submissions(Claims):
         if not reason.strip():
             raise InvalidValueError("reason", reason, "a skip needs a reason")
         with self._writing(project=project, now=now, actor="") as writing:
-            item = self.held(writing, item_id, token)
-            values: dict[str, Any]
+            item, _ = self.held(writing, item_id, token)
+            values: dict[str, Any] = {}
+            after = state_without(item, writing.actor)
             match policy:
                 case SkipPolicy.EVERYONE:
-                    after, values = ItemState.SKIPPED, {"skip_reason": reason}
+                    after = ItemState.SKIPPED
+                    values = {"skip_reason": reason}
                 case SkipPolicy.OTHERS:
                     _respond(writing, item, "skipped", reason, None)
-                    after, values = ItemState.PENDING, {"assignee": NOBODY}
                 case SkipPolicy.ME:
-                    put_off = ITEMS.c.turn + 1
-                    after, values = ItemState.PENDING, {"assignee": writing.actor, "turn": put_off}
+                    values = {"assignee": writing.actor, "turn": ITEMS.c.turn + 1}
                 case _:
                     assert_never(policy)
             move(
@@ -115,15 +113,20 @@ class Submissions(Claims):
                 item,
                 Action.SKIP,
                 after,
-                details={"reason": reason, "policy": policy.value, "assignee": item.assignee},
-                **{**NOT_HELD, **values},
+                details={
+                    "reason": reason,
+                    "policy": policy.value,
+                    "assignee": item.assignee,
+                    "turn": item.turn,
+                },
+                **{**_freed(writing, item, after, item.open_seats + 1), **values},
             )
-            return find_item(writing.connection, project, item_id)[0]
+            return find_item(writing.connection, project, item_id)
 
     def reopen(self, *, project: str, item_id: int, reason: str, now: datetime, actor: str) -> Item:
         """Make a finished, skipped or removed item pending; earlier labels stay as history."""
         with self._writing(project=project, now=now, actor=actor) as writing:
-            item, _ = find_item(writing.connection, project, item_id, lock=True)
+            item = find_item(writing.connection, project, item_id, lock=True)
             writing.require(Role.REVIEWER, "reopen items", item.queue_id)
             move(
                 writing,
@@ -133,9 +136,9 @@ class Submissions(Claims):
                 details={"reason": reason},
                 round=item.round + 1,
                 labels_done=0,
-                **NOT_HELD,
+                open_seats=item.labels_wanted,
             )
-            return find_item(writing.connection, project, item_id)[0]
+            return find_item(writing.connection, project, item_id)
 
     def remove(self, *, project: str, item_id: int, reason: str, now: datetime, actor: str) -> Item:
         """Take an item out of its queue for good; its labels stay.
@@ -143,25 +146,18 @@ class Submissions(Claims):
         Raises ItemLockedError while another person holds it.
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
-            item, _ = find_item(writing.connection, project, item_id, lock=True)
+            item = find_item(writing.connection, project, item_id, lock=True)
             writing.require(Role.MANAGER, "remove items", item.queue_id)
-            held = item.lease_until is not None and item.lease_until > now
-            if held and item.holder != actor:
-                raise ItemLockedError(item.id, item.holder, item.lease_until, item.state.value)
-            move(
-                writing,
-                item,
-                Action.REMOVE,
-                ItemState.REMOVED,
-                details={"reason": reason},
-                **NOT_HELD,
-            )
+            if any(hold.until > now and hold.reviewer != actor for hold in item.holds):
+                raise locked(item)
+            clear(writing, item.id)
+            move(writing, item, Action.REMOVE, ItemState.REMOVED, details={"reason": reason})
             if item.has_response:
                 writing.count(item.queue_id, item.id, "with_responses", -1)
                 writing.connection.execute(
                     update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
                 )
-            return find_item(writing.connection, project, item_id)[0]
+            return find_item(writing.connection, project, item_id)
 
 
 def _tell(writing: Writing, item: Item, after: ItemState, wanted: int) -> None:
@@ -176,17 +172,38 @@ def _tell(writing: Writing, item: Item, after: ItemState, wanted: int) -> None:
 def _after_submit(writing: Writing, queue: Queue, item: Item, done: int) -> tuple[ItemState, int]:
     """Where the item goes, and how many labels it wants now."""
     wanted = item.labels_wanted
+    unfinished = state_without(item, writing.actor)
     if done < wanted:
-        return ItemState.PENDING, wanted
+        return unfinished, wanted
     if done < 2 or not (queue.extra_reviewers_max or queue.adjudicate):
         return ItemState.COMPLETED, wanted
     if not disagree(writing.connection, item):
         return ItemState.COMPLETED, wanted
     if wanted < queue.labels_wanted + queue.extra_reviewers_max:
-        return ItemState.PENDING, wanted + 1
+        return unfinished, wanted + 1
     if queue.adjudicate:
         return ItemState.AWAITING_ADJUDICATION, wanted
     return ItemState.COMPLETED, wanted
+
+
+def _freed(writing: Writing, item: Item, after: ItemState, seats: int) -> dict[str, Any]:
+    """Values of an item that its holder has left; nobody else's claim outlives its end.
+
+    What was the holder's alone is anyone's again.
+    """
+    values: dict[str, Any] = {}
+    if item.assignee in {None, writing.actor}:
+        values = {"assignee": NOBODY, "turn": 0}
+    match after:
+        case ItemState.PENDING | ItemState.IN_PROGRESS:
+            leave(writing, item.id, writing.actor)
+            return values | {"open_seats": seats}
+        case ItemState.COMPLETED:
+            clear(writing, item.id)
+            return {"completed_at": writing.now, "completed_by": writing.actor}
+        case _:
+            clear(writing, item.id)
+            return {}
 
 
 def _respond(

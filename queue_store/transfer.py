@@ -22,7 +22,7 @@ from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.audit import AUDIT
 from queue_store.tables.collections import ISSUES
 from queue_store.tables.fields import FIELDS, SHARED
-from queue_store.tables.items import ITEMS, RESPONSES
+from queue_store.tables.items import ITEMS, LEASES, RESPONSES
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES, STRIPES
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from queue_store.model import Queue
     from queue_store.writing import Writing
 
-FORM = 1
-"""Of the lines; raised when they change."""
+FORM = 2
+"""Of the lines; raised when they change. Form 1 had one holder an item, in the item's own line."""
 BATCH = 500
 
 
@@ -95,6 +95,7 @@ def _parts(queue: Queue) -> list[tuple[Table, Any]]:
         (QUEUES, QUEUES.c.id == queue.id),
         (QUEUE_FIELDS, QUEUE_FIELDS.c.queue_id == queue.id),
         (ITEMS, ITEMS.c.queue_id == queue.id),
+        (LEASES, LEASES.c.queue_id == queue.id),
         (RESPONSES, RESPONSES.c.queue_id == queue.id),
         (ANNOTATIONS, of_queue),
         (AUDIT, AUDIT.c.queue_id == queue.id),
@@ -126,6 +127,8 @@ class _Reader:
         self._table: Table | None = None
         self._counts: dict[tuple[int, str], int] = {}
         self._begun = False
+        self._form = FORM
+        self._leases: list[dict[str, Any]] = []
         self._slots: set[str] = set()
 
     def take(self, line: str) -> None:
@@ -133,9 +136,9 @@ class _Reader:
         row = json.loads(line)
         kind = row.pop("record")
         if kind == "queue_export":
-            if row["form"] != FORM:
+            if row["form"] not in {1, FORM}:
                 raise ValueError(f"form {row['form']} is not {FORM}")
-            self._begun = True
+            self._begun, self._form = True, row["form"]
             return
         if not self._begun:
             raise ValueError("an export begins with queue_export")
@@ -143,6 +146,9 @@ class _Reader:
         if table is not self._table:
             self._flush()
             self._table = table
+        if table is ITEMS and self._form == 1:
+            row, held = in_this_form(row)
+            self._leases += [] if held is None else [held]
         self._waiting.append(_timed(table, row))
         if len(self._waiting) >= BATCH:
             self._flush()
@@ -150,6 +156,8 @@ class _Reader:
     def finish(self) -> Queue:
         """Store what waits, the counters, and give the queue."""
         self._flush()
+        if self._leases:
+            self._own(LEASES, [_timed(LEASES, row) for row in self._leases])
         if not self.ids["queues"]:
             raise InvalidValueError("file", None, "is no export of a queue")
         (queue_id,) = self.ids["queues"].values()
@@ -285,7 +293,17 @@ class _Reader:
 
 _TABLES = {
     table.name: table
-    for table in (FIELDS, ISSUES, QUEUES, QUEUE_FIELDS, ITEMS, RESPONSES, ANNOTATIONS, AUDIT)
+    for table in (
+        FIELDS,
+        ISSUES,
+        QUEUES,
+        QUEUE_FIELDS,
+        ITEMS,
+        LEASES,
+        RESPONSES,
+        ANNOTATIONS,
+        AUDIT,
+    )
 }
 _POINTERS = {
     "queue_id": "queues",
@@ -293,6 +311,25 @@ _POINTERS = {
     "item_id": "items",
     "issue_id": "issues",
 }
+
+
+def in_this_form(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """An item's line of form 1 as one of this form, and the lease that it held."""
+    old = {name: row.pop(name) for name in ("holder", "token", "claimed_by", "claimed_at")}
+    until = row.pop("lease_until")
+    wanted = row["labels_wanted"] - row["labels_done"]
+    seats = {ItemState.PENDING.value: wanted, ItemState.IN_PROGRESS.value: wanted - 1}
+    row["open_seats"] = seats.get(row["state"], 0)
+    if row["state"] not in seats or old["token"] is None or old["claimed_by"] is None:
+        return row, None
+    return row, {
+        "item_id": row["id"],
+        "reviewer": old["claimed_by"],
+        "queue_id": row["queue_id"],
+        "token": old["token"],
+        "claimed_at": old["claimed_at"] or row["updated_at"],
+        "lease_until": until,
+    }
 
 
 def _timed(table: Table, row: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from queue_store.model.fields import Field, FieldDraft, FieldOption, FieldPurpos
 from queue_store.model.items import (
     AddResult,
     Claim,
+    Hold,
     Item,
     ItemDraft,
     ItemPage,
@@ -67,6 +68,7 @@ __all__ = [
     "FieldOption",
     "FieldPurpose",
     "FieldType",
+    "Hold",
     "HookEvent",
     "ImportResult",
     "ImportRow",

@@ -84,6 +84,16 @@ class AddResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One reviewer's lease on an item."""
+
+    reviewer: str
+    claimed_at: datetime
+    until: datetime
+    """Moved by heartbeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """An item as stored."""
 
@@ -112,18 +122,16 @@ class Item:
     """Set when added; rises when a disagreement asks for one more reviewer."""
     labels_done: int
     """Submitted labels of this round."""
+    turn: int
+    """How often its assignee has put it off."""
     has_response: bool
     """Whether anybody has answered it."""
     assignee: str | None
     """Who alone may claim it; None for anyone."""
-    holder: str | None
-    """Who holds it now; set while in progress."""
-    lease_until: datetime | None
-    """Until when; moved by heartbeats."""
-    claimed_by: str | None
-    """Who claimed it last; stays when the lease ends."""
-    claimed_at: datetime | None
-    """When that was; None after a release or an answer."""
+    open_seats: int
+    """How many more may claim it now: labels wanted, less those done and those being made."""
+    holds: tuple[Hold, ...]
+    """Who holds it now, who claimed first goes first; empty unless in progress."""
     claim_count: int
     """+1 with every claim."""
     skip_reason: str | None
@@ -134,12 +142,24 @@ class Item:
     completed_at: datetime | None
     completed_by: str | None
 
+    @property
+    def holder(self) -> str | None:
+        """Who holds it, the first of them when there are several; None when nobody does."""
+        return self.holds[0].reviewer if self.holds else None
+
+    @property
+    def lease_until(self) -> datetime | None:
+        """Until when the holder holds it."""
+        return self.holds[0].until if self.holds else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """An item in a reviewer's hands."""
 
     item: Item
+    reviewer: str
+    """Whose hands it is in; others may hold the item as well, when it wants several labels."""
     token: str
     """Proves the claim; every write on the held item names it."""
     lease_until: datetime

@@ -15,7 +15,7 @@ from queue_store.tables.collections import (
     WEBHOOKS,
 )
 from queue_store.tables.fields import FIELDS
-from queue_store.tables.items import ITEMS, RESPONSES
+from queue_store.tables.items import ITEMS, LEASES, RESPONSES
 from queue_store.tables.metadata import METADATA
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES
 
@@ -28,6 +28,7 @@ __all__ = [
     "FIELDS",
     "ISSUES",
     "ITEMS",
+    "LEASES",
     "MEMBERS",
     "METADATA",
     "OUTBOX",

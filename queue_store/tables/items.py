@@ -1,4 +1,4 @@
-"""items: one row an object in a queue; responses: who answered or skipped it in which round."""
+"""items: one row an object in a queue; leases: who holds it; responses: who answered it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
 )
 
 from queue_store.column_types import JsonText, Moment
 from queue_store.model import ItemSource, ItemState, ObjectType, allowed_moves
-from queue_store.tables.metadata import METADATA, one_of, word
+from queue_store.tables.metadata import METADATA, one_of
 
 NOBODY = ""
 """The assignee of an item that anyone may claim: an index can seek it, NULL it could not."""
@@ -58,11 +59,6 @@ ITEMS = Table(
     Column("labels_done", Integer, nullable=False, server_default="0"),
     Column("has_response", Boolean, nullable=False, server_default=false()),
     Column("assignee", Text, nullable=False, server_default=NOBODY),
-    Column("holder", Text),
-    Column("token", Text),
-    Column("claimed_by", Text),
-    Column("claimed_at", Moment),
-    Column("lease_until", Moment),
     Column("claim_count", Integer, nullable=False, server_default="0"),
     Column("skip_reason", Text),
     Column("added_at", Moment, nullable=False),
@@ -70,6 +66,7 @@ ITEMS = Table(
     Column("updated_at", Moment, nullable=False),
     Column("completed_at", Moment),
     Column("completed_by", Text),
+    Column("open_seats", Integer, nullable=False, server_default="1"),
     UniqueConstraint("queue_id", "object_type", "object_id"),
     one_of("object_type", ObjectType, "object_type_known"),
     one_of("source", ItemSource, "source_known"),
@@ -77,10 +74,11 @@ ITEMS = Table(
     CheckConstraint(f"came_from IS NULL OR {_MOVES}", name="move_allowed"),
     CheckConstraint("came_from IS NOT NULL OR state = 'pending'", name="begins_pending"),
     CheckConstraint(
-        "(state = 'in_progress') = (holder IS NOT NULL AND lease_until IS NOT NULL)",
-        name="held_while_in_progress",
+        "CASE state WHEN 'pending' THEN open_seats = labels_wanted - labels_done "
+        "WHEN 'in_progress' THEN open_seats >= 0 AND open_seats < labels_wanted - labels_done "
+        "ELSE open_seats = 0 END",
+        name="seats_counted",
     ),
-    CheckConstraint("state <> 'in_progress' OR token IS NOT NULL", name="held_with_token"),
     CheckConstraint(
         "(state = 'completed') = (completed_at IS NOT NULL)", name="completed_has_time"
     ),
@@ -89,8 +87,7 @@ ITEMS = Table(
     CheckConstraint("labels_done >= 0 AND labels_wanted >= 1", name="labels_counted"),
 )
 
-_PENDING = ITEMS.c.state == word(ItemState.PENDING)
-_HELD = ITEMS.c.state == word(ItemState.IN_PROGRESS)
+_CLAIMABLE = ITEMS.c.open_seats > literal_column("0")
 
 CLAIM_INDEX = Index(
     "items_claim",
@@ -99,25 +96,41 @@ CLAIM_INDEX = Index(
     ITEMS.c.turn,
     ITEMS.c.priority.desc(),
     ITEMS.c.id,
-    sqlite_where=_PENDING,
-    postgresql_where=_PENDING,
+    sqlite_where=_CLAIMABLE,
+    postgresql_where=_CLAIMABLE,
 )
 LIST_INDEX = Index(
     "items_list", ITEMS.c.queue_id, ITEMS.c.state, ITEMS.c.priority.desc(), ITEMS.c.id
 )
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("item_id", ForeignKey("items.id"), primary_key=True),
+    Column("reviewer", Text, primary_key=True),
+    Column("queue_id", ForeignKey("queues.id"), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("claimed_at", Moment, nullable=False),
+    Column("lease_until", Moment),
+)
+"""One row a seat that is taken. Without ``lease_until`` the lease has run out: the seat is open
+again, and the token stays good while there is one."""
+
+_LIVE = LEASES.c.lease_until.is_not(None)
+
 LEASE_INDEX = Index(
-    "items_lease",
-    ITEMS.c.queue_id,
-    ITEMS.c.lease_until,
-    sqlite_where=_HELD,
-    postgresql_where=_HELD,
+    "leases_ending",
+    LEASES.c.queue_id,
+    LEASES.c.lease_until,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
 )
 HOLDER_INDEX = Index(
-    "items_holder",
-    ITEMS.c.holder,
-    ITEMS.c.queue_id,
-    sqlite_where=_HELD,
-    postgresql_where=_HELD,
+    "leases_reviewer",
+    LEASES.c.reviewer,
+    LEASES.c.queue_id,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
 )
 
 RESPONSES = Table(

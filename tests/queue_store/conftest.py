@@ -69,6 +69,14 @@ def bare_postgres_url(postgres_server):
     _admin(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module")
+def plans_postgres_url(postgres_server):
+    """A database that one module of tests fills once."""
+    _admin(postgres_server, "CREATE DATABASE plans")
+    yield _database(postgres_server, "plans")
+    _admin(postgres_server, "DROP DATABASE plans WITH (FORCE)")
+
+
 _numbers = itertools.count()
 
 

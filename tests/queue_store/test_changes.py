@@ -70,16 +70,39 @@ def test_a_disagreement_that_was_undone_asks_for_no_further_reviewer(desk):
     assert desk.complete(claim, answer(True)).state is ItemState.COMPLETED
 
 
-def test_nobody_undoes_anothers_work_or_what_has_moved_on(desk):
-    desk.queue(labels_wanted=2)
+def test_nobody_undoes_anothers_work_or_what_others_have_answered_since(desk):
+    desk.queue(labels_wanted=3)
     desk.add(1)
     done = desk.complete(desk.next("ana"))
 
     with pytest.raises(NotPermittedError):
         undo(desk, done.id, "ben")
-    desk.next("ben")
+    desk.complete(desk.next("ben"))
     with pytest.raises(NotPermittedError):
         undo(desk, done.id, "ana")
+
+
+def test_an_answer_is_undone_although_another_has_begun_on_the_item(desk):
+    desk.queue(labels_wanted=2)
+    desk.add(1)
+    done = desk.complete(desk.next("ana"))
+    desk.next("ben")
+
+    claim = undo(desk, done.id, "ana")
+
+    assert [hold.reviewer for hold in claim.item.holds] == ["ana", "ben"]
+    assert (claim.item.labels_done, claim.item.open_seats) == (0, 0)
+
+
+def test_a_skip_is_not_undone_once_another_has_the_seat(desk):
+    desk.queue()
+    desk.add(1)
+    passed_on = desk.next("ana")
+    desk.skip(passed_on, policy=SkipPolicy.OTHERS)
+    desk.next("ben")
+
+    with pytest.raises(NotPermittedError, match="with ben now"):
+        undo(desk, passed_on.item.id, "ana")
 
 
 def test_undo_ends_after_a_while(desk):

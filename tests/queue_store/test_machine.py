@@ -38,7 +38,13 @@ from tests.queue_store.desk import PROJECT, Clock, Desk, trace
 
 REVIEWERS = st.sampled_from(["ana", "ben", "cem"])
 OBJECTS = st.integers(0, 1)
+OPEN = {ItemState.PENDING, ItemState.IN_PROGRESS}
 FINISHED = {ItemState.COMPLETED, ItemState.SKIPPED, ItemState.REMOVED}
+
+
+def names(item):
+    """Who holds the item."""
+    return [hold.reviewer for hold in item.holds]
 
 
 class Reviewing(RuleBasedStateMachine):
@@ -84,20 +90,27 @@ class Reviewing(RuleBasedStateMachine):
         result = self.desk.add_drafts([trace(number, revision=revision, priority=float(priority))])
         if result.reentered:
             self.finished.pop(result.item_ids[0], None)
-            self.tokens.pop(result.item_ids[0], None)
+            self.forget(result.item_ids[0])
+
+    def forget(self, item_id):
+        """No claim of this item is good any more."""
+        self.tokens = {key: token for key, token in self.tokens.items() if key[0] != item_id}
 
     @rule(target=claims, reviewer=REVIEWERS)
     def claim_next(self, reviewer):
-        held = {item.id for item in self.desk.listed(status=ItemState.IN_PROGRESS).items}
-        mine = {item.id for item in self.desk.listed(reviewer=reviewer).items} & held
+        before = self.held_by(reviewer)
         try:
             claim = self.desk.next(reviewer)
         except NoItemsAvailableError:
             return multiple()
-        lapsed = self.tokens.get(claim.item.id) != claim.token
-        assert claim.item.id in mine or lapsed
-        self.tokens[claim.item.id] = claim.token
+        if self.tokens.get((claim.item.id, reviewer)) == claim.token:
+            assert claim.item.id in before
+        self.tokens[claim.item.id, reviewer] = claim.token
         return claim
+
+    def held_by(self, reviewer):
+        items = self.desk.listed(status=ItemState.IN_PROGRESS).items
+        return {item.id for item in items if reviewer in names(item)}
 
     @rule(target=claims, number=OBJECTS, reviewer=REVIEWERS)
     def claim_item(self, number, reviewer):
@@ -105,8 +118,14 @@ class Reviewing(RuleBasedStateMachine):
             claim = self.desk.claim(number + 1, reviewer)
         except (ItemLockedError, NotPermittedError):
             return multiple()
-        self.tokens[claim.item.id] = claim.token
+        self.tokens[claim.item.id, reviewer] = claim.token
         return claim
+
+    @rule()
+    def expire(self):
+        self.store.expire(
+            project=PROJECT, queue="spot_checks", now=self.desk.clock.now, actor="timer"
+        )
 
     @rule(seconds=st.sampled_from([1, 61, 61]))
     def wait(self, seconds):
@@ -133,7 +152,7 @@ class Reviewing(RuleBasedStateMachine):
                 token=claim.token,
                 now=self.desk.clock.now,
             )
-            del self.tokens[claim.item.id]
+            del self.tokens[claim.item.id, claim.reviewer]
 
         self.with_claim(claim, give_back)
 
@@ -141,24 +160,30 @@ class Reviewing(RuleBasedStateMachine):
     def submit(self, claim, value):
         def answer():
             item = self.desk.complete(claim, AnnotationDraft(field="correct", value=value))
-            self.answers[item.id, item.revision, claim.item.holder] = value
-            del self.tokens[item.id]
-            self.note(item)
+            self.answers[item.id, item.revision, claim.reviewer] = value
+            self.left(item, claim)
 
         self.with_claim(claim, answer)
 
     @rule(claim=claims, policy=st.sampled_from(list(SkipPolicy)))
     def skip(self, claim, policy):
         def pass_on():
-            item = self.desk.skip(claim, policy=policy)
-            del self.tokens[item.id]
-            self.note(item)
+            self.left(self.desk.skip(claim, policy=policy), claim)
 
         self.with_claim(claim, pass_on)
 
+    def left(self, item, claim):
+        """The claim is done; where the item ends, so are all others."""
+        del self.tokens[item.id, claim.reviewer]
+        if item.state not in OPEN:
+            self.forget(item.id)
+        self.note(item)
+
     def with_claim(self, claim, action):
-        """Acts when the claim still holds; otherwise the store must refuse."""
-        if self.tokens.get(claim.item.id) == claim.token:
+        """Acts when the claim still holds, or a seat is open for it; else the store refuses."""
+        item = self.desk.item(claim.item.id)
+        known = self.tokens.get((item.id, claim.reviewer)) == claim.token
+        if known and (claim.reviewer in names(item) or item.open_seats):
             action()
             return
         with pytest.raises(ItemLockedError):
@@ -172,7 +197,7 @@ class Reviewing(RuleBasedStateMachine):
             )
         except NotPermittedError:
             return
-        self.tokens[claim.item.id] = claim.token
+        self.tokens[claim.item.id, reviewer] = claim.token
         self.finished.pop(claim.item.id, None)
         self.answers.pop((claim.item.id, claim.item.revision, reviewer), None)
 
@@ -198,7 +223,7 @@ class Reviewing(RuleBasedStateMachine):
             )
         except (InvalidValueError, ItemLockedError):
             return None
-        self.tokens.pop(item.id, None)
+        self.forget(item.id)
         return item
 
     @rule(number=OBJECTS, value=st.booleans())
@@ -219,6 +244,21 @@ class Reviewing(RuleBasedStateMachine):
     def counters_equal_a_recount(self):
         if hasattr(self, "store"):
             assert problems_of(self.store) == []
+
+    @invariant()
+    def no_seat_is_given_twice(self):
+        if not hasattr(self, "store"):
+            return
+        for item in self.desk.listed().items:
+            assert len(set(names(item))) == len(names(item))
+            assert len(item.holds) + item.labels_done + item.open_seats <= item.labels_wanted or (
+                item.state not in OPEN
+            )
+            assert not set(names(item)) & {
+                reviewer
+                for item_id, revision, reviewer in self.answers
+                if (item_id, revision) == (item.id, item.revision) and item.round == 1
+            }
 
     @invariant()
     def every_answer_stands_as_it_was_given(self):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from queue_store import schema
 from queue_store.config import QueueConfig
 from queue_store.database import Database
 from queue_store.errors import InvalidValueError, StoreUnavailableError
+from queue_store.model import ItemState
 from queue_store.schema import SCHEMA_VERSION, bring_up_to_date, migrate, schema_version
+from queue_store.soundness import problems_of
 from queue_store.store import QueueStore
 from tests.queue_store.desk import NOW
 
@@ -117,38 +121,84 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path):
         QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", QueueConfig())
 
 
-def test_a_filled_store_of_the_first_version_is_brought_up_to_date(bare_url):
-    """What people did under the first schema is all there under the newest."""
+EARLIER = ["0001", "0002"]
+QUEUE = (
+    "INSERT INTO queues (link, project, name, kind, description, instructions, "
+    "assignees, state, shown, labels_wanted, overlap_share, extra_reviewers_max, "
+    "adjudicate, blind, assignment, revision, created_at, created_by, updated_at) "
+    "VALUES ('q1', 'shop', 'old', 'manual', '', '', '[]', 'active', '[]', 2, 1, 0, "
+    "false, true, 'self_claim', 1, 5, 'mia', 5)"
+)
+ITEM = (
+    "INSERT INTO items (id, queue_id, object_type, object_id, priority, source, revision, "
+    "labels_wanted, labels_done, has_response, added_at, added_by, updated_at, state, came_from, "
+    "holder, claimed_by, token, claimed_at, lease_until, completed_at) "
+    "VALUES ({id}, 1, 'trace', 'abc{id}', 1.5, 'person', 1, 2, {done}, {done} > 0, 5, 'mia', 5, "
+    "{rest})"
+)
+ITEMS = {
+    1: (0, "'pending', NULL, NULL, NULL, NULL, NULL, NULL, NULL"),
+    2: (1, "'in_progress', 'pending', 'ben', 'ben', 't2', 7, 9000000000000000, NULL"),
+    3: (0, "'pending', 'in_progress', NULL, 'cem', 't3', 7, NULL, NULL"),
+    4: (2, "'completed', 'in_progress', NULL, 'ben', NULL, NULL, NULL, 8"),
+}
+FILLED = (
+    QUEUE,
+    *(ITEM.format(id=number, done=done, rest=rest) for number, (done, rest) in ITEMS.items()),
+    (
+        "INSERT INTO queue_counters (queue_id, stripe, pending, in_progress, completed, "
+        "with_responses) VALUES (1, 0, 0, 0, 0, 0), (1, 1, 1, 0, 0, 0), (1, 2, 0, 1, 0, 1), "
+        "(1, 3, 1, 0, 0, 0), (1, 4, 0, 0, 1, 1), (1, 5, 0, 0, 0, 0), (1, 6, 0, 0, 0, 0), "
+        "(1, 7, 0, 0, 0, 0)"
+    ),
+    (
+        "INSERT INTO fields (project, name, version, type, description, options, multiple, "
+        "required, purpose, created_at, created_by) VALUES ('shop', 'correct', 1, 'boolean', '', '[]', "
+        "false, false, 'feedback', 5, 'mia')"
+    ),
+    (
+        "INSERT INTO responses (item_id, reviewer, round, queue_id, kind, revision, at) "
+        "VALUES (2, 'ana', 1, 1, 'submitted', 1, 6)"
+    ),
+    (
+        "INSERT INTO annotations (project, object_type, object_id, queue_id, item_id, "
+        "item_revision, reviewer, field_id, value, state, blind, source, slot, fingerprint, time, stored_at) "
+        "VALUES ('shop', 'trace', 'abc2', 1, 2, 1, 'ana', 1, 'true', 'submitted', true, 'person', "
+        "'s', 'f', 6, 6)"
+    ),
+)
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_filled_store_of_every_earlier_version_is_brought_up_to_date(bare_url, version):
+    """What people did under an earlier schema is all there, and goes on, under the newest."""
     database = Database(bare_url, QueueConfig())
     with database.writing() as connection:
-        migrate(connection, "0001")
-        connection.execute(
-            text(
-                "INSERT INTO queues (link, project, name, kind, description, instructions, "
-                "assignees, state, shown, labels_wanted, overlap_share, extra_reviewers_max, "
-                "adjudicate, blind, assignment, revision, created_at, created_by, updated_at) "
-                "VALUES ('q1', 'shop', 'old', 'manual', '', '', '[]', 'active', '[]', 1, 1, 0, "
-                "false, true, 'self_claim', 1, 5, 'mia', 5)"
-            )
-        )
-        connection.execute(
-            text("INSERT INTO queue_counters (queue_id, stripe) VALUES (1, 0), (1, 1), (1, 2)")
-        )
-        connection.execute(
-            text(
-                "INSERT INTO items (queue_id, object_type, object_id, priority, source, revision, "
-                "labels_wanted, added_at, added_by, updated_at) "
-                "VALUES (1, 'trace', 'abc', 1.5, 'person', 1, 1, 5, 'mia', 5)"
-            )
-        )
-        connection.execute(
-            text("UPDATE queue_counters SET pending = 1 WHERE queue_id = 1 AND stripe = 1")
-        )
+        migrate(connection, version)
+        for statement in FILLED:
+            connection.execute(text(statement))
     database.close()
 
     store = QueueStore.open(bare_url, QueueConfig())
-    claim = store.claim_next(project="shop", queue="old", reviewer="ana", now=NOW)
 
-    assert (claim.item.object_id, claim.item.priority) == ("abc", 1.5)
-    assert store.progress(project="shop", queue="old").in_progress == 1
+    def finish(item_id, token):
+        return store.complete(project="shop", item_id=item_id, token=token, now=NOW)
+
+    assert problems_of(store) == []
+    assert [row.value for row in store.annotations(project="shop")] == [True]
+    held = store.item(project="shop", item_id=2)
+    assert (held.holder, held.open_seats, held.state) == ("ben", 0, ItemState.IN_PROGRESS)
+    assert finish(2, "t2").state is ItemState.COMPLETED
+    assert finish(3, "t3").labels_done == 1
+    claim = store.claim_next(project="shop", queue="old", reviewer="ana", now=NOW)
+    assert (claim.item.object_id, claim.item.open_seats) == ("abc1", 1)
+    assert store.item(project="shop", item_id=4).state is ItemState.COMPLETED
+    assert problems_of(store) == []
     store.close()
+
+
+def test_every_earlier_version_is_tried():
+    scripts = Path(schema.__file__).parent / "migrations" / "versions"
+    numbers = sorted(path.name[1:5] for path in scripts.glob("m*.py"))
+
+    assert numbers == [*EARLIER, SCHEMA_VERSION]

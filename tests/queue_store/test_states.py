@@ -46,10 +46,11 @@ def test_the_database_itself_refuses_a_move_that_is_not_in_the_table(desk, after
     desk.add(1)
     desk.complete(desk.next())
     forged = {
-        "in_progress": "holder = 'x', lease_until = 1, token = 't'",
+        "pending": "labels_done = 0, open_seats = 1",
+        "in_progress": "labels_done = 0",
         "skipped": "skip_reason = 'x'",
         "completed": "completed_at = 1",
-    }.get(after.value, "holder = NULL")
+    }.get(after.value, "skip_reason = NULL")
     cleared = "" if after is ItemState.COMPLETED else ", completed_at = NULL"
     move = f"UPDATE items SET came_from = state, state = '{after.value}', {forged}{cleared}"
     allowed = (ItemState.COMPLETED, after) in allowed_moves()
@@ -61,3 +62,15 @@ def test_the_database_itself_refuses_a_move_that_is_not_in_the_table(desk, after
             with pytest.raises(DBAPIError, match="move_allowed"):
                 connection.execute(text(move))
         connection.rollback()
+
+
+@pytest.mark.parametrize("seats", [-1, 0, 2])
+def test_the_database_itself_refuses_seats_that_do_not_add_up(desk, seats):
+    desk.queue()
+    desk.add(1)
+
+    with (
+        desk.store.database.engine.connect() as connection,
+        pytest.raises(DBAPIError, match="seats_counted"),
+    ):
+        connection.execute(text(f"UPDATE items SET open_seats = {seats}"))
