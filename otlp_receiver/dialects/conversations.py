@@ -30,6 +30,7 @@ _OUTPUT_KEYS = (
     "content",
     "text",
     "combined_chunk_content",
+    "update",
     "output_text",
 )
 
@@ -54,6 +55,12 @@ def instructions(value: Any) -> list[Part] | None:
         value = value["parts"]
     if isinstance(value, list) and value and isinstance(value[0], dict) and "role" in value[0]:
         value = [part for message in _messages(value, "system", 0) for part in message["parts"]]
+    if isinstance(value, list):
+        # Pydantic AI's parts of instructions have a kind of their own.
+        value = [
+            entry.get("content") if isinstance(entry, dict) and "part_kind" in entry else entry
+            for entry in value
+        ]
     return parts_of(value) or None
 
 
@@ -103,12 +110,48 @@ def _from_list(values: list[Any], role: str, depth: int) -> list[Message]:
     found: list[Message] = []
     for entry in values:
         if isinstance(entry, dict) and not _is_container(entry, role):
-            message = message_of(entry, role)
+            message = None if _is_offered_tool(entry) else message_of(entry, role)
             if message is not None:
                 found.append(message)
+        elif _is_pair(entry):
+            found += _messages({"role": entry[0], "content": entry[1]}, role, depth + 1)
         else:
             found += _messages(entry, role, depth + 1)
     return found
+
+
+_PAIR_ROLES = frozenset(("system", "user", "human", "assistant", "ai", "developer"))
+
+
+def _is_pair(entry: Any) -> bool:
+    """LangChain's short form of a message: its role and its content."""
+    return (
+        isinstance(entry, list)
+        and len(entry) == 2
+        and isinstance(entry[0], str)
+        and entry[0] in _PAIR_ROLES
+        and isinstance(entry[1], str | list)
+    )
+
+
+def _is_offered_tool(entry: dict[str, Any]) -> bool:
+    """Langfuse puts the definitions of offered tools among LangChain's messages."""
+    content = entry.get("content")
+    return (
+        entry.get("role") == "tool"
+        and isinstance(content, dict)
+        and content.get("type") == "function"
+        and isinstance(content.get("function"), dict)
+        and "tool_call_id" not in entry
+    )
+
+
+def offered_tools(value: Any) -> list[dict[str, Any]] | None:
+    """The definitions of tools that stand among the messages."""
+    entries = value if isinstance(value, list) else []
+    return [
+        entry["content"] for entry in entries if isinstance(entry, dict) and _is_offered_tool(entry)
+    ] or None
 
 
 def _is_part(entry: Any) -> bool:

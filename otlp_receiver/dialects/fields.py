@@ -23,6 +23,7 @@ from otlp_receiver.dialects.names import (
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 from otlp_receiver.dialects.resolution import Column, Resolution, nulls
+from otlp_receiver.dialects.transforms import TRANSFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,9 @@ _FILLED_FOR = {
     "provider_name": sorted(MODEL_OPERATIONS),
 }
 """Operations for which a span's name may tell a field."""
+
+_REFUSAL = r'"refusal":\s*"[^"]'
+"""A refusal that is there, in the JSON of an answer."""
 
 _ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
 """Attributes whose value "error" says that the span failed, whatever its status."""
@@ -104,6 +108,7 @@ class FieldSet:
         self._fill("agent_name", agent_of_name())
         self._fill("provider_name", provider_of_name(), "name or scope")
         self._contents_from_events()
+        self._refusals()
         self._errors()
         self._finish()
         self.columns["field_sources"] = self._sources_json()
@@ -198,6 +203,23 @@ class FieldSet:
             self.columns[name] = values.scatter(owners[open_], texts.filter(pl.Series(open_)))
             self._source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
+
+    def _refusals(self) -> None:
+        """Refusals that OpenInference flattens into texts, or leaves out, and its answer holds."""
+        at = self.table.positions("output.value")
+        if not len(at):
+            return
+        told = self.table.texts_at(at).str.contains(_REFUSAL).fill_null(value=False)
+        model = (
+            self.columns["operation_name"].is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
+        )
+        for row in at[told.to_numpy() & model.to_numpy()[self.table.owner[at]]].tolist():
+            text = TRANSFORMS["output_messages"](self.table.text[row])
+            owner = int(self.table.owner[row])
+            if text is not None and '"type":"refusal"' in text:
+                column = self.columns["output_messages"]
+                self.columns["output_messages"] = column.scatter(owner, text)
+                self._source("output_messages", np.array([owner]), "output.value")
 
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""

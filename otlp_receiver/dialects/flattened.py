@@ -68,6 +68,7 @@ _FAMILIES = (
         "assistant",
         "llm.choices.*",
     ),
+    Family("tool_definitions", re.compile(r"gen_ai\.tool\.(\d+)\.(.+)"), "", "gen_ai.tool.*"),
     Family(
         "tool_definitions", re.compile(r"llm\.tools\.(\d+)\.(?:tool\.)?(.+)"), "", "llm.tools.*"
     ),
@@ -211,7 +212,10 @@ def _message(slot: dict[str, Any], family: Family) -> dict[str, Any] | None:
         key: value for key, value in slot.items() if isinstance(value, str) and value
     }
     role = message.get("role") or family.role
-    blocks = [block.get("message_content", block) for block in _numbered(slot.get("contents"))]
+    contents = [block for block in _numbered(slot.get("contents")) if isinstance(block, dict)]
+    blocks = [block.get("message_content", block) for block in contents if "tool_call" not in block]
+    # A call stands among the contents, and once more beside them.
+    calls = calls or [block["tool_call"] for block in contents if "tool_call" in block]
     content = message.get("content", message.get("text"))
     if blocks:
         content = [_block(block) for block in blocks]

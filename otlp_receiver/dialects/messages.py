@@ -104,12 +104,17 @@ def message_of(message: Any, role: str) -> Message | None:
         return _langchain(message["data"], kind)
     if isinstance(message.get("parts"), list):
         return _with_parts(message, role)
-    if isinstance(kind, str) and kind.lower() in _ROLES and "role" not in message:
+    if isinstance(kind, str) and "role" not in message and _is_langchain(message, kind):
         return _langchain(message, kind)
     if isinstance(kind, str) and kind in ("function_call", "function_call_output", "reasoning"):
         sender = "tool" if kind == "function_call_output" else "assistant"
         return {"role": sender, "parts": parts_of(message)}
     return _chat(message, role)
+
+
+def _is_langchain(message: Message, kind: str) -> bool:
+    """LangChain's dumped messages, whose type is the role: a tool's has content beside it."""
+    return kind.lower() in _ROLES or (kind in ("tool", "system") and "content" in message)
 
 
 def role_of(message: Message, default: str) -> str:
@@ -167,8 +172,9 @@ def _chat(message: Message, role: str) -> Message | None:
         )
     else:
         parts += parts_of(content)
-    if isinstance(message.get("refusal"), str) and message["refusal"]:
-        parts.append({"type": "refusal", "content": message["refusal"]})
+    refusal = _refusal(message)
+    if refusal:
+        parts.append({"type": "refusal", "content": refusal})
     parts += calls_of(message, {part.get("id") for part in parts if part["type"] == "tool_call"})
     if not parts and "role" not in message and "content" not in message:
         return None
@@ -181,6 +187,18 @@ def _chat(message: Message, role: str) -> Message | None:
     if isinstance(reason, str) and reason:
         result["finish_reason"] = fold(reason)
     return result
+
+
+def _refusal(message: Message) -> str | None:
+    """What the provider's refusal field says, wherever a library keeps the provider's fields."""
+    for holder in (
+        message,
+        message.get("additional_kwargs"),
+        message.get("provider_specific_fields"),
+    ):
+        if isinstance(holder, dict) and isinstance(holder.get("refusal"), str):
+            return str(holder["refusal"]) or None
+    return None
 
 
 def _error(message: Message) -> str | None:

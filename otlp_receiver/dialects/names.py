@@ -30,6 +30,7 @@ _OPERATIONS = (
     ("O", r"claude_code\.interaction", "invoke_agent"),
     ("N", r"^litellm_request$", "chat"),
     ("C1 C2", r"\.(chat|invoke_model)$", "chat"),
+    ("C1 C2", r"\.responses?$", "chat"),
     ("C1 C2", r"\.completion$", "text_completion"),
     ("C1 C2", r"\.embeddings?$", "embeddings"),
     ("JG", r"^generate_content ", "generate_content"),

@@ -157,6 +157,8 @@ def with_costs(spans: pl.DataFrame, table: PriceTable) -> pl.DataFrame:
     wants = pl.col("is_model_call") & pl.col("cost_usd").is_null()
     embeds = pl.col("operation_name") == "embeddings"
     told = pl.col("input_tokens").is_not_null() & (pl.col("output_tokens").is_not_null() | embeds)
+    # A call without any token is one whose usage nobody knows: failed, or a stream without usage.
+    told &= pl.sum_horizontal("input_tokens", "output_tokens") > 0
     at = spans.select((wants & told).fill_null(value=False)).to_series().arg_true()
     if at.is_empty() or not table.prices:
         return spans

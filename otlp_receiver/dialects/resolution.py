@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -250,9 +251,12 @@ def parsed(value: Any) -> Any:
     try:
         value = loads(stripped)
     except ValueError:
-        return _python_repr(stripped)
+        return _python_repr(stripped) if _LOOKS_LIKE_VALUE.match(stripped) else None
     return parsed(value) if isinstance(value, str) and value != stripped else value
 
+
+_LOOKS_LIKE_VALUE = re.compile(r"[\[{]\s*[\"'\[{]")
+"""How JSON and Python's repr begin and prose does not: ``[Note] …`` is prose."""
 
 _REPR_LENGTH_MAX = 100_000
 

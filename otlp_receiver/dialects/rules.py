@@ -30,6 +30,7 @@ def finish(frame: pl.DataFrame) -> list[pl.Series]:
 
 _RESULTS = (
     "input_tokens",
+    "output_tokens",
     "total_tokens",
     "is_streaming",
     "time_to_first_chunk_ms",
@@ -47,7 +48,7 @@ _RESULTS = (
 def _stages() -> tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]]:
     """The expressions, each stage using the columns of the one before."""
     return (
-        [_tokens(), _streaming(), _model_call(), _tool_call(), _duration()],
+        [_tokens(), _output(), _streaming(), _model_call(), _tool_call(), _duration()],
         [_total(), _first_chunk(), _cost(), _truncated()],
         [_failed_finish(), _cost_source()],
     )
@@ -58,6 +59,19 @@ def _tokens() -> pl.Expr:
     cached = pl.sum_horizontal("cache_read_tokens", "cache_write_tokens")
     given = pl.col("input_tokens")
     return pl.when(given < cached).then(given + cached).otherwise(given).alias("input_tokens")
+
+
+def _output() -> pl.Expr:
+    """Google's ADK adds reasoning that LiteLLM's output holds already."""
+    given, reasoning = pl.col("output_tokens"), pl.col("reasoning_tokens")
+    through_litellm = _in("J1 J2") & pl.col("request_model").str.contains("/", literal=True)
+    twice = through_litellm & ~pl.col("provider_name").str.starts_with("gcp").fill_null(value=True)
+    return (
+        pl.when(twice & (given >= 2 * reasoning))
+        .then(given - reasoning)
+        .otherwise(given)
+        .alias("output_tokens")
+    )
 
 
 def _total() -> pl.Expr:

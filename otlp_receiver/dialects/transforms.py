@@ -15,6 +15,7 @@ from otlp_receiver.dialects.conversations import (
     event_outputs,
     input_messages,
     instructions,
+    offered_tools,
     output_messages,
 )
 from otlp_receiver.dialects.finish_reasons import fold_all
@@ -206,6 +207,41 @@ def no_of_client(value: Any) -> bool | None:
     return False if text(value) in ("openai", "anthropic", "gemini", "groq", "bedrock") else None
 
 
+def input_usage(value: Any) -> int | None:
+    """All input tokens of Langfuse's usage details, whose kinds of input exclude each other."""
+    return _usage(value, "input")
+
+
+def output_usage(value: Any) -> int | None:
+    """All output tokens of Langfuse's usage details."""
+    return _usage(value, "output")
+
+
+def _usage(value: Any, side: str) -> int | None:
+    """The sum of ``input`` and every ``input_…``, unless the total says that it holds them."""
+    if not isinstance(value, dict) or integer(value.get(side)) is None:
+        return None
+    counts = {key: count for key in value if (count := integer(value[key])) is not None}
+    plain = [counts.get("input", 0), counts.get("output", 0)]
+    if counts.get("total") == sum(plain):
+        return counts[side]
+    return sum(counts[key] for key in counts if key == side or key.startswith(f"{side}_"))
+
+
+def tool_parameters(value: Any) -> Any:
+    """OpenInference's ``tool.parameters``: arguments, or the tool's own schema, which are none."""
+    found = tool_arguments(value)
+    if isinstance(found, dict) and found.get("type") == "object" and "properties" in found:
+        return None
+    return found
+
+
+def messages_with_tools(value: Any) -> Any:
+    """The tools that stand among the messages, as definitions."""
+    found = offered_tools(value)
+    return None if found is None else tool_definitions(found)
+
+
 def mcp_operation(value: Any) -> str | None:
     """A call of a tool over the model context protocol; other methods are no operation."""
     return "execute_tool" if value == "tools/call" else None
@@ -256,6 +292,10 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "no_of_client": no_of_client,
     "mcp_operation": mcp_operation,
     "tools": _json(tool_definitions),
+    "offered_tools": _json(messages_with_tools),
+    "input_usage": lambda value: input_usage(parsed_or_none(value)),
+    "output_usage": lambda value: output_usage(parsed_or_none(value)),
+    "tool_parameters": _json(tool_parameters),
     "tool_arguments": _json(tool_arguments),
     "tool_result": _json(tool_result),
 }
