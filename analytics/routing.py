@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analytics.detectors.catalog import SESSION_DETECTORS
 from analytics.priority import Precision, Terms, novelty
-from analytics.selection import RANDOM_FLOOR, SelectionRecord
+from analytics.selection import RANDOM_FLOOR, SelectionRecord, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analytics.config import AnalysisConfig
 
-ROUTING_VERSION = "1"
+ROUTING_VERSION = "2"
 """Changes whenever a rule of this module would choose otherwise."""
 
 _VARIABLE_PARTS = r"[0-9a-f]{8,}|\d+(?:[.,]\d+)*"
@@ -45,7 +46,11 @@ class Draft:
     """An item for one queue, before the queue store knows it."""
 
     queue: str
+    object_type: str
+    """trace or session."""
+    object_id: str
     trace_id: str
+    """The trace that brought it; of a session, the last one that did."""
     conversation_id: str | None
     revision: int
     priority: float
@@ -89,6 +94,7 @@ def route(  # Everything a rule may look at.
     findings: pl.DataFrame,
     live_rules: Sequence[LiveRule],
     *,
+    project: str,
     config: AnalysisConfig,
     precisions: Mapping[str, Precision],
     similar: Mapping[str, int],
@@ -96,10 +102,11 @@ def route(  # Everything a rule may look at.
 ) -> Routed:
     """Choose and draft.
 
-    ``traces`` are the evaluated ones with ``u``, ``revision``, ``is_flagged`` and the facts shown
-    on items; ``findings`` the matched and ambiguous decisions with ``detector`` and
-    ``detector_version``; ``similar`` counts earlier findings by signature; ``weights`` are
-    business weights by trace (1 where missing). The order of the answer is that of the traces'
+    ``traces`` are the evaluated ones with ``u``, ``item_revision``, ``is_flagged``,
+    ``session_place`` (from 1: where the trace stands in its session) and the facts shown on items;
+    ``findings`` the matched and ambiguous decisions with ``detector`` and ``detector_version``;
+    ``similar`` counts earlier findings by signature; ``weights`` are business weights by trace (1
+    where missing). The order of the answer is that of the traces'
     ends, whatever order the frames come in.
     """
     routed = Routed()
@@ -113,7 +120,8 @@ def route(  # Everything a rule may look at.
     }
     if config.random_floor > 0:
         routed.floor_considered = traces.height - int(traces["is_flagged"].sum())
-    _route_findings(routed, facts, findings, config, precisions, similar, weights)
+    _route_findings(routed, facts, findings, project, config, precisions, similar, weights)
+    routed.drafts = _latest_of_sessions(routed.drafts)
     for rule in live_rules:
         for trace_id in sorted(rule.trace_ids & facts.keys()):
             record = _record(
@@ -151,6 +159,7 @@ def _route_findings(  # The parts of one choice.
     routed: Routed,
     facts: Mapping[str, dict[str, Any]],
     findings: pl.DataFrame,
+    project: str,
     config: AnalysisConfig,
     precisions: Mapping[str, Precision],
     similar: Mapping[str, int],
@@ -162,6 +171,10 @@ def _route_findings(  # The parts of one choice.
     )
     for row in with_order.sort("end_time", "trace_id", "detector").iter_rows(named=True):
         fact = facts[row["trace_id"]]
+        if row["detector"] in SESSION_DETECTORS and fact["conversation_id"] is not None:
+            # A session is drawn once, whichever of its traces is flagged.
+            u = draw(config.salt, f"{project}/session", fact["conversation_id"])
+            fact = fact | {"object_type": "session", "u": u}
         is_match = row["decision"] == "matched"
         rate = config.matched_rate if is_match else config.ambiguous_rate
         record = _record(
@@ -200,7 +213,13 @@ def _record(  # One argument a column of the record.
     fact: dict[str, Any], queue: str, rule: str, version: str, p: float, config: AnalysisConfig
 ) -> SelectionRecord:
     return SelectionRecord(
-        queue=queue, rule=rule, rule_version=version, p=p, u=fact["u"], salt=config.salt
+        queue=queue,
+        rule=rule,
+        rule_version=version,
+        p=p,
+        u=fact["u"],
+        salt=config.salt,
+        object_type=fact.get("object_type", "trace"),
     )
 
 
@@ -229,12 +248,17 @@ def _add(  # The parts of one draft.
     routed.selections.setdefault(fact["trace_id"], []).append(record)
     if not record.selected:
         return
+    of_session = record.object_type == "session"
+    # A session grows: each further trace that is flagged is a later revision of its item.
+    revision = fact["item_revision"] + (fact["session_place"] - 1 if of_session else 0)
     routed.drafts.append(
         Draft(
             queue=record.queue,
+            object_type=record.object_type,
+            object_id=fact["conversation_id"] if of_session else fact["trace_id"],
             trace_id=fact["trace_id"],
             conversation_id=fact["conversation_id"],
-            revision=fact["item_revision"],
+            revision=revision,
             priority=terms.priority,
             terms=terms.as_json(),
             reason=reason,
@@ -244,6 +268,17 @@ def _add(  # The parts of one draft.
             selection=record,
         )
     )
+
+
+def _latest_of_sessions(drafts: list[Draft]) -> list[Draft]:
+    """One draft a queue and object: of a session flagged more than once, the latest."""
+    kept: dict[tuple[str, str, str], Draft] = {}
+    for draft in drafts:
+        key = (draft.queue, draft.object_type, draft.object_id)
+        known = kept.get(key)
+        if known is None or draft.revision >= known.revision:
+            kept[key] = draft
+    return list(kept.values())
 
 
 METADATA = (

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _SCALE = 2.0**-64
 _LARGEST = 1.0 - 2.0**-53
@@ -39,6 +39,8 @@ class SelectionRecord:
     """The trace's shared draw."""
     salt: str
     """The salt of the draw."""
+    object_type: str = "trace"
+    """What was drawn: the trace, or its session, which has a draw of its own."""
 
     @property
     def selected(self) -> bool:
@@ -55,7 +57,7 @@ class SelectionRecord:
             "u": self.u,
             "salt": self.salt,
             "selected": self.selected,
-        }
+        } | ({} if self.object_type == "trace" else {"object_type": self.object_type})
 
 
 def draw(salt: str, project: str, trace_id: str) -> float:
@@ -78,6 +80,15 @@ def draws(salt: str, project: str, trace_ids: pl.Series) -> pl.Series:
     return pl.Series("u", np.minimum(values, _LARGEST), dtype=pl.Float64)
 
 
-def inclusion_probability(probabilities: Iterable[float]) -> float:
-    """The probability that any of several rules keeps a trace, when all share one draw."""
-    return max(probabilities, default=0.0)
+def inclusion_probability(records: Iterable[Mapping[str, Any]]) -> float:
+    """The probability that any of several rules keeps a trace; ``records`` as they are stored.
+
+    All rules share the trace's draw, so among them it is the largest. Rules about the trace's
+    session share the session's draw, which is independent of the trace's.
+    """
+    largest = {"trace": 0.0, "session": 0.0}
+    for record in records:
+        kind = record.get("object_type", "trace")
+        largest[kind] = max(largest[kind], record["p"])
+    missed = (1.0 - largest["trace"]) * (1.0 - largest["session"])
+    return 1.0 - missed if largest["session"] else largest["trace"]

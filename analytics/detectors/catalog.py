@@ -64,6 +64,8 @@ class CatalogEntry:
     """``module:Class``, called with the analysis settings; None when it is not available."""
     suppressed_by: tuple[str, ...] = ()
     """A match of one of these on the same trace turns a match of this one into a skip."""
+    of_session: bool = False
+    """Whether it judges the session so far: its queue holds sessions where traces name one."""
 
 
 CATALOG: tuple[CatalogEntry, ...] = (
@@ -100,6 +102,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "replies do not count."
         ),
         target="analytics.detectors.frustration:Frustration",
+        of_session=True,
     ),
     CatalogEntry(
         id="forgetting",
@@ -111,6 +114,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "and context that was never given do not count."
         ),
         target="analytics.detectors.forgetting:Forgetting",
+        of_session=True,
     ),
     CatalogEntry(
         id="laziness",
@@ -187,6 +191,10 @@ CATALOG: tuple[CatalogEntry, ...] = (
     ),
 )
 """The eleven categories of the system queues, in the order people see them."""
+
+
+SESSION_DETECTORS = frozenset(entry.id for entry in CATALOG if entry.of_session)
+"""Detectors whose findings are about sessions."""
 
 
 def entry_of(detector_id: str) -> CatalogEntry:

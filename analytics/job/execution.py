@@ -101,7 +101,8 @@ class Job:
         evaluated = traces.filter("is_candidate").join(
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
         )
-        found = self._detect(evaluated, verdicts, detectors, self._sessions(traces))
+        sessions = self._sessions(traces)
+        found = self._detect(evaluated, verdicts, detectors, sessions)
         stages.next("routing")
         evaluated = self._with_draws(evaluated, found)
         routing = RoutingStage(
@@ -119,7 +120,7 @@ class Job:
             evaluated=evaluated,
             found=found,
             findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
-            routing=routing.run(evaluated, found, self._backfilled(traces)),
+            routing=routing.run(evaluated, found, self._backfilled(traces), sessions),
         )
         stages.next("writing")
         report = self._write(decided, detectors, stages, dry_run=dry_run)

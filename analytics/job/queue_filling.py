@@ -142,8 +142,8 @@ def _item(draft: Draft) -> Any:
 
     record = draft.selection
     return ItemDraft(
-        object_type=ObjectType.TRACE,
-        object_id=draft.trace_id,
+        object_type=ObjectType(draft.object_type),
+        object_id=draft.object_id,
         priority=draft.priority,
         priority_terms=draft.terms,
         reason=draft.reason,

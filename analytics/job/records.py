@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analytics.routing import floor_selections
+from analytics.selection import inclusion_probability
 from span_store.schema import BASELINES, FINDINGS, RUNS, TRACES
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def trace_rows(  # The sources of one row.
                 as_json([record.as_json() for record in records]) for records in selections.values()
             ],
             "inclusion_probability": [
-                max((record.p for record in records), default=0.0)
+                inclusion_probability(record.as_json() for record in records)
                 for records in selections.values()
             ],
         },

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from analytics.selection import inclusion_probability
 from span_store.schema import TRACES
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def with_new_selections(
             row
             | {
                 "selections": json.dumps(ordered, ensure_ascii=False, separators=(",", ":")),
-                "inclusion_probability": max(record["p"] for record in ordered),
+                "inclusion_probability": inclusion_probability(ordered),
                 "priority": max(known) if known else None,
             }
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.detectors.catalog import SESSION_DETECTORS
 from analytics.filters import business_weights, decisions_read
 from analytics.job import queue_filling, verdicts
 from analytics.job.records import trace_rows
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
+    from analytics.job.session_history import SessionHistory
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -50,7 +52,11 @@ class RoutingStage:
     detectors: Sequence[Detector]
 
     def run(
-        self, evaluated: pl.DataFrame, found: pl.DataFrame, backfilled: Sequence[str]
+        self,
+        evaluated: pl.DataFrame,
+        found: pl.DataFrame,
+        backfilled: Sequence[str],
+        sessions: SessionHistory,
     ) -> RoutedRun:
         """Route the evaluated traces, the backfilled ones, and those with new scores."""
         scores = scores_until(self.store, project=self.project, as_of_ns=self.as_of_ns)
@@ -74,10 +80,13 @@ class RoutingStage:
             is_flagged=~pl.col("trace_id").is_in(sorted(backfilled))
             | pl.col("trace_id").is_in(stored["trace_id"].implode())
         )
+        findings = pl.concat([flagged, stored])
+        traces = pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed")
         routed = route(
-            pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed"),
-            pl.concat([flagged, stored]),
+            _with_places(traces, findings, sessions),
+            findings,
             queue_filling.live_rules(self.queues, facts, project=self.project),
+            project=self.project,
             config=self.config,
             precisions=verdicts.precisions(self.queues, project=self.project),
             similar=self._similar(),
@@ -138,3 +147,15 @@ class RoutingStage:
         )
         counted = signatures(earlier).value_counts()
         return dict(counted.iter_rows())
+
+
+def _with_places(
+    traces: pl.DataFrame, findings: pl.DataFrame, sessions: SessionHistory
+) -> pl.DataFrame:
+    """The traces with ``session_place``, which only those flagged as sessions need to know."""
+    flagged = findings.filter(pl.col("detector").is_in(list(SESSION_DETECTORS)))["trace_id"]
+    if flagged.is_empty():
+        return traces.with_columns(session_place=pl.lit(1, pl.Int64))
+    places = sessions.places(flagged.unique())
+    joined = traces.join(places, on="trace_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("session_place").fill_null(1))

@@ -23,10 +23,13 @@ def scores_until(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFra
         .with_columns(
             trace_id=pl.when(pl.col("object_type") == "trace")
             .then("object_id")
+            # A score of a session counts for the trace that brought it.
+            .when(pl.col("object_type") == "session")
+            .then("trace_id")
             .otherwise(pl.coalesce("trace_id", pl.col("object_id").str.slice(0, 32))),
             of_trace=pl.col("object_type") == "trace",
         )
-        .filter(pl.col("object_type").is_in(["trace", "span"]))
+        .filter(pl.col("trace_id").is_not_null())
         .select("trace_id", "evaluator", "score", "label", "of_trace", "time", "received_at")
         .sort("of_trace", "time", "received_at", nulls_last=False)
         .unique(["trace_id", "evaluator"], keep="last", maintain_order=True)

@@ -26,6 +26,8 @@ class SessionHistory:
     as_of_ns: int
     traces_max: int
     """Earlier traces of a session that are read for one trace."""
+    traces: pl.DataFrame
+    """``trace_id, conversation_id, start_time, received_at`` of every trace the run sees."""
     members: pl.DataFrame
     """``trace_id, conversation_id, start_time, received_at, place``: the traces of these sessions
     in order of time; ``place`` starts at 1 in each."""
@@ -75,7 +77,20 @@ class SessionHistory:
             project=project,
             as_of_ns=as_of_ns,
             traces_max=config.session_traces_max,
+            traces=named.select(_MEMBER_COLUMNS),
             members=members,
+        )
+
+    def places(self, trace_ids: pl.Series) -> pl.DataFrame:
+        """``trace_id, session_place`` of some traces: the how manieth of its session each is."""
+        known = pl.concat([self.traces, self.members.select(_MEMBER_COLUMNS)])
+        own = known.filter(pl.col("trace_id").is_in(trace_ids.implode()))
+        return (
+            known.join(own.select("conversation_id").unique(), on="conversation_id", how="semi")
+            .unique("trace_id")
+            .sort("conversation_id", "start_time", "trace_id")
+            .select("trace_id", session_place=pl.int_range(1, pl.len() + 1).over("conversation_id"))
+            .filter(pl.col("trace_id").is_in(trace_ids.implode()))
         )
 
     def before(self, chunk: pl.DataFrame) -> pl.DataFrame:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.completion import nanoseconds
 from analytics.detectors.catalog import load
 from analytics.detectors.context import SPAN_COLUMNS, DetectorContext
 from analytics.detectors.decision import DECISIONS
 from analytics.errors import UnknownDetectorError
 from analytics.job import verdicts
+from analytics.job.session_history import SessionHistory
 from analytics.learning.errors import LearningError
 from analytics.learning.lesson import learn
 from analytics.learning.rung import evidence_of
@@ -82,9 +84,16 @@ def trace_verdicts(queues: QueueStore, detector_id: str, *, project: str) -> dic
         if answer.queue == RANDOM_FLOOR:
             values = answer.value if isinstance(answer.value, list | tuple) else [answer.value]
             given[answer.object_id] = given.get(answer.object_id, False) or detector_id in values
+    # A session is learned from as the trace that brought it.
+    of_session = {
+        (answer.queue, answer.object_id): answer.trace_id
+        for answer in verdicts.answers(queues, project=project, field=verdicts.VERDICT_FIELD)
+        if answer.object_type.value == "session"
+    }
     for (queue, object_id), is_right in verdicts.verdicts(queues, project=project).items():
-        if queue == detector_id:
-            given[object_id] = is_right
+        trace_id = of_session.get((queue, object_id), object_id)
+        if queue == detector_id and trace_id is not None:
+            given[trace_id] = is_right
     return given
 
 
@@ -100,12 +109,23 @@ def context_of(
     columns = list(dict.fromkeys([*SPAN_COLUMNS, *LIGHT_COLUMNS]))
     spans = store.scan("spans", project=project, columns=columns, trace_ids=trace_ids).collect()
     times = pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
+    traces = assemble(spans.select(LIGHT_COLUMNS).with_columns(times))
+    history = SessionHistory.of(
+        traces.with_columns(is_candidate=pl.lit(value=True), complete_reason=pl.lit("learned")),
+        store,
+        project=project,
+        as_of_ns=nanoseconds(as_of),
+        config=config,
+        incremental=True,
+    )
     return DetectorContext(
         project=project,
         as_of=as_of,
         config=config,
-        traces=assemble(spans.select(LIGHT_COLUMNS).with_columns(times)),
+        traces=traces,
         span_frame=spans.select(SPAN_COLUMNS),
+        earlier_traces=history.before(traces),
+        read_earlier=history.read,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analytics.detectors.catalog import SESSION_DETECTORS
 from analytics.detectors.evaluation import suppress
 from analytics.judge.cache import VerdictCache, verdict_key
 from analytics.judge.errors import InvalidVerdictError, JudgeError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from analytics.detectors.context import DetectorContext
     from analytics.judge.endpoint import Endpoint
     from analytics.judge.verdict import Verdict
+    from analytics.text.turns import Turn
 
 
 @dataclass(kw_only=True)
@@ -74,12 +76,17 @@ class Judge:
         evaluations = []
         for row in asked.iter_rows(named=True):
             own = by_trace.get((row["trace_id"],))
-            text = "" if own is None else transcript(own, self.config.characters_max)
+            earlier = _earlier(row, context)
+            text = "" if own is None else transcript(own, self.config.characters_max, earlier)
             answer = self._ask(row["detector"], text)
             if answer is None:
                 continue
             verdict, record = answer
-            evaluations.append(_evaluation(row, verdict, record, context, self.config.model))
+            evaluation = _evaluation(row, verdict, record, context, self.config.model)
+            session = _session_of(row, context)
+            if session is not None:
+                evaluation |= {"object_type": "session", "object_id": session}
+            evaluations.append(evaluation)
             if verdict is not None:
                 decided[row["trace_id"], row["detector"]] = _decision(row, verdict, self.config)
         judged = _replaced(pl.concat([found, asked.filter(decision="no_match")]), decided)
@@ -142,6 +149,22 @@ class Judge:
         self.counts.count(answer.verdict.label)
         tokens = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
         return answer.verdict, {**record, **tokens, "attempts": answer.attempts, "cached": False}
+
+
+def _session_of(row: dict[str, Any], context: DetectorContext) -> str | None:
+    """The session that a decision is about; None where it is about the trace alone."""
+    if row["detector"] not in SESSION_DETECTORS:
+        return None
+    facts = context.traces.filter(pl.col("trace_id") == row["trace_id"])
+    return facts["conversation_id"].item() if facts.height else None
+
+
+def _earlier(row: dict[str, Any], context: DetectorContext) -> list[Turn]:
+    """What was said in earlier traces of the session, for a judge of sessions."""
+    if _session_of(row, context) is None:
+        return []
+    turns = context.semantic.turns.get(row["trace_id"], [])
+    return [turn for turn in turns if turn.trace_id != row["trace_id"]]
 
 
 def _decision(row: dict[str, Any], verdict: Verdict, config: JudgeConfig) -> dict[str, Any]:

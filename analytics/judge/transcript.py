@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
+
+    from analytics.text.turns import Turn
 
 MESSAGE_CHARACTERS_MAX = 4000
 """One message is cut to its head and tail beyond this."""
 
 
-def transcript(parts: pl.DataFrame, characters_max: int) -> str:
+def transcript(parts: pl.DataFrame, characters_max: int, earlier: Sequence[Turn] = ()) -> str:
     """The messages of one trace in order, each once, at most ``characters_max`` characters.
 
     What does not fit is left out in the middle, and the transcript says how much: the beginning
-    holds the task and the end what came of it.
+    holds the task and the end what came of it. ``earlier`` are turns of the session before it.
     """
-    lines = []
+    lines = [f"[{turn.role}] {_cut(turn.text, MESSAGE_CHARACTERS_MAX)}" for turn in earlier]
     for row in parts.filter(~parts["is_repeat"]).iter_rows(named=True):
         text = row["text"]
         if row["tool_name"] and text is None:

@@ -10,6 +10,8 @@ import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.job import run
+from analytics.selection import draw
+from queue_store.model import AnnotationDraft
 from tests.analytics.semantic.chats import talk
 from tests.analytics.spans import AS_OF, BEGIN, chat, frame, identifier
 
@@ -160,3 +162,64 @@ def test_the_size_of_a_chunk_changes_nothing(store, queues, chunk_traces):
     assert matched(store)["trace_id"].to_list() == sorted(
         identifier(f"{name}-last", 32) for name in ("one", "two")
     )
+
+
+def test_the_queue_holds_the_session_once_and_a_further_flag_brings_it_back(store, queues):
+    rows = conversation()
+    store.append("spans", frame(rows))
+    run(store, queues, project="default", as_of=AS_OF, config=config())
+    (item,) = queues.items(project="default", queue="frustration").items
+    assert (item.object_type.value, item.object_id, item.revision) == ("session", "talk", 4)
+    assert item.trace_id == identifier("talk-last", 32)
+    settle(queues, item)
+
+    again = talk(
+        "again", f"I said: {ASKED} This is ridiculous.", "Hm.", at=600, conversation_id="talk"
+    )
+    store.append("spans", frame([again]))
+    run(store, queues, project="default", as_of=AS_OF + MINUTE, config=config())
+
+    (item,) = queues.items(project="default", queue="frustration").items
+    assert (item.state.value, item.revision, item.trace_id) == (
+        "pending",
+        5,
+        identifier("again", 32),
+    )
+    run(store, queues, project="default", as_of=AS_OF + 2 * MINUTE, config=config())
+    assert queues.items(project="default", queue="frustration").items[0].revision == 5
+
+
+def settle(queues, item):
+    claim = queues.claim_next(project="default", queue=item.queue, reviewer="ana", now=AS_OF)
+    queues.complete(
+        project="default",
+        item_id=item.id,
+        token=claim.token,
+        now=AS_OF,
+        values=[AnnotationDraft(field="flag_is_right", value=True)],
+    )
+
+
+def test_a_session_has_a_draw_of_its_own_shared_by_its_traces(store, queues):
+    names = [f"talk{number}" for number in range(12)]
+    store.append("spans", frame([row for name in names for row in conversation(name)]))
+
+    run(store, queues, project="default", as_of=AS_OF, config=config(matched_rate=0.5))
+
+    kept = {item.object_id for item in queues.items(project="default", queue="frustration").items}
+    draws = {name: draw("spandocket", "default/session", name) for name in names}
+    assert kept == {name for name in names if draws[name] < 0.5}
+    assert 0 < len(kept) < len(names)
+    flagged = store.scan("traces").collect().filter(pl.col("selections").str.contains("session"))
+    assert flagged["inclusion_probability"].unique().to_list() == [0.5]
+
+
+def test_without_a_session_the_queue_holds_the_trace(store, queues):
+    store.append(
+        "spans", frame([talk("t", "Hi there.", "Yes?", f"{ASKED} I am so frustrated.", "Hm.")])
+    )
+
+    run(store, queues, project="default", as_of=AS_OF, config=config())
+
+    (item,) = queues.items(project="default", queue="frustration").items
+    assert (item.object_type.value, item.object_id) == ("trace", identifier("t", 32))
