@@ -30,7 +30,8 @@ PRICE_FILE = Path(__file__).parents[2] / "configs" / "prices.csv"
 _COLUMNS = ("input", "output", "cache_read", "cache_write", "reasoning")
 _MAKER = re.compile(r"^.*/|^(us|eu|apac|jp|au|global)\.|^(anthropic|meta|amazon|mistral|cohere)\.")
 _SUFFIX = re.compile(
-    r"([-@:_](\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{4}|\d{3}|latest|preview|exp|v\d+(:\d+)?|\d+))$"
+    r"([-@:_](\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{2}-\d{4}|\d{8}|\d{6}|\d{4}|\d{3}|latest|preview|exp"
+    r"|experimental|v\d+(:\d+)?))$"
 )
 _FOREVER = 2**63 - 1
 

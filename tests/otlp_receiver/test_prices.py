@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 import pytest
 
@@ -48,6 +50,32 @@ def test_the_price_of_the_spans_day_holds():
     assert cost(request_model="gpt-4o")[0] == pytest.approx(12.5)
 
 
+def test_a_dated_name_keeps_its_own_price():
+    assert cost(request_model="gpt-4o-2024-05-13")[0] == pytest.approx(20.0)
+    assert cost(request_model="gpt-4o-2024-08-06", start_time=MARCH_2024)[0] == pytest.approx(12.5)
+
+
+def test_reasoning_is_a_part_of_output_at_a_price_of_its_own(tmp_path):
+    own = tmp_path / "prices.csv"
+    own.write_text(
+        "model,from,until,input,output,cache_read,cache_write,reasoning\nthinker,,,1,2,,,10\n"
+    )
+    table = load_prices(str(own))
+
+    assert cost(table, request_model="thinker", reasoning_tokens=500_000)[0] == pytest.approx(7.0)
+
+
+def test_every_period_of_a_shipped_model_follows_the_one_before():
+    by_model: dict[str, list] = {}
+    for price in load_prices().prices:
+        by_model.setdefault(price.model, []).append(price)
+
+    for periods in by_model.values():
+        assert (periods[0].since, periods[-1].until) == (0, 2**63 - 1)
+        assert all(one.until == other.since for one, other in itertools.pairwise(periods))
+        assert all(price.cache_read <= price.input for price in periods)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -67,6 +95,14 @@ def test_makers_and_versions_do_not_matter(name):
         ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
         ("claude-3-5-sonnet-20241022", "claude-3-5-sonnet"),
         ("models/gemini-2.5-flash-001", "gemini-2.5-flash"),
+        ("gemini-2.5-pro-preview-05-06", "gemini-2.5-pro"),
+        ("command-a-03-2025", "command-a"),
+        ("bedrock/us.amazon.nova-pro-v1:0", "nova-pro"),
+        ("azure/eu/gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),
+        ("vertex_ai/claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+        ("claude-opus-4-5-20251101", "claude-opus-4-5"),
+        ("claude-opus-4-99", None),
+        ("gpt-5-9", None),
         ("gpt-4o-mini-audio", None),
         ("our-own-model", None),
         ("", None),
