@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from otlp_receiver.loader import Loader
-from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory
+from otlp_receiver.memory import POLARS_ALLOCATOR, give_back_freed_memory, keep_freed_memory
 from span_store.errors import SpanStoreError
 
 _RETRY_SECONDS_MAX = 30.0
@@ -107,7 +107,8 @@ if __name__ == "__main__":
     # Not nicer than that, or a busy machine would leave nothing for it.
     os.nice(5)
     given = json.loads(sys.argv[1])
-    keep_freed_memory(_KEPT_BATCHES * given["load_bytes"])
+    keep_freed_memory(_KEPT_BATCHES * given["load_bytes"], arenas_max=1)
+    os.environ.setdefault(*POLARS_ALLOCATOR)
     run(given)
     # The thread that listens holds stdin, on which an orderly end of the interpreter would wait.
     sys.stdout.flush()
