@@ -6,6 +6,8 @@ count for a call of a model. Wrapper and agent spans repeat what their children 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import polars as pl
 
 from span_store.durations import milliseconds
@@ -57,30 +59,40 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     ``spans`` holds :data:`LIGHT_COLUMNS`, times as integer nanoseconds, duplicates removed.
     The answer holds the trace facts of ``span_store.schema.TRACES`` that follow from spans alone,
     and ``first_received_at``, ``model_call_error_count`` and ``digest`` (a hash of the spans).
-    Grouping is by a 64-bit hash of the trace id: eight bytes compare faster than 32.
+    Grouping is by a 64-bit hash of the trace id: eight bytes compare faster than 32. The engine
+    that works in memory adds numbers up in the order of the rows, so that sums are the same bytes
+    in every run; the streaming one adds them up in the order in which its threads finish.
     """
-    frame = spans.lazy().with_columns(key=pl.col("trace_id").hash(0)).collect().lazy()
-    model = frame.filter(pl.col("is_model_call").fill_null(value=False))
+    frame = spans.lazy().with_columns(key=pl.col("trace_id").hash(0)).collect(engine=_ENGINE)
+    model = frame.select(*_CALL_COLUMNS, "key").filter(
+        frame["is_model_call"].fill_null(value=False)
+    )
     is_error = pl.col("is_error").fill_null(value=False)
-    rolled = frame.group_by("key").agg(
-        trace_id=pl.col("trace_id").first(),
-        start_time=pl.col("start_time").min(),
-        end_time=pl.col("end_time").max(),
-        first_received_at=pl.col("received_at").min(),
-        received_at=pl.col("received_at").max(),
-        conversation_id=pl.col("conversation_id").min(),
-        user_id=pl.col("user_id").min(),
-        span_count=pl.len().cast(pl.Int64),
-        tool_call_count=_is_tool().sum().cast(pl.Int64),
-        error_count=is_error.sum().cast(pl.Int64),
-        content_truncated=pl.col("content_truncated").max().fill_null(value=False),
-        digest=_digest().sum(),
+    rolled = (
+        frame.lazy()
+        .group_by("key")
+        .agg(
+            trace_id=pl.col("trace_id").first(),
+            start_time=pl.col("start_time").min(),
+            end_time=pl.col("end_time").max(),
+            first_received_at=pl.col("received_at").min(),
+            received_at=pl.col("received_at").max(),
+            conversation_id=pl.col("conversation_id").min(),
+            user_id=pl.col("user_id").min(),
+            span_count=pl.len().cast(pl.Int64),
+            tool_call_count=_is_tool().sum().cast(pl.Int64),
+            error_count=is_error.sum().cast(pl.Int64),
+            content_truncated=pl.col("content_truncated").max().fill_null(value=False),
+            digest=_digest().sum(),
+        )
+        .collect(engine=_ENGINE)
     )
     return (
-        rolled.join(_calls(model), on="key", how="left")
-        .join(_roots(frame), on="key", how="left")
-        .join(_most_used(model, "request_model"), on="key", how="left")
-        .join(_most_used(model, "provider_name"), on="key", how="left")
+        rolled.lazy()
+        .join(_calls(model).lazy(), on="key", how="left")
+        .join(_roots(frame, rolled["key"]).lazy(), on="key", how="left")
+        .join(_most_used(model, "request_model").lazy(), on="key", how="left")
+        .join(_most_used(model, "provider_name").lazy(), on="key", how="left")
         .with_columns(
             pl.col("model_call_count", "model_call_error_count").fill_null(0),
             is_error=pl.col("root_is_error").fill_null(pl.col("error_count") > 0),
@@ -92,16 +104,38 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         )
         .drop("key", "root_is_error", "call_operation", "any_agent")
         .sort("trace_id")
-        .collect()
+        .collect(engine=_ENGINE)
     )
 
 
-def _calls(model: pl.LazyFrame) -> pl.LazyFrame:
+_ENGINE: Literal["in-memory"] = "in-memory"
+
+
+_CALL_COLUMNS = (
+    "span_id",
+    "start_time",
+    "is_error",
+    "operation_name",
+    "provider_name",
+    "request_model",
+    "finish_reasons",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cost_usd",
+    "time_to_first_chunk_ms",
+    "is_streaming",
+    "dropped_events_count",
+)
+
+
+def _calls(model: pl.DataFrame) -> pl.DataFrame:
     """What the model calls of a trace used, and how the last one ended."""
     measured = pl.col("is_streaming") & (pl.col("dropped_events_count").fill_null(0) == 0)
     sums = ("input_tokens", "output_tokens", "total_tokens", "cost_usd")
     return (
-        model.select(
+        model.lazy()
+        .select(
             "key",
             "start_time",
             "span_id",
@@ -122,6 +156,7 @@ def _calls(model: pl.LazyFrame) -> pl.LazyFrame:
             finish_reason=pl.col("finish_reason").last(),
             call_operation=pl.col("call_operation").first(),
         )
+        .collect(engine=_ENGINE)
     )
 
 
@@ -133,43 +168,57 @@ def _digest() -> pl.Expr:
     return number ^ (ended * 2)
 
 
-def _roots(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _roots(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     """The root of every trace; where none was seen, the earliest span names the trace."""
-    columns = ("start_time", "span_id", "name", "service_name", "operation_name", "agent_name")
-    roots = frame.filter(pl.col("parent_span_id").is_null())
-    rootless = frame.join(roots.select("key"), on="key", how="anti")
-    own = _first(roots.select("key", "is_error", *columns)).with_columns(
-        root_span_id="span_id", root_is_error=pl.col("is_error").fill_null(value=False)
+    columns = ("key", "name", "service_name", "operation_name", "agent_name")
+    order = ("start_time", "span_id", "is_error")
+    roots = frame.select(*columns, *order).filter(frame["parent_span_id"].is_null())
+    own = _first(roots).select(
+        *columns,
+        root_span_id="span_id",
+        root_is_error=pl.col("is_error").fill_null(value=False),
     )
-    other = _first(rootless.select("key", "is_error", *columns)).with_columns(
-        root_span_id=pl.lit(None, dtype=pl.String), root_is_error=pl.lit(None, dtype=pl.Boolean)
+    agents = _first(
+        frame.select("key", "start_time", "span_id", any_agent="agent_name").drop_nulls("any_agent")
+    ).select("key", "any_agent")
+    if own.height == len(keys):
+        return own.join(agents, on="key", how="left")
+    without = keys.to_frame().join(own, on="key", how="anti")
+    rootless = frame.select(*columns, *order).join(without, on="key", how="semi")
+    other = _first(rootless).select(
+        *columns,
+        root_span_id=pl.lit(None, dtype=pl.String),
+        root_is_error=pl.lit(None, dtype=pl.Boolean),
     )
-    agents = (
-        frame.filter(pl.col("agent_name").is_not_null())
-        .select("key", "start_time", "span_id", "agent_name")
-        .sort("start_time", "span_id")
-        .group_by("key", maintain_order=True)
-        .agg(any_agent=pl.col("agent_name").first())
-    )
-    return (
-        pl.concat([own, other])
-        .drop("start_time", "span_id", "is_error")
-        .join(agents, on="key", how="left")
+    return pl.concat([own, other]).join(agents, on="key", how="left")
+
+
+def _first(frame: pl.DataFrame) -> pl.DataFrame:
+    """The row of each trace that began first; only traces with several rows are sorted."""
+    is_one_of_several = frame["key"].is_duplicated()
+    several = frame.filter(is_one_of_several).sort("start_time", "span_id")
+    return pl.concat(
+        [
+            frame.filter(~is_one_of_several),
+            several.unique("key", keep="first", maintain_order=True),
+        ]
     )
 
 
-def _first(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The row of each trace that began first."""
-    return frame.sort("start_time", "span_id").unique("key", keep="first", maintain_order=True)
-
-
-def _most_used(model: pl.LazyFrame, column: str) -> pl.LazyFrame:
+def _most_used(model: pl.DataFrame, column: str) -> pl.DataFrame:
     """The most frequent value a trace; the alphabetically first one among equals."""
-    return (
-        model.filter(pl.col(column).is_not_null())
+    counted = (
+        model.lazy()
+        .filter(pl.col(column).is_not_null())
         .group_by("key", column)
         .len()
-        .sort(["len", column], descending=[True, False])
-        .unique("key", keep="first", maintain_order=True)
-        .select("key", column)
+        .collect(engine=_ENGINE)
     )
+    is_one_of_several = counted["key"].is_duplicated()
+    several = counted.filter(is_one_of_several).sort(["len", column], descending=[True, False])
+    return pl.concat(
+        [
+            counted.filter(~is_one_of_several),
+            several.unique("key", keep="first", maintain_order=True),
+        ]
+    ).select("key", column)

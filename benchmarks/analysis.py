@@ -212,6 +212,7 @@ def columns(is_model: pl.Expr, is_tool: pl.Expr) -> list[pl.Expr]:
         "total_tokens": pl.when(is_model).then(pl.col("tokens") + 120),
         "cost_usd": pl.when(is_model).then(pl.col("tokens") * 2.5e-6 + 0.0012),
         "is_model_call": is_model,
+        "is_tool_call": is_tool,
         "content_truncated": pl.lit(value=False),
         "dropped_attributes_count": pl.lit(0),
         "dropped_events_count": pl.lit(0),

@@ -81,10 +81,36 @@ def uncounted(spans: pl.LazyFrame) -> pl.DataFrame:
     )
     is_model = pl.col("is_model_call").fill_null(value=False)
     models = calls.filter(is_model)
-    nested = _nested(models, spans)
-    left = models.join(nested, on=list(_KEY), how="anti") if len(nested) else models
-    tools = _nested_tools(calls.filter(~is_model), spans)
+    nested = _nested(_entangled(models), spans)
+    answered = models.filter(pl.col("response_id").is_not_null())
+    left = answered.join(nested, on=list(_KEY), how="anti") if len(nested) else answered
+    tools = _nested_tools(_entangled(calls.filter(~is_model)), spans)
     return pl.concat([nested, _same_response(left), tools])
+
+
+def _entangled(calls: pl.DataFrame) -> pl.DataFrame:
+    """The calls of the traces in which one call may lie below another one, and hardly more.
+
+    In most traces none does: every call begins when the one before has ended, and none is the
+    parent of another. Numbers say so, at a tenth of what comparing ids costs.
+    """
+    trace = pl.col("trace_id").hash(0)
+    numbers = calls.select(
+        "start_time",
+        "end_time",
+        trace=trace,
+        own=trace ^ pl.col("span_id").hash(1),
+        parent=trace ^ pl.col("parent_span_id").hash(1),
+    )
+    below = numbers.filter(pl.col("parent").is_in(numbers["own"].implode()))["trace"]
+    ordered = numbers.select("trace", "start_time", "end_time").sort("trace", "start_time")
+    start, before = pl.col("start_time"), pl.col("end_time").shift()
+    is_inside = (pl.col("trace") == pl.col("trace").shift()) & (
+        (start < before) | (start == start.shift()) | (before < start.shift())
+    )
+    inside = ordered.filter(is_inside.fill_null(value=True))["trace"]
+    entangled = pl.concat([below, inside]).unique()
+    return calls.filter(trace.is_in(entangled.implode()))
 
 
 def _pairs(calls: pl.DataFrame, spans: pl.LazyFrame, barriers: Collection[str]) -> pl.DataFrame:
@@ -121,9 +147,9 @@ def _same_or_unknown(name: str) -> pl.Expr:
 
 
 def _same_response(calls: pl.DataFrame) -> pl.DataFrame:
-    """Losers among calls that share a response id and overlap in time."""
+    """Losers among calls with a response id that share it and overlap in time."""
     group = ["project", "response_id", "family"]
-    shared = calls.filter(pl.col("response_id").is_not_null() & (pl.len().over(group) > 1)).sort(
+    shared = calls.filter(pl.len().over(group) > 1).sort(
         *group, "start_time", "end_time", "trace_id", "span_id"
     )
     before = pl.col("end_time").cum_max().shift(1).over(group)

@@ -83,8 +83,8 @@ def read_traces(
         "trace_id", previous_revision="revision", previous_hash="content_hash"
     )
     traces = (
-        traces.join(contents, on="trace_id", how="left")
-        .join(previous, on="trace_id", how="left")
+        traces.join(contents, on="trace_id", how="left", maintain_order="left")
+        .join(previous, on="trace_id", how="left", maintain_order="left")
         .with_columns(
             content_hash=pl.concat_str(
                 pl.col("digest").cast(pl.String),
@@ -97,7 +97,7 @@ def read_traces(
         )
         .drop("content_pieces", "digest")
     )
-    return Intake(traces=traces.sort("trace_id"))
+    return Intake(traces=traces)
 
 
 def last_evaluations(store: SpanStore, *, project: str) -> pl.DataFrame:
