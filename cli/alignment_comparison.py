@@ -189,7 +189,8 @@ def _human_frames(context: Context, queue: str | None, asked: dict[str, Any]) ->
         raise click.UsageError("name a queue, or give --pairs FILE")
     from cli.alignment_source import human_frames
 
-    yield from human_frames(context, queue, asked["field_name"], report_options(context, asked))
+    options = report_options(context, asked)
+    yield from human_frames(context, queue, asked["field_name"], options, asked["gold"])
 
 
 def _print_people(result: dict[str, Any]) -> None:

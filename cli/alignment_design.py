@@ -1,8 +1,10 @@
 """How each object came before people: from selection records, items and how far queues are.
 
-An object's probability is taken from, in this order: the imported answer; the rules of the queues
-that ask for the field (one shared draw: the largest), cut by how far reviewers got down each
-queue; the traces table.
+An object's probability is taken from, in this order: the imported answer; the rules of every queue
+that asks for the field, whether that queue took the object or not (queues with one salt share a
+draw: the largest; other salts draw for themselves), cut by how far reviewers got down each queue;
+the traces table. Where only the queues that took it are known and drew for themselves, each
+counts its share of the object.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ import numpy as np
 import orjson
 import polars as pl
 
-from analytics.alignment.design import priority_probability, priority_threshold, union_shared
+from analytics.alignment.design import (
+    cell_shares,
+    multiplicity_weight,
+    priority_probability,
+    priority_threshold,
+    union_of_draws,
+)
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 
 _PAGE = 10_000
 _OPEN = ("pending", "in_progress")
+_CLASSES_MAX = 5
+_SAME_DRAW = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +40,8 @@ class _Reached:
 
     tau: float
     """The highest priority that nobody reviewed; 0 when the queue is done."""
-    reviewed_share: float
+    shares: dict[int, float]
+    """By item: the reviewed share of its cell (priority class, week of its arrival)."""
 
 
 def probabilities(
@@ -95,9 +106,30 @@ def _by_hand(item: Item) -> bool:
 
 def _reach(entries: list[Item]) -> _Reached:
     drawn = [item for item in entries if not _by_hand(item)]
-    waiting = [item.priority for item in drawn if item.state.value in _OPEN]
-    share = 1.0 if not drawn else 1 - len(waiting) / len(drawn)
-    return _Reached(tau=priority_threshold(np.array(waiting)), reviewed_share=share)
+    waiting = [item for item in drawn if item.state.value in _OPEN]
+    open_ids = {item.id for item in waiting}
+    shares = cell_shares(
+        list(zip(_classes(drawn), (_week(item) for item in drawn), strict=True)),
+        [item.id not in open_ids for item in drawn],
+    )
+    return _Reached(
+        tau=priority_threshold(np.array([item.priority for item in waiting])),
+        shares={item.id: share for item, share in zip(drawn, shares, strict=True)},
+    )
+
+
+def _classes(items: list[Item]) -> list[str]:
+    """Priority classes: each priority when there are few, else fifths."""
+    priorities = np.array([item.priority for item in items])
+    known = np.unique(priorities)
+    if len(known) > _CLASSES_MAX:
+        known = np.unique(np.quantile(priorities, [0.2, 0.4, 0.6, 0.8]))
+    return [str(index) for index in np.searchsorted(known, priorities, side="right")]
+
+
+def _week(item: Item) -> str:
+    year, week, _ = item.added_at.isocalendar()
+    return f"{year}-W{week:02d}"
 
 
 def _probability(
@@ -109,26 +141,61 @@ def _probability(
     drawn = [item for item in items if not _by_hand(item)]
     if not drawn:
         return _of_trace(row, known), False
-    chances = []
+    chances: dict[str, tuple[str | None, float]] = {}
     jumped = []
     for item in drawn:
         assert item.selection is not None
-        assert item.selection.p is not None
-        state = reached[item.queue]
-        importance = item.priority_terms.get("importance")
-        if importance is None or item.selection.u is None:
-            chances.append(item.selection.p * state.reviewed_share)
-            continue
-        chance = priority_probability(
-            np.array([float(importance)]),
-            state.tau,
-            np.array([item.selection.p]),
-            same_draw=True,
-        )
-        chances.append(float(chance[0]))
-        jumped.append(item.priority < state.tau)
-    labelled = row["human"] is not None
-    return union_shared(chances) or None, labelled and bool(jumped) and all(jumped)
+        chances[item.queue] = (item.selection.salt, _chance(item, reached[item.queue]))
+        if _ordered(item):
+            jumped.append(item.priority < reached[item.queue].tau)
+    out_of_order = row["human"] is not None and bool(jumped) and all(jumped)
+    records = _records(row, known)
+    if not records and len({salt for salt, _ in chances.values()}) > 1:
+        named = {queue: chance for queue, (_, chance) in chances.items() if chance > 0}
+        return (1 / multiplicity_weight(named, list(named)) if named else None), out_of_order
+    # A queue that looked and passed over had its chance too. With the shared draw it was smaller.
+    for record in records:
+        chances.setdefault(record["queue"], (record.get("salt"), float(record["p"])))
+    return union_of_draws(list(chances.values())) or None, out_of_order
+
+
+def _ordered(item: Item) -> bool:
+    """Whether the queue serves the item by importance over a draw."""
+    terms = item.priority_terms
+    assert item.selection is not None
+    return terms.get("importance") is not None and (
+        terms.get("u") is not None or item.selection.u is not None
+    )
+
+
+def _chance(item: Item, state: _Reached) -> float:
+    """Chance of being enqueued and reviewed in one queue."""
+    selection = item.selection
+    assert selection is not None
+    assert selection.p is not None
+    if not _ordered(item):
+        return selection.p * state.shares[item.id]
+    # The draw of the order may be the one that enqueued the item, or one of its own.
+    own = item.priority_terms.get("u")
+    same = own is None or selection.u is None or abs(float(own) - selection.u) < _SAME_DRAW
+    chance = priority_probability(
+        np.array([float(item.priority_terms["importance"])]),
+        state.tau,
+        np.array([selection.p]),
+        same_draw=same,
+    )
+    return float(chance[0])
+
+
+def _records(row: dict[str, Any], known: set[str]) -> list[dict[str, Any]]:
+    """What the rules of the queues that ask for the field decided about the trace."""
+    if row["selections"] is None:
+        return []
+    return [
+        record
+        for record in orjson.loads(row["selections"])
+        if record.get("p") is not None and record.get("queue") in known
+    ]
 
 
 def _of_trace(row: dict[str, Any], known: set[str]) -> float | None:
@@ -136,14 +203,11 @@ def _of_trace(row: dict[str, Any], known: set[str]) -> float | None:
 
     A label on a trace that no rule selected did not come from these rules: it has none.
     """
-    records = orjson.loads(row["selections"]) if row["selections"] is not None else []
-    asked = [
-        record for record in records if record.get("p") is not None and record.get("queue") in known
-    ]
+    asked = _records(row, known)
     if row["human"] is not None and not any(record.get("selected") for record in asked):
         return None
     if asked:
-        return union_shared([float(record["p"]) for record in asked])
+        return union_of_draws([(record.get("salt"), float(record["p"])) for record in asked])
     found = row["trace_probability"]
     return None if found is None else float(found)
 

@@ -32,6 +32,11 @@ _READING = (
         type=PAIRS_TYPE,
         help="File of pairs (CSV, JSONL, Parquet) instead of stored data.",
     ),
+    click.option(
+        "--gold",
+        metavar="REVIEWER",
+        help="Whose answers are the known right ones of test items.",
+    ),
     click.option("--positive", help="The bad value, which a person should look at."),
     click.option("--pass", "pass_value", help="The value that counts as a pass."),
     click.option(
@@ -91,12 +96,14 @@ def read_source(context: Context, asked: dict[str, Any], evaluator: str | None) 
 
         about = {"project": context.project, "evaluator": evaluator,
                  "field": asked["field_name"], "file": path.name}  # fmt: skip
+        if asked["gold"] is not None:
+            raise click.UsageError("a file of pairs names known right answers in its column gold")
         return Source(frame=read_table(path), options=options, about=about)
     if evaluator is None or asked["field_name"] is None:
         raise click.UsageError("give --evaluator and --field, or --pairs FILE")
     from cli.alignment_source import stored_pairs
 
-    pairs = stored_pairs(context, evaluator, asked["field_name"])
+    pairs = stored_pairs(context, evaluator, asked["field_name"], asked["gold"])
     options = replace(options, scale=pairs.scale_options(options.scale))
     return Source(frame=pairs.frame, options=options, about=pairs.about)
 

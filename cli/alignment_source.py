@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import click
 import polars as pl
 
 from analytics.alignment.score_types import ScaleOptions, ScoreType
+from cli.alignment_answers import answer_rows
 from cli.alignment_design import probabilities
-from cli.nearest import nearest_names
+from cli.alignment_scores import KEY, evaluator_scores, lifted, number_text
+from cli.alignment_slices import SLICED, slice_columns
 from queue_store.model import FieldType
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
     from analytics.alignment.report import ReportOptions
     from cli.context import Context
-    from queue_store.model import AnnotationRow, Field
-
-_KEY = ["object_type", "object_id"]
-_DECISIONS = {"matched": "true", "no_match": "false"}
+    from queue_store.model import Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,28 +51,27 @@ class StoredPairs:
         )
 
 
-class UnknownEvaluatorError(click.ClickException):
-    """No score of this name is stored, and no detector has it."""
-
-    exit_code = 2
-
-
-def stored_pairs(context: Context, evaluator: str, field_name: str) -> StoredPairs:
-    """Join one evaluator (or detector) with one field.
+def stored_pairs(
+    context: Context, evaluator: str, field_name: str, gold: str | None = None
+) -> StoredPairs:
+    """Join one evaluator (or detector) with one field; ``gold`` answers test items rightly.
 
     Raises :class:`UnknownEvaluatorError`, and the queue store's NotFoundError for the field.
     """
     field = context.queue_store.field(project=context.project, name=field_name)
-    rows = context.queue_store.annotations(project=context.project, field=field_name)
+    rows = context.queue_store.annotations(project=context.project, field=field_name, history=True)
     scores = evaluator_scores(context, evaluator, field)
-    answers = _answers(rows)
-    frame = scores.join(answers, on=_KEY, how="full", coalesce=True, maintain_order="left_right")
+    answers = answer_rows(rows, gold)
+    scores, note = lifted(scores, answers)
+    frame = scores.join(answers, on=KEY, how="full", coalesce=True, maintain_order="left_right")
+    frame = frame.with_columns(trace_id=pl.coalesce("trace_id", _trace_of_object()))
     frame = frame.join(_traces(context), on="trace_id", how="left")
     design = probabilities(context, field, frame, rows)
     frame = frame.with_columns(
         item=pl.col("object_id"),
         cluster=pl.coalesce("cluster", "conversation_id"),
         **design,
+        **slice_columns(frame),
     )
     about = {
         "project": context.project,
@@ -82,11 +79,13 @@ def stored_pairs(context: Context, evaluator: str, field_name: str) -> StoredPai
         "field": field.name,
         "field_version": field.version,
         "object_types": sorted(set(frame["object_type"].drop_nulls())),
+        "notes": [note] if note else [],
     }
     wanted = [
         "item", "human", "evaluator", "rater", "inclusion_probability", "cluster", "stratum",
         "evaluator_version", "config_hash", "time", "blind", "adjudicated", "manual", "reopened",
-        "out_of_order",
+        "out_of_order", "also_acceptable", "repeat", "gold",
+        *(name for name in frame.columns if name.startswith("slice_")),
     ]  # fmt: skip
     if frame["cluster"].null_count() == frame.height:
         wanted.remove("cluster")
@@ -95,19 +94,29 @@ def stored_pairs(context: Context, evaluator: str, field_name: str) -> StoredPai
     return StoredPairs(frame=frame.select(wanted), about=about, field=field)
 
 
+def _trace_of_object() -> pl.Expr:
+    """The trace of a trace or span; null for a session."""
+    trace = pl.col("object_id").str.split(":").list.first()
+    return pl.when(pl.col("object_type") != "session").then(trace)
+
+
 def human_frames(
-    context: Context, queue: str, field_name: str | None, options: ReportOptions
+    context: Context,
+    queue: str,
+    field_name: str | None,
+    options: ReportOptions,
+    gold: str | None = None,
 ) -> Iterator[tuple[str, pl.DataFrame, ReportOptions]]:
     """The answers given in a queue, a frame a field, with no evaluator beside them."""
     target = context.queue_store.queue(project=context.project, name=queue)
-    rows = context.queue_store.annotations(project=context.project, queue=target.name)
+    rows = context.queue_store.annotations(project=context.project, queue=target.name, history=True)
     for name in [field_name] if field_name else sorted({row.field for row in rows}):
         field = context.queue_store.field(project=context.project, name=name)
-        answers = _answers([row for row in rows if row.field == field.name])
+        answers = answer_rows([row for row in rows if row.field == field.name], gold)
         if answers.is_empty():
             continue
         frame = answers.select(
-            "human", "rater", "blind", "adjudicated", "time",
+            "human", "rater", "blind", "adjudicated", "time", "also_acceptable", "repeat", "gold",
             item=pl.concat_str("object_type", pl.lit(" "), "object_id"),
             evaluator=pl.lit(None, dtype=pl.String),
         )  # fmt: skip
@@ -116,46 +125,15 @@ def human_frames(
         yield field.name, frame, replace(options, scale=scale)
 
 
-def evaluator_scores(context: Context, evaluator: str, field: Field | None) -> pl.DataFrame:
-    """One score an object and version: the newest; a failed evaluation has none.
-
-    Detectors that stored no scores are read from their decisions on each trace.
-    """
-    found = (
-        context.span_store.scan("evaluations", project=context.project)
-        .filter(pl.col("evaluator") == evaluator)
-        .filter(pl.col("object_id").is_not_null())
-        .sort("time", "received_at", nulls_last=False)
-        .unique(subset=[*_KEY, "evaluator_version"], keep="last", maintain_order=True)
-        .collect()
-    )
-    if found.is_empty():
-        decided = _decisions(context, evaluator)
-        if decided is None:
-            known = _known_evaluators(context)
-            raise UnknownEvaluatorError(
-                f"no evaluator {evaluator!r} has scores here{nearest_names(evaluator, known)}"
-            )
-        return decided
-    by_label = field is not None and field.type in (FieldType.CATEGORICAL, FieldType.STRING)
-    score = pl.col("score").map_elements(_number, return_dtype=pl.String)
-    order = [pl.col("label"), score] if by_label else [score, pl.col("label")]
-    return found.select(
-        *_KEY,
-        trace_id=pl.coalesce("trace_id", pl.col("object_id").str.split(":").list.first()),
-        evaluator=pl.when(pl.col("error_type").is_null()).then(pl.coalesce(order)),
-        evaluator_version="evaluator_version",
-        config_hash=pl.col("attributes").str.json_path_match("$['config_hash']"),
-    )
-
-
 def all_scores(context: Context, field: Field) -> pl.DataFrame:
     """Every evaluator's newest score on each object, and the reference of the field there."""
     from analytics.alignment.pairs import read_pairs
     from analytics.alignment.reference import coded_ratings, references
     from analytics.alignment.scale import decide_scale
 
-    answers = _answers(context.queue_store.annotations(project=context.project, field=field.name))
+    answers = answer_rows(
+        context.queue_store.annotations(project=context.project, field=field.name)
+    )
     key = pl.concat_str("object_type", pl.lit(" "), "object_id")
     nothing = pl.DataFrame()
     options = StoredPairs(frame=nothing, about={}, field=field).scale_options(ScaleOptions())
@@ -168,12 +146,12 @@ def all_scores(context: Context, field: Field) -> pl.DataFrame:
     settled = references(coded_ratings(pairs, scale), scale).select(
         "item", human=pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String)
     )
-    score = pl.col("score").map_elements(_number, return_dtype=pl.String)
+    score = pl.col("score").map_elements(number_text, return_dtype=pl.String)
     scores = (
         context.span_store.scan("evaluations", project=context.project)
         .filter(pl.col("object_id").is_not_null())
         .sort("time", "received_at", nulls_last=False)
-        .unique(subset=[*_KEY, "evaluator"], keep="last", maintain_order=True)
+        .unique(subset=[*KEY, "evaluator"], keep="last", maintain_order=True)
         .collect()
         .select(
             item=key,
@@ -184,97 +162,12 @@ def all_scores(context: Context, field: Field) -> pl.DataFrame:
     return scores.join(settled, on="item", how="left")
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def _known_evaluators(context: Context) -> list[str]:
-    stored = context.span_store.scan("evaluations", project=context.project)
-    names = stored.select(pl.col("evaluator").unique()).collect()["evaluator"].drop_nulls()
-    decided = context.span_store.scan("traces", project=context.project).select("decisions")
-    detectors: set[str] = set()
-    for text in decided.head(100).collect()["decisions"].drop_nulls():
-        detectors |= set(_parsed(text))
-    return sorted({*names, *detectors})
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    import orjson
-
-    value = orjson.loads(text)
-    return value if isinstance(value, dict) else {}
-
-
-def _decisions(context: Context, detector: str) -> pl.DataFrame | None:
-    """A detector's decisions as scores: matched is true, no_match false, else no score."""
-    traces = (
-        context.span_store.scan("traces", project=context.project)
-        .filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
-        .select("trace_id", "decisions")
-        .sort("trace_id")
-        .collect()
-    )
-    rows = []
-    for trace_id, text in traces.iter_rows():
-        decision = _parsed(text or "{}").get(detector)
-        if decision is None:
-            continue
-        if isinstance(decision, str):
-            decision = {"decision": decision}
-        rows.append(
-            {
-                "object_type": "trace",
-                "object_id": trace_id,
-                "trace_id": trace_id,
-                "evaluator": _DECISIONS.get(str(decision.get("decision"))),
-                "evaluator_version": decision.get("version"),
-                "config_hash": None,
-            }
-        )
-    if not rows:
-        return None
-    return pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String), orient="row")
-
-
-def _answers(rows: list[AnnotationRow]) -> pl.DataFrame:
-    """One row an answer; the same reviewer's later answer about an object replaces the earlier."""
-    columns: dict[str, list[Any]] = {
-        "object_type": [row.object_type.value for row in rows],
-        "object_id": [row.object_id for row in rows],
-        "rater": [row.reviewer for row in rows],
-        "human": [_value_text(row.value) for row in rows],
-        # A settling answer is given in view of the other answers, which is what it is for.
-        "blind": ["true" if row.blind or row.adjudicated else "false" for row in rows],
-        "adjudicated": ["true" if row.adjudicated else "false" for row in rows],
-        "time": [row.time.isoformat() for row in rows],
-        "cluster": [row.cluster for row in rows],
-        "given_probability": [
-            row.inclusion_probability if row.source == "import" else None for row in rows
-        ],
-    }
-    kinds: dict[str, Any] = dict.fromkeys(columns, pl.String) | {"given_probability": pl.Float64}
-    frame = pl.DataFrame(columns, schema=kinds)
-    return frame.sort("time", maintain_order=True).unique(
-        subset=[*_KEY, "rater"], keep="last", maintain_order=True
-    )
-
-
-def _value_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, list | tuple):
-        return ", ".join(sorted(str(entry) for entry in value))
-    return str(value)
-
-
 def _traces(context: Context) -> pl.DataFrame:
     """What the analysis knows about each trace: session, selections, whether it was flagged."""
     return (
         context.span_store.scan("traces", project=context.project)
         .filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
-        .select("trace_id", "conversation_id", "selections", "detectors",
+        .select("trace_id", "conversation_id", "selections", "detectors", *SLICED.values(),
                 trace_probability="inclusion_probability")
         .collect()
     )  # fmt: skip

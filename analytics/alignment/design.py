@@ -31,6 +31,14 @@ def union_independent(probabilities: Sequence[float]) -> float:
     return 1 - missed
 
 
+def union_of_draws(chances: Sequence[tuple[str | None, float]]) -> float:
+    """Chance that any queue takes the item; queues with one salt share a draw, others do not."""
+    by_salt: dict[str | None, list[float]] = {}
+    for salt, chance in chances:
+        by_salt.setdefault(salt, []).append(chance)
+    return union_independent([union_shared(shared) for shared in by_salt.values()])
+
+
 def multiplicity_weight(probabilities: Mapping[str, float], captured_by: Sequence[str]) -> float:
     """The weight of an item of which only the capturing queues' probabilities are known.
 
@@ -67,6 +75,34 @@ def response_probability(
     total = np.bincount(cells)
     share = np.bincount(cells, weights=reviewed) / np.maximum(total, 1)
     return np.asarray(enqueued * share[cells], dtype=np.float64)
+
+
+CELL_MIN = 5
+"""A response cell of fewer items takes its queue's share: so few say nothing about an order."""
+
+
+def cell_shares(cells: Sequence[tuple[str, str]], reviewed: Sequence[bool]) -> list[float]:
+    """The reviewed share of each item's cell (priority class, week) within one queue.
+
+    Small cells, and cells that nobody has come to yet, take the share of their class, then of the
+    queue: an item that waits was not out of reach.
+    """
+    counts: dict[tuple[str, ...], list[int]] = {}
+    for (priority, week), done in zip(cells, reviewed, strict=True):
+        for key in ((priority, week), (priority,), ()):
+            entry = counts.setdefault(key, [0, 0])
+            entry[0] += 1
+            entry[1] += bool(done)
+
+    def share(priority: str, week: str) -> float:
+        for key in ((priority, week), (priority,)):
+            size, done = counts[key]
+            if size >= CELL_MIN and done:
+                return done / size
+        size, done = counts[()]
+        return done / size
+
+    return [share(*cell) for cell in cells]
 
 
 def post_stratified(

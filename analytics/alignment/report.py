@@ -167,7 +167,7 @@ def _scope(
     return {
         "evaluator": None,
         "field": None,
-        **about,
+        **{name: value for name, value in about.items() if name != "notes"},
         "evaluator_version": version,
         "score_type": str(scale.score_type),
         "labels": list(scale.labels),
@@ -191,7 +191,7 @@ def _scope(
         "seed": options.seed,
         "libraries": _libraries(),
         "design_hash": design_hash(sample),
-        "warnings": _warnings(sample, scale),
+        "warnings": [*about.get("notes", ()), *_warnings(sample, scale)],
     }
 
 

@@ -100,7 +100,8 @@ def _strata(frame: pl.DataFrame) -> list[dict[str, Any]]:
     total = grouped["weight"].sum()
     return [
         {"stratum": name, "items": items, "items_share": items / named.height,
-         "labelled": labels, "reviewed_share": labels / items, "mean_probability": p, "weight_share": weight / total if total else None}
+         "labelled": labels, "reviewed_share": labels / items, "mean_probability": p,
+         "weight_share": weight / total if total else None}
         for name, items, labels, p, weight in grouped.sort("stratum").iter_rows()
     ]  # fmt: skip
 

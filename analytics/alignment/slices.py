@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from analytics.alignment.sample import Sample
 
 SLICE_MIN = 20
+VALUES_MAX = 12
+"""Values of one column that are looked at: those that most items have."""
 
 
 def slices(sample: Sample) -> dict[str, Any]:
-    """Agreement by stratum and by the columns named ``slice_...``; small ones are only counted."""
+    """Agreement by stratum, reviewer and columns named ``slice_...``; small parts only counted."""
     if sample.scale.score_type is ScoreType.NUMERIC:
         return {"null_reason": "slices compare classes; scores are numbers", "rows": []}
     reading = "binary" if sample.scale.score_type is ScoreType.BOOLEAN else "code"
@@ -32,10 +34,11 @@ def slices(sample: Sample) -> dict[str, Any]:
     )
     if weighted:
         frame = frame.filter(pl.col("excluded").is_null())
-    names = ["stratum", *(name for name in frame.columns if name.startswith("slice_"))]
+    frame = _with_reviewers(frame, sample)
+    names = ["stratum", *sorted(name for name in frame.columns if name.startswith("slice_"))]
     rows: list[dict[str, Any]] = []
     for name in names:
-        values = sorted(frame[name].drop_nulls().unique())
+        values = _commonest(frame[name])
         if len(values) > 1:
             rows += [_slice(frame, name, value, reading, sample) for value in values]
     tested = [row for row in rows if row["p_value"] is not None]
@@ -44,6 +47,22 @@ def slices(sample: Sample) -> dict[str, Any]:
         row["p_adjusted"] = p_value
     reason = None if rows else "no stratum and no slice column with two values"
     return {"null_reason": reason, "minimum": SLICE_MIN, "rows": rows}
+
+
+def _with_reviewers(frame: pl.DataFrame, sample: Sample) -> pl.DataFrame:
+    """Items with the one person who labelled them; null where several did."""
+    votes = sample.ratings.filter(~pl.col("adjudicated") & (pl.col("rater") != ""))
+    alone = votes.filter(pl.len().over("item") == 1).select("item", slice_reviewer="rater")
+    if "slice_reviewer" in frame.columns or alone.is_empty():
+        return frame
+    return frame.join(alone, on="item", how="left", maintain_order="left")
+
+
+def _commonest(values: pl.Series) -> list[str]:
+    """The values of a column that most items have, in alphabetical order."""
+    counts = values.drop_nulls().value_counts(sort=True, name="times")
+    return sorted(counts.sort(["times", values.name], descending=[True, False])
+                  .head(VALUES_MAX)[values.name])  # fmt: skip
 
 
 def _slice(

@@ -1,0 +1,48 @@
+"""Parts of the stored items in which agreement is looked at: model, route, length, detectors."""
+
+from __future__ import annotations
+
+import polars as pl
+
+SLICED = {
+    "model": "request_model",
+    "provider": "provider_name",
+    "agent": "agent_name",
+    "route": "name",
+    "service": "service_name",
+    "tokens": "total_tokens",
+}
+"""Columns of the traces table behind the slices; detectors are a list of their own."""
+
+_LENGTHS = ("short third", "middle third", "long third")
+
+
+def slice_columns(frame: pl.DataFrame) -> dict[str, pl.Series]:
+    """Columns named ``slice_...`` of items joined with their traces; null where nothing is known.
+
+    Length is the third of the items' tokens that the trace falls into.
+    """
+    columns = {
+        f"slice_{name}": frame[source].rename(f"slice_{name}")
+        for name, source in SLICED.items()
+        if name != "tokens"
+    }
+    tokens = frame["total_tokens"].cast(pl.Float64)
+    known = tokens.drop_nulls()
+    if known.n_unique() > len(_LENGTHS):
+        cuts = [known.quantile(share, "linear") or 0.0 for share in (1 / 3, 2 / 3)]
+        columns["slice_length"] = tokens.to_frame("t").select(
+            pl.when(pl.col("t").is_null())
+            .then(None)
+            .when(pl.col("t") <= cuts[0])
+            .then(pl.lit(_LENGTHS[0]))
+            .when(pl.col("t") <= cuts[1])
+            .then(pl.lit(_LENGTHS[1]))
+            .otherwise(pl.lit(_LENGTHS[2]))
+            .alias("slice_length")
+        )["slice_length"]
+    flags = frame["detectors"]
+    for detector in sorted(set(flags.explode().drop_nulls())):
+        name = f"slice_flagged by {detector}"
+        columns[name] = flags.list.contains(detector).cast(pl.String).rename(name)
+    return columns
