@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +13,8 @@ from span_store.datafiles import APPENDED, delete_data_file, write_data_file
 from span_store.duplicates import resolve
 from span_store.errors import UnknownColumnError, unavailable
 from span_store.filters import compile_filter
+from span_store.judged import COLUMNS as JUDGED_COLUMNS
+from span_store.judged import sought, with_judged_spans
 from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
 from span_store.model_calls import counted_once, needs_calls, uncounted
 from span_store.scans import TableScan
@@ -172,6 +175,8 @@ class SpanStore:
             if condition is not None:
                 needed.update(condition.meta.root_names())
             frame = self._completed(frame, selection, needed)
+        if table == "evaluations":
+            frame = self._with_judged_spans(frame, selection)
         frame = as_times(frame, schema)
         if condition is not None:
             frame = frame.filter(condition)
@@ -188,6 +193,29 @@ class SpanStore:
         if needs_calls(needed):
             spans = counted_once(spans, self._uncounted(selection))
         return spans
+
+    def _with_judged_spans(self, evaluations: pl.LazyFrame, selection: Selection) -> pl.LazyFrame:
+        """Scores with the span of the answer that they name by its response id."""
+        if self.open_table("evaluations") is None:
+            return evaluations
+        if selection.trace_ids is None:
+            every = evaluations
+        else:
+            anywhere = replace(selection, trace_ids=None)
+            every = (
+                self._table_scan("evaluations").rows(anywhere).select(TABLES["evaluations"].names)
+            )
+        wanted = sought(every)
+        if wanted.is_empty():
+            return evaluations
+        spans = self._table_scan("spans").rows(Selection(project=selection.project))
+        spans = counted_once(
+            spans.select(JUDGED_COLUMNS), self._uncounted(Selection(project=selection.project))
+        )
+        judged = with_judged_spans(every, wanted, spans)
+        if selection.trace_ids is None:
+            return judged
+        return judged.filter(pl.col("trace_id").is_in(list(selection.trace_ids)))
 
     def _uncounted(self, selection: Selection) -> pl.DataFrame:
         """Model calls that another span counts; remembered for one version of the table.
