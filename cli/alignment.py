@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from cli.alignment_comparison import agreement, compare, history
+from cli.alignment_comparison import agreement, compare
 from cli.alignment_gate import gate
+from cli.alignment_history import history
 from cli.alignment_import import import_set
 from cli.alignment_next import label_next
 from cli.alignment_overview import overview

@@ -98,48 +98,6 @@ def _of_version(frame: pl.DataFrame, version: str | None, name: str) -> pl.DataF
     )
 
 
-@click.command(epilog="Example: spandocket alignment history judge --field bad")
-@click.argument("evaluator", required=False)
-@reading_options
-@click.option("--gate", type=float, help="A lower bound under this raises an alert.")
-@format_option
-@pass_context
-def history(
-    context: Context, /, evaluator: str | None, output_format: str | None, **asked: Any
-) -> None:
-    """Show every version of an evaluator and its weekly windows, with alerts."""
-    from analytics.alignment.report import report
-
-    source = read_source(context, asked, evaluator)
-    versions = report(source.frame, source.options, source.about).to_json()["versions"]
-    if (output_format or default_format()) in ("json", "jsonl"):
-        write_object(versions, output_format)
-        return
-    rows = [
-        {"kind": "version", "name": entry["version"], "start": entry["first_label"],
-         "end": entry["last_label"], "n": entry["labelled"], **_best(entry)}
-        for entry in versions["segments"]
-    ] + [
-        {"kind": "window", "name": versions["reported"], "start": window["start"],
-         "end": window["end"], "n": window["figure"]["n"], "figure": "",
-         **{key: window["figure"][key] for key in ("value", "ci_low", "ci_high")}}
-        for window in versions["windows"]
-    ]  # fmt: skip
-    columns = ("kind", "name", "start", "end", "n", "figure", "value", "ci_low", "ci_high")
-    write_rows(rows, output_format, columns)
-    for alert in versions["alerts"]:
-        say(f"alert {alert['start']}: {alert['because']}; {'; '.join(alert['causes'])}")
-    if versions["window_reason"]:
-        say(f"no windows: {versions['window_reason']}")
-
-
-def _best(entry: dict[str, Any]) -> dict[str, Any]:
-    figure = entry["weighted"] if entry["weighted"]["value"] is not None else entry["raw"]
-    return {"figure": entry["figure"]} | {
-        key: figure[key] for key in ("value", "ci_low", "ci_high")
-    }
-
-
 @click.command(epilog="Example: spandocket alignment agreement refusal --field refused")
 @click.argument("queue", required=False)
 @reading_options

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from analytics.alignment.drift import traffic_sentences
 from cli.alignment_people import has_news, reviewer_rows
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _thresholds(out: Console, entry: dict[str, Any]) -> None:
 
 
 def _versions(out: Console, entry: dict[str, Any]) -> None:
-    if len(entry["segments"]) < 2 and len(entry["windows"]) < 2:
+    moved = traffic_sentences(entry["traffic"])
+    if len(entry["segments"]) < 2 and len(entry["windows"]) < 2 and not moved:
         return
     heading(out, "Versions and drift")
     table = Table("version", "labels", "figure", "raw", "weighted", box=None, pad_edge=False)
@@ -113,6 +115,8 @@ def _versions(out: Console, entry: dict[str, Any]) -> None:
     for alert in entry["alerts"]:
         told = f"! {alert['start']}: {alert['because']}; {'; '.join(alert['causes'])}"
         out.print(Text(told, style="yellow"))
+    for sentence in moved:
+        out.print(Text(f"! {sentence}", style="yellow"))
 
 
 def _next(out: Console, entry: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def evaluator_scores(context: Context, evaluator: str, field: Field | None) -> p
     if found.is_empty():
         decided = _decisions(context, evaluator)
         if decided is None:
-            known = _known_evaluators(context)
+            known = scored_evaluators(context)
             raise UnknownEvaluatorError(
                 f"no evaluator {evaluator!r} has scores here{nearest_names(evaluator, known)}"
             )
@@ -64,7 +64,8 @@ def number_text(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def _known_evaluators(context: Context) -> list[str]:
+def scored_evaluators(context: Context) -> list[str]:
+    """Every evaluator with stored scores, and every detector with decisions, by name."""
     stored = context.span_store.scan("evaluations", project=context.project)
     names = stored.select(pl.col("evaluator").unique()).collect()["evaluator"].drop_nulls()
     decided = context.span_store.scan("traces", project=context.project).select("decisions")

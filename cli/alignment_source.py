@@ -70,6 +70,7 @@ def stored_pairs(
     frame = frame.with_columns(
         item=pl.col("object_id"),
         cluster=pl.coalesce("cluster", "conversation_id"),
+        item_time="start_time",
         **design,
         **slice_columns(frame),
     )
@@ -84,7 +85,7 @@ def stored_pairs(
     wanted = [
         "item", "human", "evaluator", "rater", "inclusion_probability", "cluster", "stratum",
         "evaluator_version", "config_hash", "time", "blind", "adjudicated", "manual", "reopened",
-        "out_of_order", "also_acceptable", "repeat", "gold",
+        "out_of_order", "also_acceptable", "repeat", "gold", "item_time",
         *(name for name in frame.columns if name.startswith("slice_")),
     ]  # fmt: skip
     if frame["cluster"].null_count() == frame.height:
@@ -168,6 +169,7 @@ def _traces(context: Context) -> pl.DataFrame:
         context.span_store.scan("traces", project=context.project)
         .filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
         .select("trace_id", "conversation_id", "selections", "detectors", *SLICED.values(),
+                "start_time",
                 trace_probability="inclusion_probability")
         .collect()
     )  # fmt: skip

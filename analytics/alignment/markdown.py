@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analytics.alignment.drift import traffic_sentences
 from analytics.alignment.meanings import MEANINGS, headline, rate_title
 
 _ESTIMATORS = ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen")
@@ -30,6 +31,7 @@ def markdown(document: dict[str, Any]) -> str:
     parts.append(_matrix(document["confusion"]))
     parts.append(_rates(document["pass_rate"]))
     parts.append(_ceiling(document["ceiling"]))
+    parts.append(_drift(document["versions"]))
     parts.append(_agreement(document))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -117,6 +119,15 @@ def _reviewers(entries: list[dict[str, Any]]) -> str:
     header = ["reviewer", "labels", "with others", "with adjudications", "on gold items",
               "with themselves", "kappa with themselves"]  # fmt: skip
     return "### Reviewers\n\n" + _table(header, rows) if rows else ""
+
+
+def _drift(entry: dict[str, Any]) -> str:
+    told = [
+        f"{alert['start']}: {alert['because']}; {'; '.join(alert['causes'])}"
+        for alert in entry["alerts"]
+    ]
+    told += traffic_sentences(entry["traffic"])
+    return "\n".join(f"> **Alert:** {_cell(sentence)}" for sentence in told)
 
 
 def _agreement(document: dict[str, Any]) -> str:

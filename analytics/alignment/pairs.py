@@ -25,6 +25,7 @@ OPTIONAL: dict[str, str] = {
     "evaluator_version": "Version of the evaluator; versions are never mixed.",
     "config_hash": "Hash of the evaluator's prompt, model and parameters; a part of the version.",
     "time": "When the human value was given (RFC 3339), for windows and drift.",
+    "item_time": "When the item happened (RFC 3339), for the flag rate of all traffic.",
     "blind": "false when the rater saw the evaluator's verdict: left out of weighted figures.",
     "adjudicated": "true for an authoritative value, which outranks the votes.",
     "used_for_tuning": "true when the evaluator was tuned on it: left out of weighted figures.",
@@ -43,7 +44,7 @@ _NUMBERS = ("inclusion_probability", "weight")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _ITEM_COLUMNS = (
     "item", "row", "version", "evaluator", "inclusion_probability", "weight", "cluster", "stratum",
-    "time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
+    "time", "item_time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
 )  # fmt: skip
 _RATING_COLUMNS = (
     "item", "row", "rater", "human", "blind", "adjudicated", "time", "also_acceptable",
@@ -131,6 +132,17 @@ def as_text(values: pl.Series) -> pl.Series:
     return values.cast(pl.String)
 
 
+def moments(texts: pl.Expr) -> pl.Expr:
+    """Times in RFC 3339 (or days alone) as UTC datetimes; null for anything else."""
+    return pl.coalesce(
+        texts.str.to_datetime("%+", strict=False, time_unit="us").dt.convert_time_zone("UTC"),
+        texts.str.replace(" ", "T")
+        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
+        .dt.replace_time_zone("UTC"),
+        texts.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us", "UTC")),
+    )
+
+
 def _refuse_unreadable(rows: pl.DataFrame) -> None:
     problems = []
     for name in ("human", "evaluator", *_NUMBERS):
@@ -140,6 +152,13 @@ def _refuse_unreadable(rows: pl.DataFrame) -> None:
         ]
     if problems:
         raise InvalidPairsError(problems, "A score that does not exist must be an empty cell")
+    for name in ("time", "item_time"):
+        if rows[name].null_count() == rows.height:
+            continue
+        bad = rows.filter(pl.col(name).is_not_null() & moments(pl.col(name)).is_null())
+        problems += [f"row {row}: {name} is {t!r}" for row, t in bad.select("row", name).rows()]
+    if problems:
+        raise InvalidPairsError(problems, "Times are such as 2026-01-31T12:00:00Z")
 
 
 def _with_numbers(rows: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analytics.alignment.drift import traffic_sentences
 from analytics.alignment.page.charts import (
     bars,
     differences,
@@ -131,6 +132,7 @@ def versions(document: dict[str, Any]) -> str:
             for alert in entry["alerts"]
         )
     )
+    parts.append(warnings(traffic_sentences(entry["traffic"])))
     parts += [_compared(found) for found in entry["comparisons"]]
     if not any(parts):
         return _absent("Versions and drift", entry["window_reason"] or "one version, one window")

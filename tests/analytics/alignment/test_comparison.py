@@ -10,9 +10,10 @@ import pytest
 
 from analytics.alignment.bootstrap import bca_interval
 from analytics.alignment.comparison import benjamini_hochberg, compare, mcnemar
+from analytics.alignment.drift import alerts_of_many, flag_rate_change
+from analytics.alignment.errors import InvalidPairsError
 from analytics.alignment.intervals import clopper_pearson, wilson, zero_error_bound
 from analytics.alignment.report import ReportOptions, make_samples, report
-from analytics.alignment.versions import flag_rate_change
 
 
 def test_three_answers_of_mcnemar_on_one_table():
@@ -148,3 +149,92 @@ def test_a_bound_under_the_gate_raises_one_at_once():
 def test_flag_rate_moves_are_seen_without_labels():
     assert flag_rate_change(50, 1000, 90, 1000)["p_value"] < 0.001
     assert flag_rate_change(50, 1000, 52, 1000)["p_value"] > 0.5
+
+
+def test_causes_name_the_errors_that_moved():
+    causes = report(weeks(falling=True), ReportOptions()).versions["alerts"][0]["causes"]
+
+    assert any(cause.startswith("the catch rate moved from 0.9") for cause in causes)
+
+
+def test_people_who_agree_less_are_named_before_the_evaluator():
+    rng = np.random.default_rng(6)
+    rows = []
+    for week in range(4):
+        for number in range(80):
+            truth = int(rng.random() < 0.5)
+            for rater in ("ann", "bob"):
+                wrong = rng.random() < (0.3 if week >= 2 else 0.02)
+                moment = datetime(2026, 9, 7, tzinfo=UTC) + timedelta(days=7 * week)
+                rows.append((f"{week}-{number}", rater, int(truth != wrong), truth,
+                             moment.isoformat()))  # fmt: skip
+    columns = ["item", "rater", "human", "evaluator", "time"]
+    found = report(
+        pl.DataFrame(rows, schema=columns, orient="row"), ReportOptions(gate=0.99)
+    ).versions
+
+    assert found["windows"][0]["kappa_human_human"] > 0.9
+    assert "people agree less with each other" in " ".join(found["alerts"][-1]["causes"])
+
+
+def test_alerts_are_corrected_over_the_evaluators_of_a_week():
+    """One evaluator that fell by chance among forty steady ones raises no alert."""
+    steady = made_windows([0.8] * 3, error=0.04)
+    fell = made_windows([0.8, 0.69, 0.69], error=0.04)
+
+    alone = alerts_of_many({"fell": fell}, None)
+    among = alerts_of_many({"fell": fell} | {f"s{i}": steady for i in range(40)}, None)
+
+    assert len(alone["fell"]) == 1
+    assert among["fell"] == []
+
+
+def made_windows(values, error):
+    from analytics.alignment.figure import Figure
+    from analytics.alignment.windows import Window
+
+    return [
+        Window(
+            start=f"2026-09-{7 + 7 * i:02d}", end=f"2026-09-{13 + 7 * i:02d}",
+            figure=Figure(value=value, ci_low=value - 0.1, ci_high=value + 0.1), error=error,
+            human_rate=None, evaluator_rate=None, tpr=None, tnr=None, people_kappa=None,
+        )
+        for i, value in enumerate(values)
+    ]  # fmt: skip
+
+
+def test_flag_rate_of_all_traffic_is_watched_without_labels():
+    rng = np.random.default_rng(7)
+    rows = []
+    for week in range(4):
+        moment = (datetime(2026, 9, 7, tzinfo=UTC) + timedelta(days=7 * week)).isoformat()
+        flags = rng.random(400) < (0.3 if week == 3 else 0.1)
+        rows += [(None, int(flag), moment) for flag in flags]
+    rows += [(1, 1, None), (0, 0, None)]
+    frame = pl.DataFrame(
+        rows, schema=["human", "evaluator", "item_time"], orient="row", infer_schema_length=None
+    )
+
+    found = report(frame, ReportOptions()).versions["traffic"]
+
+    assert [week["items"] for week in found["weeks"]] == [400] * 4
+    assert found["weeks"][0]["flag_rate"].value == pytest.approx(0.1, abs=0.04)
+    assert [change["start"] for change in found["moved"]] == ["2026-09-28"]
+    assert found["moved"][0]["p_adjusted"] < 0.001
+
+
+def test_a_time_that_is_none_is_named():
+    frame = pl.DataFrame({"human": [1], "evaluator": [1], "time": ["yesterday"]})
+
+    with pytest.raises(InvalidPairsError, match="row 1: time is 'yesterday'"):
+        report(frame, ReportOptions())
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-09-07T10:00:00Z", "2026-09-07T12:00:00+02:00", "2026-09-07 10:00:00",
+             "2026-09-07T10:00:00.123456+00:00", "2026-09-07"],
+)  # fmt: skip
+def test_times_are_read_in_every_common_form(text):
+    frame = pl.DataFrame({"human": [0, 1] * 20, "evaluator": [0, 1, 1, 1] * 10, "time": text})
+
+    assert report(frame, ReportOptions()).versions["windows"][0]["start"] == "2026-09-07"

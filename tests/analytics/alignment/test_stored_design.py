@@ -290,3 +290,31 @@ def test_also_acceptable_answers_of_people_are_used(command, tmp_path, queue_sto
 
     assert raw["accuracy"]["value"] == 0
     assert raw["acceptable"]["value"] == pytest.approx(0.5)
+
+
+def test_every_evaluator_is_watched_as_one_family(command, tmp_path, queue_store):
+    boolean_field(queue_store)
+    rng = np.random.default_rng(3)
+    rows, stored = [], []
+    for week in range(4):
+        for number in range(40):
+            index = 40 * week + number
+            moment = NOW - timedelta(days=7 * (4 - week))
+            truth = bool(rng.random() < 0.5)
+            answer(queue_store, trace(index), truth, time=moment)
+            stored.append({"trace_id": trace(index), "start_time": int(moment.timestamp()) * 10**9})
+            wrong = week >= 2 and number % 2 == 0
+            rows.append(("trace", trace(index), "falling", int(truth != wrong)))
+            rows.append(("trace", trace(index), "steady", int(truth != (number % 20 == 0))))
+    write_traces(tmp_path, stored)
+    path = write_csv(tmp_path / "s.csv", SCORES, rows)
+    assert command("evaluations", "import", path).code == 0
+
+    found = command("alignment", "history", "--field", "bad", "--format", "json").json
+    table = command("alignment", "history", "--field", "bad", "--format", "table")
+
+    assert set(found) == {"falling", "steady"}
+    assert [len(entry["windows"]) for entry in found.values()] == [4, 4]
+    assert found["steady"]["alerts"] == []
+    assert len(found["falling"]["alerts"]) == 1
+    assert "two windows in a row" in table.out
