@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from otlp_receiver.decoding import Decode
     from otlp_receiver.record import SpoolRecord
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def to_rows(
     elif not isinstance(mapping, FieldMapping):
         mapping = shipped_mapping().with_keys(mapping)
     with _collector_at_rest():
-        return _to_rows(records, mapping, load_prices() if prices is None else prices)
+        return _understood(records, mapping, load_prices() if prices is None else prices)
 
 
 @contextmanager
@@ -69,6 +73,31 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _understood(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: PriceTable) -> Rows:
+    """Rows of all records but those that a defect of ours cannot take: these have failed.
+
+    Content must never stop the loading of everything behind it.
+    """
+    try:
+        return _to_rows(records, mapping, prices)
+    except Exception as error:
+        if len(records) == 1:
+            logger.exception("A request meets a defect.", extra={"number": records[0].number})
+            reason = f"a defect of the decoder: {type(error).__name__}: {error}"
+            return replace(_to_rows([], mapping, prices), failed=[(records[0].number, reason)])
+        middle = len(records) // 2
+        halves = [
+            _understood(part, mapping, prices) for part in (records[:middle], records[middle:])
+        ]
+        return Rows(
+            spans=_together([half.spans for half in halves], SPANS),
+            contents=_together([half.contents for half in halves], CONTENTS),
+            evaluations=_together([half.evaluations for half in halves], EVALUATIONS),
+            failed=[failure for half in halves for failure in half.failed],
+            decoded_slowly=sum(half.decoded_slowly for half in halves),
+        )
 
 
 def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: PriceTable) -> Rows:

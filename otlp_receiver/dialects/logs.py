@@ -111,6 +111,11 @@ def _event_names(records: pa.StructArray, table: AttributeTable, decoded: Decode
     return names
 
 
+_TIME_MAX = 2**63 - 1
+_INDEX_MAX = 10**9
+"""Senders may claim any index; positions made of larger ones would not fit the column."""
+
+
 class _Reader:
     """Single log records as Python values."""
 
@@ -134,11 +139,12 @@ class _Reader:
         return raw.hex() if len(raw) == length and any(raw) else ""
 
     def time(self, at: int) -> int:
-        """The record's time, else when it was observed; nanoseconds."""
-        return int(
+        """The record's time, else when it was observed; nanoseconds, as many as a column holds."""
+        sent = (
             self.columns["time_unix_nano"][at].as_py()
             or self.columns["observed_time_unix_nano"][at].as_py()
         )
+        return min(int(sent), _TIME_MAX)
 
     def body(self, at: int) -> Any:
         """The body as a Python value."""
@@ -182,6 +188,6 @@ def _content_rows(contents: list[dict[str, Any]]) -> pl.DataFrame:
         order = places[place] = places.get(place, -1) + 1
         identity = "\0".join(map(str, (*said[1:], row["fragment"], occurrence)))
         row["content_id"] = blake2b(identity.encode(), digest_size=16).hexdigest()
-        row["position"] = row["position"] * 1_000_000 + order
+        row["position"] = min(max(row["position"], 0), _INDEX_MAX) * 1_000_000 + order
         del row["request"]
     return pl.DataFrame(contents, schema=CONTENTS.polars, orient="row")

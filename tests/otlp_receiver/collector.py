@@ -68,7 +68,7 @@ class Collector:
 
     def wait(self) -> Self:
         """Return once it accepts requests."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         host, _, port = self.address.partition(":")
         while True:
             try:
@@ -85,7 +85,7 @@ class Collector:
         with grpc.insecure_channel(self.address) as channel:
             calls = {"traces": channel.unary_unary(TRACES), "logs": channel.unary_unary(LOGS)}
             for record in records:
-                calls[record.signal](record.body, timeout=30, wait_for_ready=True)
+                calls[record.signal](record.body, timeout=120, wait_for_ready=True)
 
     def kill(self) -> None:
         """``kill -9``."""

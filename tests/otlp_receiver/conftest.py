@@ -9,7 +9,7 @@ from tests.otlp_receiver.serving import Served
 SMALL = """
 [receiver]
 request_bytes_max = "2MiB"
-request_seconds = "2s"
+request_seconds = "4s"
 load_interval_seconds = "50ms"
 """
 

@@ -79,7 +79,7 @@ def test_the_command_creates_lists_and_revokes(spandocket, tmp_path: Path) -> No
 
 def post(served: Served, headers: dict[str, str]) -> int:
     body = trace_request().SerializeToString()
-    with closing(http.client.HTTPConnection(served.http, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(served.http, timeout=120)) as connection:
         connection.request(
             "POST", "/v1/traces", body, {"content-type": "application/x-protobuf", **headers}
         )
@@ -139,7 +139,7 @@ def test_without_tokens_it_refuses_to_open_to_the_network(
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 
@@ -257,7 +257,7 @@ def test_a_certificate_that_cannot_be_read_is_a_clear_message(tmp_path: Path) ->
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

@@ -1,14 +1,9 @@
-"""Whatever bytes arrive: stored whole or refused whole, never a crash, a hang or half a request.
-
-SPANDOCKET_MUTATIONS sets how many mutated requests a run tries.
-"""
+"""Whatever bytes arrive: stored whole or refused whole, never a crash, a hang or half a request."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,12 +22,10 @@ from otlp_receiver.record import SpoolRecord
 from otlp_receiver.segment import Damage, decode, encode, walk
 from otlp_receiver.slots import count_slots
 from otlp_receiver.status import Reason, Refusal
-from tests.otlp_receiver.requests import log_request, trace_request
+from tests.otlp_receiver.requests import trace_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MUTATIONS = int(os.environ.get("SPANDOCKET_MUTATIONS", "100000"))
 
 texts = st.text(max_size=20)
 numbers = st.integers(-(2**63), 2**63 - 1)
@@ -260,53 +253,6 @@ def test_a_spool_with_overwritten_bytes_gives_only_what_was_written(
     assert all(record in records for record in found)
     assert [record.number for record in found] == sorted({record.number for record in found})
     assert decode(buffer, 0) == (records[0], sum(map(len, encode(records[0]))))
-
-
-@pytest.mark.slow
-def test_mutated_requests_are_stored_whole_or_refused_whole() -> None:
-    """Seeded mutations of real requests: flipped bits, cuts, insertions, doubled stretches."""
-    rand = random.Random(4317)
-    seeds = [trace_request(3, content="x" * 40).SerializeToString()]
-    seeds += [trace_request(1, seed=seed).SerializeToString() for seed in range(3)]
-    logs = [log_request(2).SerializeToString()]
-    stored = refused = 0
-    for round_number in range(MUTATIONS):
-        is_log = round_number % 5 == 0
-        body = mutated(rand.choice(logs if is_log else seeds), rand)
-        inspect = inspect_logs if is_log else inspect_traces
-        inspected = outcome(inspect, body)
-        if isinstance(inspected, Refusal):
-            assert inspected.reason is Reason.BAD_DATA
-            refused += 1
-            continue
-        stored += 1
-        if inspected.rejected:
-            kept = ExportTraceServiceRequest.FromString(inspected.body)
-            assert len(spans_in(kept)) == inspected.accepted
-        else:
-            assert inspected.body == body
-
-    assert stored + refused == MUTATIONS
-    assert min(stored, refused) > MUTATIONS // 100
-
-
-def mutated(body: bytes, rand: random.Random) -> bytes:
-    changed = bytearray(body)
-    for _ in range(rand.randint(1, 3)):
-        place = rand.randrange(len(changed)) if changed else 0
-        match rand.randrange(5):
-            case 0 if changed:
-                changed[place] ^= 1 << rand.randrange(8)
-            case 1:
-                del changed[place:]
-            case 2:
-                changed[place:place] = rand.randbytes(rand.randint(1, 8))
-            case 3 if changed:
-                changed[place] = rand.choice([0, 0x7F, 0x80, 0xFF])
-            case _:
-                end = place + rand.randint(1, 40)
-                changed[place:place] = changed[place:end]
-    return bytes(changed)
 
 
 def test_a_bomb_of_tiny_messages_is_refused_before_it_is_parsed() -> None:

@@ -57,7 +57,7 @@ def test_a_real_collector_accepts_the_pipeline(tmp_path: Path, pipeline: str) ->
         env=os.environ | {"COLLECTOR_QUEUE": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[[str, bytes, Any], bytes]
 
-CONFIG = {"retry_initial_seconds": 0.01, "retry_max_seconds": 0.05, "timeout_seconds": 5.0}
+CONFIG = {"retry_initial_seconds": 0.01, "retry_max_seconds": 0.05, "timeout_seconds": 60.0}
 
 
 class Endpoint:
@@ -105,7 +105,7 @@ def fill(spool: Path, *requests: Any, segment_bytes: int = 2**20, first: int = 1
         is_trace = isinstance(request, ExportTraceServiceRequest)
         signal: Any = "traces" if is_trace else "logs"
         writer.append("p", signal, body, lambda _, event=written: event.set())
-        assert written.wait(10)
+        assert written.wait(120)
     writer.close()
     return bodies
 

@@ -31,7 +31,7 @@ def forwarding_to(address: str, **settings: str) -> str:
     return f"{QUICK}segment_bytes = 20000\n[forward]\n{pairs}\n"
 
 
-def until(condition: Callable[[], bool], what: str, patience_seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], what: str, patience_seconds: float = 200) -> None:
     deadline = time.monotonic() + patience_seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
@@ -51,7 +51,7 @@ def raw_count(data_dir: Path) -> int:
 
 
 def metric(served: Served, name: str) -> float:
-    with urllib.request.urlopen(f"http://{served.http}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{served.http}/metrics", timeout=120) as answer:
         for line in answer.read().decode().splitlines():
             if line.startswith(f"spandocket_receiver_{name} "):
                 return float(line.rpartition(" ")[2])

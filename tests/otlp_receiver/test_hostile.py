@@ -296,3 +296,23 @@ def test_any_event_as_log_record_or_span_event_is_survived(name, body, attribute
         assert score is None or not isnan(score)
     if name == "gen_ai.evaluation.result":
         assert len(rows.evaluations) == 1
+
+
+def test_times_and_indexes_beyond_a_column_are_cut_to_it():
+    message = {"role": "assistant", "content": "hello"}
+    choices = [
+        {
+            "event_name": "gen_ai.choice",
+            "time": 2**64 - 1,
+            "body": {"index": index, "finish_reason": "stop", "message": message},
+        }
+        for index in (2**63 - 1, -(2**63))
+    ]
+    score = {"event_name": "gen_ai.evaluation.result", "time": 2**64 - 1}
+
+    rows = rows_of(logs(*choices, score), signal="logs")
+
+    assert rows.failed == []
+    assert rows.contents["time"].to_list() == [2**63 - 1] * 2
+    assert rows.contents["position"].to_list() == [10**15, 1]
+    assert rows.evaluations["time"].to_list() == [2**63 - 1]

@@ -43,7 +43,7 @@ def post(
 ) -> Answer:
     host, port = served.http.split(":")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(host, int(port), timeout=120)) as connection:
         connection.request(method, path, body, {"Content-Type": content_type, **named})
         answer = connection.getresponse()
         return Answer(
@@ -184,7 +184,7 @@ def test_a_request_over_the_limit_is_refused_and_told_so(served: Served) -> None
 def test_a_chunked_request_over_the_limit_is_refused(served: Served) -> None:
     host, port = served.http.split(":")
     chunks = (bytes(2**18) for _ in range(12))
-    with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(host, int(port), timeout=120)) as connection:
         connection.request("POST", "/v1/traces", chunks, {"Content-Type": PROTOBUF})
 
         assert connection.getresponse().status == 413
@@ -201,7 +201,7 @@ def test_a_zip_bomb_is_refused_and_honest_traffic_goes_on(served: Served) -> Non
 
 def test_a_slow_body_is_ended_and_honest_traffic_goes_on(served: Served) -> None:
     host, port = served.http.split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as slow:
+    with socket.create_connection((host, int(port)), timeout=120) as slow:
         slow.sendall(
             b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
             b"Content-Length: 1000\r\n\r\nabc"
@@ -214,7 +214,7 @@ def test_a_slow_body_is_ended_and_honest_traffic_goes_on(served: Served) -> None
 
 def test_a_slow_head_is_cut_off(served: Served) -> None:
     host, port = served.http.split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as slow:
+    with socket.create_connection((host, int(port)), timeout=120) as slow:
         slow.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         try:
             answer = slow.recv(4096)
@@ -227,7 +227,7 @@ def test_a_slow_head_is_cut_off(served: Served) -> None:
 def test_an_endless_head_is_cut_off(served: Served) -> None:
     host, port = served.http.split(":")
     sent = 0
-    with socket.create_connection((host, int(port)), timeout=30) as endless:
+    with socket.create_connection((host, int(port)), timeout=120) as endless:
         endless.sendall(b"POST /v1/traces HTTP/1.1\r\n")
         try:
             while sent < 100_000:
@@ -257,7 +257,7 @@ def test_json_is_stored_as_the_same_spans_as_protobuf(served: Served) -> None:
     trace_id = "77777777777777777777777777777777"
     post(served, traces_json(traceId=trace_id, name="from json"), content_type=JSON)
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         spans = SpanStore(served.data_dir).scan("spans", where=f"trace_id = '{trace_id}'")
         if (found := spans.select("span_id", "name").collect()).height:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from otlp_receiver.dialects.prices import PriceTable, load_prices
 from otlp_receiver.record import SpoolRecord
 from otlp_receiver.rows import to_rows
 from span_store.schema import CONTENTS, EVALUATIONS, SPANS
@@ -176,3 +177,32 @@ def test_broken_json_keeps_the_span_and_the_raw_attribute():
     assert span["input_messages"] is None
     assert span["content_truncated"] is True
     assert json.loads(span["attributes"])["gen_ai.input.messages"] == cut
+
+
+class Defective(PriceTable):
+    """A price table with a defect that some content meets."""
+
+    def model(self, name):
+        if name == "meets-the-defect":
+            raise ZeroDivisionError(name)
+        return super().model(name)
+
+
+def test_a_request_that_meets_a_defect_has_failed_and_no_other(caplog):
+    bodies = [
+        request({"attributes": CHAT | {"gen_ai.request.model": model}, "span_id": bytes([n] * 8)})
+        for n, model in enumerate(["gpt-4o"] * 5 + ["meets-the-defect"] + ["gpt-4o"] * 4, start=1)
+    ]
+    records = [
+        SpoolRecord(number=n, project="p", signal="traces", received_at=42, body=body)
+        for n, body in enumerate(bodies)
+    ]
+
+    rows = to_rows(records, prices=Defective(load_prices().prices))
+
+    assert len(rows.spans) == 9
+    assert rows.spans.schema == SPANS.polars
+    ((number, reason),) = rows.failed
+    assert number == 5
+    assert "ZeroDivisionError: meets-the-defect" in reason
+    assert len(caplog.records) == 1

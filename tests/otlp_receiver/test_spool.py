@@ -37,7 +37,7 @@ def write(folder: Path, bodies: list[bytes], *, segment_bytes: int = 2**20) -> N
     for body in bodies:
         durable = threading.Event()
         writer.append("p", "traces", body, lambda _, event=durable: event.set())
-        assert durable.wait(10)
+        assert durable.wait(120)
     writer.close()
 
 
@@ -140,7 +140,7 @@ def test_a_reader_follows_a_writer(tmp_path: Path) -> None:
     for number in range(40):
         durable = threading.Event()
         writer.append("p", "logs", b"%d" % number, lambda _, event=durable: event.set())
-        assert durable.wait(10)
+        assert durable.wait(120)
         found.extend(reader.read(10_000))
     writer.close()
 
@@ -152,7 +152,7 @@ def test_calls_that_wait_together_are_synced_together(tmp_path: Path) -> None:
     spool.mkdir()
     held = threading.Event()
     writer = SpoolWriter(
-        spool, next_number=1, segment_bytes=2**20, clock=lambda: (held.wait(10) and 7) or 7
+        spool, next_number=1, segment_bytes=2**20, clock=lambda: (held.wait(120) and 7) or 7
     )
     for number in range(100):
         writer.append("p", "traces", b"%d" % number, lambda _: None)
@@ -178,7 +178,7 @@ def test_a_failed_write_is_reported_and_the_next_one_goes_to_a_new_segment(
 
     def append(body: bytes) -> None:
         writer.append("p", "traces", body, done)
-        assert answered.acquire(timeout=10)
+        assert answered.acquire(timeout=120)
 
     append(b"good")
     with monkeypatch.context() as patch:
