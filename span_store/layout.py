@@ -32,6 +32,9 @@ CONTENT_SIZE = "content_size"
 BY_TRACE = frozenset(("spans", "contents", "traces", "findings"))
 """Tables whose row keys begin with the trace: rows of one key are always of one trace."""
 
+LAST_OF_TRACE = 0xFFFFFFFF
+"""How far above the least row key of a trace its greatest one can lie."""
+
 CONTENT = ("attributes", "input_messages", "output_messages")
 _HEX_DIGITS = 16
 """Hex digits that make 64 bits; of longer ids the last ones, which are random in every format."""
@@ -75,8 +78,13 @@ def row_keys(frame: pl.DataFrame, schema: TableSchema) -> pl.Series:
 
 def trace_ranges(trace_ids: Iterable[str]) -> list[tuple[int, int]]:
     """For each trace the row keys that its rows can have: first and last, both inclusive."""
-    bits = _trace_bits(pl.Series(list(trace_ids), dtype=pl.String)).view(np.int64)
-    return [(int(first), int(first) + 0xFFFFFFFF) for first in bits]
+    return [(first, first + LAST_OF_TRACE) for first in first_row_keys(trace_ids).tolist()]
+
+
+def first_row_keys(trace_ids: Iterable[str]) -> NDArray[np.int64]:
+    """For each trace the least row key that its rows can have."""
+    ids = trace_ids if isinstance(trace_ids, pl.Series) else pl.Series(list(trace_ids))
+    return _trace_bits(ids.cast(pl.String)).view(np.int64)
 
 
 def _trace_bits(trace_ids: pl.Series) -> NDArray[np.uint64]:

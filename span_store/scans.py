@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from span_store.datafiles import ROWS_PER_GROUP
+from span_store.datafiles import COMPACTED, ROWS_PER_GROUP
 from span_store.duplicates import Doubles, find_doubles, repeated, without_doubles
 from span_store.errors import unavailable
 from span_store.files import read_files
-from span_store.layout import BY_TRACE, ROW_KEY, physical_schema
-from span_store.selection import RANGES_MAX, Selection
+from span_store.layout import BY_TRACE, ROW_KEY, first_row_keys, physical_schema
+from span_store.selection import RANGES_MAX, Selection, between
 from span_store.trace_index import INDEXED_ROWS_MAX, TraceIndex
 
 if TYPE_CHECKING:
@@ -66,6 +66,31 @@ class TableScan:
         single = without_doubles(chosen, doubles, self._schema)
         return single if selection.is_on_key else selection.rows(single, self._schema)
 
+    def reading_order(self, project: str | None, traces: pl.DataFrame) -> pl.DataFrame:
+        """For each trace ``file``, which it ends in, and ``position``, its place in that file.
+
+        ``position`` says something of compacted files alone, whose rows are sorted by trace.
+        """
+        _, files = self._log.live_files()
+        files = Selection(project=project).files(files)
+        if "min.received_at" not in files.columns or not self._is_indexed(files):
+            return traces.select(file=pl.lit(-1, pl.Int64), position=pl.lit(0, pl.Int64))
+        files = files.sort("min.received_at", "name")
+        first = first_row_keys(traces["trace_id"])
+        is_sorted = files["name"].str.contains(f".{COMPACTED.compression}.", literal=True)
+        return (
+            pl.DataFrame([self.index.last_files(files, traces), pl.Series("first", first)])
+            .join(
+                pl.DataFrame({"is_sorted": is_sorted})
+                .with_row_index("file")
+                .cast({"file": pl.Int64}),
+                on="file",
+                how="left",
+                maintain_order="left",
+            )
+            .select("file", position=pl.when("is_sorted").then("first").otherwise(0))
+        )
+
     def _chosen(
         self, files: pl.DataFrame, selection: Selection, conditions: Selection | None = None
     ) -> pl.LazyFrame:
@@ -76,6 +101,9 @@ class TableScan:
         if traces is None or len(traces) <= RANGES_MAX or not self._is_indexed(files):
             return conditions.rows(self._read(files), self._schema)
         hits = files.with_columns(self.index.hits(files, traces)).filter(pl.col("hits") > 0)
+        if conditions.trace_ids == traces:
+            # Of a file that is sorted by trace, only the row groups between these are read.
+            conditions = replace(conditions, row_keys=between(traces))
         is_sparse = (pl.col("hits") <= RANGES_MAX) & (pl.col("num_records") > 2 * ROWS_PER_GROUP)
         sparse = hits.filter(is_sparse).sort("num_records", descending=True).head(_OWN_SCANS_MAX)
         shared = hits.join(sparse, on="name", how="anti")

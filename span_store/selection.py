@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from span_store.layout import BY_TRACE, ROW_KEY, trace_ranges
+from span_store.layout import BY_TRACE, LAST_OF_TRACE, ROW_KEY, first_row_keys, trace_ranges
 
 if TYPE_CHECKING:
     from span_store.schema import TableSchema
@@ -31,6 +31,8 @@ class Selection:
     started_since: int | None = None
     started_until: int | None = None
     trace_ids: tuple[str, ...] | None = None
+    row_keys: tuple[int, int] | None = None
+    """Least and greatest row key that the traces' rows can have, where that helps."""
 
     @property
     def is_on_key(self) -> bool:
@@ -87,6 +89,8 @@ class Selection:
                 conditions.append(pl.col(column) < until)
         if self.trace_ids is not None:
             conditions.append(of_traces(self.trace_ids, schema))
+        if self.row_keys is not None:
+            conditions.append(pl.col(ROW_KEY).is_between(*self.row_keys))
         return rows.filter(*conditions) if conditions else rows
 
 
@@ -94,12 +98,17 @@ def _moved(bound: int | None, nanoseconds: int) -> int | None:
     return None if bound is None else bound + nanoseconds
 
 
+def between(trace_ids: tuple[str, ...]) -> tuple[int, int] | None:
+    """The range of row keys around these traces; None when it is most of all there are."""
+    first = first_row_keys(trace_ids)
+    least, greatest = int(first.min()), int(first.max()) + LAST_OF_TRACE
+    return (least, greatest) if greatest - least < 2**63 else None
+
+
 def of_traces(trace_ids: tuple[str, ...], schema: TableSchema) -> pl.Expr:
     """The rows of these traces; a few are looked for by ranges, which skip row groups."""
-    exact = pl.col("trace_id").is_in(list(trace_ids))
-    if schema.name not in BY_TRACE or not trace_ids:
+    exact = pl.col("trace_id").is_in(pl.Series(trace_ids, dtype=pl.String).implode())
+    if schema.name not in BY_TRACE or not trace_ids or len(trace_ids) > RANGES_MAX:
         return exact
     ranges = trace_ranges(trace_ids)
-    if len(ranges) > RANGES_MAX:
-        return exact
     return exact & reduce(or_, (pl.col(ROW_KEY).is_between(*bounds) for bounds in ranges))

@@ -277,6 +277,17 @@ class SpanStore:
         )
         return self._table_scan(table).raw(selection).select(TABLES[table].names)
 
+    def reading_order(
+        self, table: str, traces: pl.DataFrame, *, project: str | None = None
+    ) -> pl.DataFrame:
+        """Where the rows of many traces lie, for readers that take them a part at a time.
+
+        ``traces`` holds ``trace_id`` and ``received_at`` (ns) of each one's last row. Gives
+        ``file`` and ``position`` row by row: traces read together in this order come from few
+        files, and from few row groups of large ones.
+        """
+        return self._table_scan(table).reading_order(project, traces)
+
     def snapshot(self, *tables: str) -> SpanStore:
         """A store whose scans of these tables stay at this moment; all others, and writes, go on.
 

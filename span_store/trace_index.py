@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 from span_store.files import read_files
-from span_store.layout import ROW_KEY, trace_ranges
+from span_store.layout import ROW_KEY, first_row_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,7 @@ class TraceIndex:
 
     def hits(self, files: pl.DataFrame, trace_ids: Sequence[str]) -> pl.Series:
         """How many of these traces each file may hold; more than it does, where hashes collide."""
-        wanted = np.array(sorted({first >> 32 for first, _ in trace_ranges(trace_ids)}), np.int32)
+        wanted = np.unique(_hashes(trace_ids))
         with self._lock:
             self._fill(files)
             counts = [
@@ -50,15 +50,36 @@ class TraceIndex:
             ]
         return pl.Series("hits", counts, dtype=pl.Int64)
 
+    def last_files(self, files: pl.DataFrame, traces: pl.DataFrame) -> pl.Series:
+        """For each trace the number of the file that holds its last span; -1 where none does.
+
+        ``traces`` holds ``trace_id`` and ``received_at``, the arrival of the last span. Of files
+        that may hold a trace only those count in whose time that moment lies, so that colliding
+        hashes hardly ever mislead.
+        """
+        hashes = _hashes(traces["trace_id"])
+        by_arrival = traces["received_at"].arg_sort().to_numpy()
+        arrived = traces["received_at"].to_numpy()[by_arrival]
+        found = np.full(len(hashes), -1, np.int64)
+        with self._lock:
+            self._fill(files)
+            times = files.select("name", "min.received_at", "max.received_at")
+            for number, (name, least, greatest) in enumerate(times.iter_rows()):
+                begin = 0 if least is None else np.searchsorted(arrived, least)
+                end = None if greatest is None else np.searchsorted(arrived, greatest, "right")
+                some = by_arrival[begin:end]
+                held = self._traces[name]
+                place = np.minimum(np.searchsorted(held, hashes[some]), max(len(held) - 1, 0))
+                if len(held):
+                    found[some[held[place] == hashes[some]]] = number
+        return pl.Series("file", found)
+
     def of_file(self, name: str, trace_ids: Sequence[str]) -> list[str]:
         """Those of the traces that a file, asked for before, may hold."""
-        held = self._traces[name]
-        found = []
-        for trace_id, (first, _) in zip(trace_ids, trace_ranges(trace_ids), strict=True):
-            place = int(np.searchsorted(held, np.int32(first >> 32)))
-            if place < len(held) and held[place] == first >> 32:
-                found.append(trace_id)
-        return found
+        held, hashes = self._traces[name], _hashes(trace_ids)
+        place = np.minimum(np.searchsorted(held, hashes), max(len(held) - 1, 0))
+        is_held = held[place] == hashes if len(held) else np.zeros(len(hashes), np.bool_)
+        return [trace_ids[number] for number in np.flatnonzero(is_held).tolist()]
 
     def _fill(self, files: pl.DataFrame) -> None:
         live = set(files["name"])
@@ -72,6 +93,11 @@ class TraceIndex:
             for name, rows in batch.select("name", "num_records").iter_rows():
                 self._traces[name] = np.unique(hashes[offset : offset + rows])
                 offset += rows
+
+
+def _hashes(trace_ids: Iterable[str]) -> NDArray[np.int32]:
+    """The upper halves of the traces' row keys."""
+    return (first_row_keys(trace_ids) >> np.int64(32)).astype(np.int32)
 
 
 def _batches(files: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -281,7 +281,9 @@ class Job:
     ) -> pl.DataFrame:
         parts = [pl.DataFrame(schema=FOUND)]
         done = 0
-        for chunk in chunks(evaluated, self.config.chunk_traces):
+        for chunk in chunks(
+            self.reading, evaluated, self.config.chunk_traces, project=self.project
+        ):
             self._tell("detecting", done, evaluated.height)
             context = DetectorContext(
                 project=self.project,
