@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from span_store.answers import ANSWER, ANSWER_FIELDS, answered
 from span_store.schema import SPANS, Form
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ CONTENT_FIELDS = (
     "error_type",
     "cache_read_tokens",
     "reasoning_tokens",
+    "response_id",
+    "response_model",
+    "finish_reasons",
 )
 """The span columns that rows of the contents table can fill."""
 
@@ -40,11 +44,11 @@ BELOW = "below."
 """Prefix of a field that is meant for the model calls below the span."""
 
 _FOLLOWING = {
-    "finish_reasons": "output_messages",
-    "is_error": "error_type",
-    "error_source": "error_type",
+    "finish_reasons": ("finish_reasons", "output_messages"),
+    "is_error": ("error_type",),
+    "error_source": ("error_type",),
 }
-"""Columns that a filled one changes."""
+"""Columns that change with filled ones."""
 
 CHOICE_STRIDE = 1_000_000
 """``position`` is the choice's number times this, plus the piece's place in its request."""
@@ -67,7 +71,7 @@ def _wanted(names: Collection[str]) -> list[str]:
     """The fields that matter when these columns are read."""
     if "field_sources" in names:
         return [*CONTENT_FIELDS]
-    needed = {_FOLLOWING.get(name, name) for name in names}
+    needed = {field for name in names for field in _FOLLOWING.get(name, (name,))}
     return [name for name in CONTENT_FIELDS if name in needed]
 
 
@@ -90,11 +94,22 @@ def with_contents(
         steps.append(_sources(told))
     if "error_type" in wanted:
         steps += _failed(names)
-    steps += [pl.coalesce(name, logs[name]).alias(name) for name in told]
+    steps += [pl.coalesce(_said(name, logs[name]), logs[name]).alias(name) for name in told]
     frame = spans.join(filled, on=list(_KEY), how="left").with_columns(steps)
     if {"finish_reasons", "output_messages"} <= set(names) and "output_messages" in told:
         frame = frame.with_columns(_finish_reasons())
     return frame.select(names)
+
+
+def _said(name: str, told: pl.Expr) -> pl.Expr:
+    """What the span itself says; an answer without any part says nothing when another is told."""
+    own = pl.col(name)
+    if name != "output_messages":
+        return own
+    return pl.when(told.is_null() | ~own.str.contains(_EMPTY_ANSWER)).then(own)
+
+
+_EMPTY_ANSWER = r'^\[\{"role": ?"assistant", ?"parts": ?\[\](, ?"finish_reason": ?"\w+")?\}\]$'
 
 
 def _failed(names: Collection[str]) -> list[pl.Expr]:
@@ -111,32 +126,36 @@ def _failed(names: Collection[str]) -> list[pl.Expr]:
 def _addressed(contents: pl.LazyFrame, spans: pl.LazyFrame, wanted: Sequence[str]) -> pl.LazyFrame:
     """The rows for these fields, those for calls below a span addressed to each of them."""
     own = contents.filter(pl.col("field").is_in(wanted))
-    above = contents.filter(pl.col("field").is_in([BELOW + name for name in wanted]))
+    fields = [*wanted, *([ANSWER] if not set(wanted).isdisjoint(ANSWER_FIELDS) else [])]
+    above = contents.filter(pl.col("field").is_in([BELOW + name for name in fields]))
     above_rows = above.collect(engine="streaming")
     if above_rows.is_empty():
         return own
     down = _handed_down(above_rows, spans).with_columns(pl.col("field").str.strip_prefix(BELOW))
-    return pl.concat([own, down.lazy().select(own.collect_schema().names())])
+    told = answered(down.filter(pl.col("field") == ANSWER), wanted)
+    plain = pl.concat([down.filter(pl.col("field") != ANSWER), told])
+    return pl.concat([own, plain.lazy().select(own.collect_schema().names())])
 
 
 def _handed_down(above: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
     """Rows that name a span, addressed to the nearest model calls below it."""
     traces = above.select("project", "trace_id").unique().lazy()
     family = (
-        spans.select(*_KEY, "parent_span_id", "operation_name", "is_model_call")
+        spans.select(*_KEY, "parent_span_id", "operation_name", "is_model_call", "response_id")
         .join(traces, on=["project", "trace_id"], how="semi")
         .filter(pl.col("parent_span_id").is_not_null())
         .rename({"span_id": "inner_id", "parent_span_id": "span_id"})
         .collect(engine="streaming")
     )
-    found = above.clear()
+    found = above.clear().with_columns(call_response_id=pl.lit(None, pl.String))
     for _ in range(_DEPTH_MAX):
         reached = (
             above.join(family, on=list(_KEY), how="inner")
             .with_columns(span_id=pl.col("inner_id"))
             .with_columns(pl.col("is_model_call").fill_null(value=False))
         )
-        found = pl.concat([found, reached.filter("is_model_call").select(above.columns)])
+        calls = reached.filter("is_model_call")
+        found = pl.concat([found, calls.select(*above.columns, call_response_id="response_id")])
         through = ~pl.col("operation_name").is_in(_NOT_THROUGH).fill_null(value=False)
         above = reached.filter(~pl.col("is_model_call") & through).select(above.columns)
         if above.is_empty():
@@ -178,9 +197,13 @@ def _typed(value: pl.Expr, name: str) -> pl.Expr:
     """A JSON text as the column's own type."""
     match _FORMS[name]:
         case Form.TEXT:
-            return value.str.json_decode(pl.String())
+            is_text = value.str.contains(r'^"(?:[^"\\]|\\.)*"$')
+            return pl.when(is_text).then(value).str.json_decode(pl.String())
         case Form.INTEGER:
             return value.cast(pl.Int64, strict=False)
+        case Form.TEXTS:
+            are_texts = value.str.contains(r'^\["(?:[^"\\]|\\.)*"(?:,"(?:[^"\\]|\\.)*")*\]$')
+            return pl.when(are_texts).then(value).str.json_decode(pl.List(pl.String()))
         case _:
             return value
 

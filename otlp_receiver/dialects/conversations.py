@@ -182,6 +182,12 @@ def _is_container(entry: dict[str, Any], role: str) -> bool:
 
 def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
     """A message, a choice, or a request or response body."""
+    inner = value.get("kwargs")
+    if value.get("lc") == 1 and isinstance(inner, dict) and isinstance(inner.get("messages"), list):
+        # A prompt of LangChain, which is no message.
+        return _messages(inner["messages"], role, depth + 1)
+    if role == "assistant" and _is_raw_answer(value.get("raw")):
+        return _messages(value["raw"], role, depth + 1)
     if isinstance(value.get("message"), dict) and role == "assistant":
         return _choice(value, depth)
     content = value.get("content")
@@ -203,6 +209,11 @@ def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
     if role == "assistant":
         _add_finish_reason(found, value)
     return found
+
+
+def _is_raw_answer(value: Any) -> bool:
+    """LangChain's message that stands beside what was parsed from it."""
+    return isinstance(value, dict) and (value.get("lc") == 1 or "response_metadata" in value)
 
 
 def _single(value: dict[str, Any], role: str) -> list[Message]:

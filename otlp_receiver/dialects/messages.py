@@ -123,6 +123,9 @@ def role_of(message: Message, default: str) -> str:
     if isinstance(role, dict):
         role = role.get("value") or default
     name = str(role).rsplit(".", 1)[-1]
+    if name == "unknown":
+        # OpenLLMetry's word for a role of LangChain that it does not know.
+        name = default
     return _ROLES.get(name.lower(), name)
 
 

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from otlp_receiver.dialects.answers import told_answers
 from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.names import RAW_REQUEST
+from span_store.answers import ANSWER
 from span_store.contents import BELOW
 from span_store.schema import CONTENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
+
+    from otlp_receiver.dialects.attributes import AttributeTable
 
 _OUTER_DIALECTS = ("E1", "E2")
 """Libraries whose outer span says what the calls below it were asked for."""
@@ -28,8 +34,25 @@ _ASKED = ("output_schema", "output_type")
 _NONE = pl.DataFrame(schema=CONTENTS.polars)
 
 
-def relation_rows(spans: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the contents table that these canonical spans give for others."""
+def relation_rows(spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray) -> pl.DataFrame:
+    """Rows of the contents table that the kept ones of these canonical spans give for others."""
+    rows = [*_answers(spans, table, kept), *_asked(spans.filter(pl.Series(kept)))]
+    return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
+
+
+def _answers(
+    spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """What a chain's step tells about the answer of the call inside of it, or beside it."""
+    for owner, is_inside, key, fields in told_answers(table, spans, kept):
+        span = spans.row(owner, named=True)
+        target = span["span_id"] if is_inside else span["parent_span_id"]
+        if target:
+            yield _row(span, BELOW + ANSWER, target, dumps(fields), key)
+
+
+def _asked(spans: pl.DataFrame) -> list[dict[str, Any]]:
+    """What a call was asked for that another span tells."""
     told = spans.select(
         outer=pl.col("dialect").is_in(_OUTER_DIALECTS)
         & ~pl.col("is_model_call")
@@ -45,8 +68,8 @@ def relation_rows(spans: pl.DataFrame) -> pl.DataFrame:
         at = told[name].fill_null(value=False).arg_true()
         if len(at):
             for span in spans.select(_READ)[at].iter_rows(named=True):
-                rows += _rows(span, prefix, span[target])
-    return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
+                rows += _asked_of(span, prefix, span[target])
+    return rows
 
 
 _READ = (
@@ -61,7 +84,7 @@ _READ = (
 )
 
 
-def _rows(span: dict[str, Any], prefix: str, target: str) -> Iterator[dict[str, Any]]:
+def _asked_of(span: dict[str, Any], prefix: str, target: str) -> Iterator[dict[str, Any]]:
     """One row a field that the span tells about its target."""
     sources = loads(span["field_sources"] or "{}")
     for field in _ASKED:
@@ -69,17 +92,22 @@ def _rows(span: dict[str, Any], prefix: str, target: str) -> Iterator[dict[str, 
         if value is None:
             continue
         fragment = value if field == "output_schema" else dumps(value)
-        said = "\0".join((span["trace_id"], span["span_id"], prefix + field, fragment))
-        yield {
-            "project": span["project"],
-            "content_id": blake2b(said.encode(), digest_size=16).hexdigest(),
-            "trace_id": span["trace_id"],
-            "span_id": target,
-            "field": prefix + field,
-            "position": 0,
-            "time": span["start_time"],
-            "received_at": span["received_at"],
-            "fragment": fragment,
-            "is_fragment": False,
-            "source": f"span {span['span_id']}:{sources.get(field, field)}",
-        }
+        yield _row(span, prefix + field, target, fragment, sources.get(field, field))
+
+
+def _row(span: dict[str, Any], field: str, target: str, fragment: str, key: str) -> dict[str, Any]:
+    """One row of the contents table that a span gives."""
+    said = "\0".join((span["trace_id"], span["span_id"], field, fragment))
+    return {
+        "project": span["project"],
+        "content_id": blake2b(said.encode(), digest_size=16).hexdigest(),
+        "trace_id": span["trace_id"],
+        "span_id": target,
+        "field": field,
+        "position": 0,
+        "time": span["start_time"],
+        "received_at": span["received_at"],
+        "fragment": fragment,
+        "is_fragment": False,
+        "source": f"span {span['span_id']}:{key}",
+    }

@@ -72,10 +72,11 @@ def span_rows(
     frame = frame.with_columns(**_resource(resources, decoded.resource))
     kept = _valid(frame) & ~fields.placeholders
     scores = _scores(frame, events, kept)
+    frame = frame.select(_COLUMNS)
+    contents = relation_rows(frame, table, kept)
     if not kept.all():
         frame = frame.filter(pl.Series(kept))
-    frame = frame.select(_COLUMNS)
-    return SpanRows(frame, scores, relation_rows(frame))
+    return SpanRows(frame, scores, contents)
 
 
 _COLUMNS = [pl.col(name).cast(dtype) for name, dtype in SPANS.polars.items()]

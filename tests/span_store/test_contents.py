@@ -159,3 +159,15 @@ def test_columns_that_need_no_join_are_read_without_one(store):
     plan = store.scan("spans", project="p", columns=["span_id", "duration_ms"]).explain()
 
     assert "JOIN" not in plan
+
+
+@pytest.mark.parametrize("fragment", ["{", '"', "5", "null", '"\\ud800"', '{"a":1}', '["x"]', "["])
+def test_a_damaged_piece_never_keeps_spans_from_being_read(store, fragment):
+    store.append("spans", spans({"span_id": "a" * 16}))
+    names = ("error_type", "output_type", "cache_read_tokens", "finish_reasons", "response_id")
+    rows = [{"field": name, "fragment": fragment, "is_fragment": False} for name in names]
+    above = [row | {"field": f"below.{row['field']}"} for row in rows]
+    answer = {"field": "below.answer", "fragment": fragment, "is_fragment": False}
+    store.append("contents", pieces(*rows, *above, answer))
+
+    assert one(store)["span_id"] == "a" * 16
