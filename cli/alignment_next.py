@@ -22,11 +22,10 @@ _COLUMNS = ("item", "probability", "importance", "u", "priority", "reason")
 @source_options
 @click.option(
     "--for",
-    "target",
+    "targets",
+    multiple=True,
     type=click.Choice(["pass_rate", "tpr", "tnr"]),
-    default="tpr",
-    show_default=True,
-    help="What the labels should make surer.",
+    help="What the labels should make surer; repeat it for several.  [default: tpr]",
 )
 @click.option(
     "--count",

@@ -115,7 +115,7 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
     from analytics.alignment.weighting import Weighting
 
     kind = asked["score_type"]
-    extra = {name: asked[name] for name in ("target", "count", "skill", "gate") if name in asked}
+    extra = {name: asked[name] for name in ("targets", "count", "skill", "gate") if name in asked}
     return ReportOptions(
         scale=ScaleOptions(
             score_type=None if kind is None else ScoreType(kind),
@@ -131,5 +131,5 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
         ),
         seed=asked["seed"],
         salt=context.configuration.analysis.salt,
-        **{name: value for name, value in extra.items() if value is not None},
+        **{name: value for name, value in extra.items() if value not in (None, ())},
     )

@@ -29,9 +29,10 @@ _FIGURE_COLUMNS = (
 @click.option("--gate", type=float, help="A lower bound under this raises a drift alert.")
 @click.option(
     "--for",
-    "target",
+    "targets",
+    multiple=True,
     type=click.Choice(["pass_rate", "tpr", "tnr"]),
-    help="What the next labels should make surer.  [default: tpr]",
+    help="What the next labels should make surer; repeat it.  [default: tpr]",
 )
 @click.option("--count", type=click.IntRange(min=1), help="How many to label next.  [default: 20]")
 @click.option("--enqueue", metavar="QUEUE", help="Also put what to label next into this queue.")

@@ -71,6 +71,7 @@ def stored_pairs(
         item=pl.col("object_id"),
         cluster=pl.coalesce("cluster", "conversation_id"),
         item_time="start_time",
+        business_weight=_business_weights(context, frame["trace_id"]),
         **design,
         **slice_columns(frame),
     )
@@ -86,13 +87,29 @@ def stored_pairs(
         "item", "human", "evaluator", "rater", "inclusion_probability", "cluster", "stratum",
         "evaluator_version", "config_hash", "time", "blind", "adjudicated", "manual", "reopened",
         "out_of_order", "also_acceptable", "repeat", "gold", "item_time",
-        *(name for name in frame.columns if name.startswith("slice_")),
+        "business_weight", *(name for name in frame.columns if name.startswith("slice_")),
     ]  # fmt: skip
     if frame["cluster"].null_count() == frame.height:
         wanted.remove("cluster")
     if frame["inclusion_probability"].null_count() == frame.height:
         wanted.remove("inclusion_probability")
     return StoredPairs(frame=frame.select(wanted), about=about, field=field)
+
+
+def _business_weights(context: Context, traces: pl.Series) -> pl.Series:
+    """What the configured filters make of each trace: 1 where none lets it through."""
+    weights = context.configuration.analysis.business_weights
+    if not weights:
+        return pl.Series([None] * len(traces), dtype=pl.Float64)
+    from analytics.filters import business_weights
+
+    facts = (
+        context.span_store.scan("traces", project=context.project)
+        .filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
+        .collect()
+    )
+    found = business_weights(facts, weights)
+    return traces.replace_strict(found, default=None, return_dtype=pl.Float64)
 
 
 def _trace_of_object() -> pl.Expr:

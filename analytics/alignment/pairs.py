@@ -33,6 +33,7 @@ OPTIONAL: dict[str, str] = {
     "reopened": "true when a disagreement re-opened the item: left out of weighted figures.",
     "out_of_order": "true when it was reviewed out of its queue's order: likewise.",
     "gold": "The known right answer of a test item for raters.",
+    "business_weight": "How much the item matters, for what to label next; 1 where empty.",
     "repeat": "true for a rater's second answer about an item: it shows how steady they are.",
     "also_acceptable": "Further values that would be right as well: a JSON list, or a|b.",
 }
@@ -40,11 +41,12 @@ OPTIONAL: dict[str, str] = {
 
 FLAGS = ("blind", "adjudicated", "used_for_tuning", "manual", "reopened", "out_of_order",
          "repeat")  # fmt: skip
-_NUMBERS = ("inclusion_probability", "weight")
+_NUMBERS = ("inclusion_probability", "weight", "business_weight")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _ITEM_COLUMNS = (
     "item", "row", "version", "evaluator", "inclusion_probability", "weight", "cluster", "stratum",
     "time", "item_time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
+    "business_weight",
 )  # fmt: skip
 _RATING_COLUMNS = (
     "item", "row", "rater", "human", "blind", "adjudicated", "time", "also_acceptable",

@@ -43,8 +43,8 @@ class ReportOptions:
     """What the people are: expert, skilled or crowd; how much the evaluator is granted."""
     gate: float | None = None
     """Lower bound below which the evaluator must not fall; makes a drift alert."""
-    target: str = "tpr"
-    """What the next labels are for: pass_rate, tpr or tnr."""
+    targets: tuple[str, ...] = ("tpr",)
+    """What the next labels are for: any of pass_rate, tpr, tnr."""
     count: int = 20
     """How many labels next."""
     weighting: Weighting = field(default_factory=Weighting)
@@ -139,7 +139,8 @@ def report_of(
         result,
         sample,
         count=options.count,
-        target=options.target,
+        targets=options.targets,
+        others=[other for name, other in samples.items() if name != version],
         project=str(about.get("project", "default")),
         salt=options.salt,
     )

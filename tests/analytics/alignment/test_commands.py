@@ -174,6 +174,56 @@ def test_next_labels_are_where_they_teach_most(command, tmp_path):
     }
 
 
+def test_several_targets_share_the_labels(command, tmp_path):
+    path = written(enqueue_bias(population=True), tmp_path)
+
+    both = command(
+        "alignment", "next", "--pairs", path, "--count", 40, "--for", "tpr", "--for", "pass_rate",
+        "--format", "json",
+    ).json  # fmt: skip
+
+    assert [entry["target"] for entry in both["targets"]] == ["tpr", "pass_rate"]
+    assert all(entry["half_width_then"] < entry["half_width_now"] for entry in both["targets"])
+    told = " ".join(cell["sentence"] or "" for cell in both["cells"])
+    assert "the interval of the catch rate from" in told
+    assert "the interval of the pass rate from" in told
+
+
+def test_business_weights_bring_items_forward(command, tmp_path):
+    frame = enqueue_bias(population=True).with_row_index("item")
+    heavy = frame.with_columns(
+        business_weight=pl.when(pl.col("item") % 10 == 0).then(50.0).otherwise(None)
+    )
+    plain = command("alignment", "next", "--pairs", written(frame, tmp_path), "--count", 50).json
+    asked = command("alignment", "next", "--pairs", written(heavy, tmp_path), "--count", 50).json
+
+    def share(found):
+        return sum(int(entry["item"]) % 10 == 0 for entry in found["items"]) / 50
+
+    assert share(plain) < 0.3
+    assert share(asked) > 0.6
+    assert "business weight 50" in asked["items"][0]["reason"]
+
+
+def test_before_any_label_items_on_which_evaluators_differ_come_first(command, tmp_path):
+    rows = [
+        {"item": str(number), "human": None, "evaluator": int(number < 50 and version == "b"),
+         "evaluator_version": version}
+        for number in range(500)
+        for version in ("a", "b")
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows).with_columns(pl.col("human").cast(pl.Int64))
+
+    found = command(
+        "alignment", "next", "--pairs", written(frame, tmp_path), "--for", "pass_rate",
+        "--type", "boolean", "--count", 40,
+    ).json  # fmt: skip
+
+    differing = sum(int(entry["item"]) < 50 for entry in found["items"])
+    assert differing > 40 * 50 / 500 * 1.4
+    assert "evaluators differ" in found["items"][0]["reason"]
+
+
 def test_every_label_is_there_so_nothing_is_next(command, tmp_path):
     path = written(two_by_two(5, 1, 1, 5), tmp_path)
 

@@ -318,3 +318,26 @@ def test_every_evaluator_is_watched_as_one_family(command, tmp_path, queue_store
     assert found["steady"]["alerts"] == []
     assert len(found["falling"]["alerts"]) == 1
     assert "two windows in a row" in table.out
+
+
+def test_configured_business_weights_count_for_what_is_next(
+    command, tmp_path, queue_store, monkeypatch
+):
+    boolean_field(queue_store)
+    config = tmp_path / "settings.toml"
+    config.write_text("[analysis.business_weights]\n\"service_name = 'checkout'\" = 40.0\n")
+    monkeypatch.setenv("SPANDOCKET_CONFIG", str(config))
+    write_traces(
+        tmp_path,
+        [{"trace_id": trace(n), "service_name": "checkout" if n % 8 == 0 else "search"}
+         for n in range(200)],
+    )  # fmt: skip
+    for number in range(20):
+        answer(queue_store, trace(number), number % 2 == 0, inclusion_probability=0.2)
+    scores(command, tmp_path, range(200))
+
+    found = command("alignment", "next", "-e", "judge", "-f", "bad", "--count", 20).json["items"]
+
+    heavy = [entry for entry in found if int(entry["item"], 16) % 8 == 0]
+    assert len(heavy) > 10
+    assert heavy[0]["business_weight"] == 40
