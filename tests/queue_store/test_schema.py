@@ -153,8 +153,8 @@ FILLED = (
     ),
     (
         "INSERT INTO fields (project, name, version, type, description, options, multiple, "
-        "required, purpose, created_at, created_by) VALUES ('shop', 'correct', 1, 'boolean', '', '[]', "
-        "false, false, 'feedback', 5, 'mia')"
+        "required, purpose, created_at, created_by) VALUES ('shop', 'correct', 1, 'boolean', '', "
+        "'[]', false, false, 'feedback', 5, 'mia')"
     ),
     (
         "INSERT INTO responses (item_id, reviewer, round, queue_id, kind, revision, at) "
@@ -162,9 +162,9 @@ FILLED = (
     ),
     (
         "INSERT INTO annotations (project, object_type, object_id, queue_id, item_id, "
-        "item_revision, reviewer, field_id, value, state, blind, source, slot, fingerprint, time, stored_at) "
-        "VALUES ('shop', 'trace', 'abc2', 1, 2, 1, 'ana', 1, 'true', 'submitted', true, 'person', "
-        "'s', 'f', 6, 6)"
+        "item_revision, reviewer, field_id, value, state, blind, source, slot, fingerprint, "
+        "time, stored_at) VALUES ('shop', 'trace', 'abc2', 1, 2, 1, 'ana', 1, 'true', 'submitted', true, "
+        "'person', 's', 'f', 6, 6)"
     ),
 )
 
