@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select, tuple_, update
 
 from queue_store.assignment import deal
 from queue_store.base import items_of
-from queue_store.column_types import to_json, to_microseconds
+from queue_store.bulk import WHY, insert_new, why
 from queue_store.errors import InvalidValueError
 from queue_store.model import Action, ItemState
 from queue_store.moves import move
@@ -34,14 +32,16 @@ def add_batch(
 ) -> tuple[list[int], dict[str, int]]:
     """Add drafts; gives the item id of each and what became of them."""
     first: dict[tuple[str, str], ItemDraft] = {}
-    for draft in drafts:
+    keys = [(str(draft.object_type), draft.object_id) for draft in drafts]
+    for key, draft in zip(keys, drafts, strict=True):
         _check(draft)
-        known = first.setdefault((draft.object_type.value, draft.object_id), draft)
+        known = first.setdefault(key, draft)
         if draft.revision > known.revision:
-            first[draft.object_type.value, draft.object_id] = draft
-    rows = [_row(writing, queue, draft) for draft in first.values()]
-    deal(writing, queue, rows)
-    ids = _inserted(writing, queue, rows)
+            first[key] = draft
+    wanted = [labels_wanted(queue, draft) for draft in first.values()]
+    assignees = [draft.assignee or NOBODY for draft in first.values()]
+    deal(writing, queue, assignees)
+    ids = insert_new(writing, queue.id, first, wanted, assignees)
     for stripe, number in Counter(item_id % STRIPES for item_id in ids.values()).items():
         writing.count(queue.id, stripe, ItemState.PENDING.value, number)
     counts = {"added": len(ids), "duplicates": len(drafts) - len(first)}
@@ -50,58 +50,7 @@ def add_batch(
         key = (item.object_type.value, item.object_id)
         ids[key] = item.id
         counts[_settle(writing, item, first[key])] += 1
-    return [ids[draft.object_type.value, draft.object_id] for draft in drafts], counts
-
-
-def _inserted(
-    writing: Writing, queue: Queue, rows: Sequence[dict[str, Any]]
-) -> dict[tuple[str, str], int]:
-    """Insert the rows that are new; gives their ids by object.
-
-    SQLite has one writer, so that new rows are those above the highest number before, and the
-    driver's own bulk insert can be used; PostgreSQL tells by RETURNING which rows it took.
-    """
-    connection = writing.connection
-    columns = (ITEMS.c.id, ITEMS.c.object_type, ITEMS.c.object_id)
-    if writing.database.is_sqlite:
-        before = connection.scalar(_HIGHEST) or 0
-        if rows:
-            names = tuple(column.name for column in ITEMS.c if column.name in rows[0])
-            bound = [_bound(row, names) for row in rows]
-            connection.exec_driver_sql(_sqlite_insert(names), bound)
-        result = connection.execute(_NEW, {"before": before, "in_queue": queue.id})
-    else:
-        result = connection.execute(_POSTGRESQL_INSERT.returning(*columns), rows)
-    return {(row.object_type, row.object_id): row.id for row in result}
-
-
-_OBJECT = ["queue_id", "object_type", "object_id"]
-
-
-@cache
-def _sqlite_insert(names: tuple[str, ...]) -> str:
-    """The statement as text, so that a million rows need not be bound one by one."""
-    statement = sqlite.insert(ITEMS).on_conflict_do_nothing(index_elements=_OBJECT)
-    dialect = sqlite.dialect(paramstyle="qmark")
-    columns: dict[str, Any] = {name: bindparam(name) for name in names}
-    return str(statement.values(columns).compile(dialect=dialect))
-
-
-def _bound(row: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
-    """A row as SQLite stores it."""
-    for name in ("added_at", "updated_at"):
-        row[name] = to_microseconds(row[name])
-    for name in ("priority_terms", "metadata"):
-        if row[name] is not None:
-            row[name] = to_json(row[name])
-    return tuple(row[name] for name in names)
-
-
-_POSTGRESQL_INSERT = postgresql.insert(ITEMS).on_conflict_do_nothing(index_elements=_OBJECT)
-_HIGHEST = select(func.max(ITEMS.c.id))
-_NEW = select(ITEMS.c.id, ITEMS.c.object_type, ITEMS.c.object_id).where(
-    ITEMS.c.id > bindparam("before"), ITEMS.c.queue_id == bindparam("in_queue")
-)
+    return [ids[key] for key in keys], counts
 
 
 def _check(draft: ItemDraft) -> None:
@@ -113,50 +62,13 @@ def _check(draft: ItemDraft) -> None:
         raise InvalidValueError("revision", draft.revision, "starts at 1")
 
 
-def _row(writing: Writing, queue: Queue, draft: ItemDraft) -> dict[str, Any]:
-    """A draft as column values; columns left out have their defaults in the schema."""
-    wanted = labels_wanted(queue, draft)
-    return {
-        "queue_id": queue.id,
-        "object_type": draft.object_type.value,
-        "object_id": draft.object_id,
-        "revision": draft.revision,
-        "labels_wanted": wanted,
-        "open_seats": wanted,
-        "assignee": draft.assignee or NOBODY,
-        "added_at": writing.now,
-        "added_by": writing.actor,
-        "updated_at": writing.now,
-        **_why(draft),
-    }
-
-
 def _why(draft: ItemDraft) -> dict[str, Any]:
-    """What says why a person should look, and how the object was drawn."""
-    selection = draft.selection
-    return {
-        "trace_id": draft.trace_id or _trace_of(draft),
-        "conversation_id": draft.conversation_id,
-        "priority": draft.priority,
+    """What says why a person should look, and how the object was drawn, as column values."""
+    stored = dict(zip(WHY, why(draft), strict=True))
+    return stored | {
         "priority_terms": draft.priority_terms or None,
-        "reason": draft.reason,
-        "source": draft.source.value,
-        "detector": draft.detector,
         "metadata": draft.metadata or None,
-        "selection_rule": selection.rule if selection else None,
-        "selection_rule_version": selection.rule_version if selection else None,
-        "selection_p": selection.p if selection else None,
-        "selection_u": selection.u if selection else None,
-        "selection_salt": selection.salt if selection else None,
-        "selection_selected": selection.selected if selection else None,
     }
-
-
-def _trace_of(draft: ItemDraft) -> str | None:
-    """The trace inside the object id; sessions have none."""
-    if draft.object_type.value == "session":
-        return None
-    return draft.object_id.partition(":")[0]
 
 
 def labels_wanted(queue: Queue, draft: ItemDraft) -> int:
@@ -172,17 +84,19 @@ def _present(writing: Writing, queue: Queue, keys: Sequence[tuple[str, str]]) ->
     """The items that were there before, locked."""
     if not keys:
         return []
-    rows = writing.connection.execute(
-        select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)
-        .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
-        .where(
-            ITEMS.c.queue_id == queue.id,
-            tuple_(ITEMS.c.object_type, ITEMS.c.object_id).in_(keys),
+    rows: list[Any] = []
+    for start in range(0, len(keys), 500):
+        rows += writing.connection.execute(
+            select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)
+            .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
+            .where(
+                ITEMS.c.queue_id == queue.id,
+                tuple_(ITEMS.c.object_type, ITEMS.c.object_id).in_(keys[start : start + 500]),
+            )
+            .order_by(ITEMS.c.id)
+            .with_for_update(of=ITEMS)
         )
-        .order_by(ITEMS.c.id)
-        .with_for_update(of=ITEMS)
-    )
-    return items_of(writing.connection, rows.all())
+    return items_of(writing.connection, rows)
 
 
 def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from queue_store.model import Item, ItemDraft, Queue
 
-BATCH_ITEMS = 1000
+BATCH_ITEMS = 5000
 LIMIT_MAX = 10_000
 TOLD_MAX = 1000
 """Most item ids in one event."""
@@ -64,6 +64,7 @@ class Items(StoreBase):
                 raise InvalidValueError("queue", queue, f"{queue!r} is archived and takes nothing")
             if any(draft.source is ItemSource.PERSON for draft in drafts):
                 writing.require(Role.MANAGER, "add items", target.id)
+            writing.database.exclusive(writing.connection, f"add:{target.id}")
             for start in range(0, len(drafts), BATCH_ITEMS):
                 batch = drafts[start : start + BATCH_ITEMS]
                 batch_ids, batch_counts = add_batch(writing, target, batch)

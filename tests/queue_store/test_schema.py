@@ -163,8 +163,8 @@ FILLED = (
     (
         "INSERT INTO annotations (project, object_type, object_id, queue_id, item_id, "
         "item_revision, reviewer, field_id, value, state, blind, source, slot, fingerprint, "
-        "time, stored_at) VALUES ('shop', 'trace', 'abc2', 1, 2, 1, 'ana', 1, 'true', 'submitted', true, "
-        "'person', 's', 'f', 6, 6)"
+        "time, stored_at) VALUES ('shop', 'trace', 'abc2', 1, 2, 1, 'ana', 1, 'true', "
+        "'submitted', true, 'person', 's', 'f', 6, 6)"
     ),
 )
 
