@@ -329,15 +329,17 @@ def test_configured_business_weights_count_for_what_is_next(
     monkeypatch.setenv("SPANDOCKET_CONFIG", str(config))
     write_traces(
         tmp_path,
-        [{"trace_id": trace(n), "service_name": "checkout" if n % 8 == 0 else "search"}
+        [{"trace_id": trace(n), "service_name": "checkout" if n % 4 == 0 else "search"}
          for n in range(200)],
     )  # fmt: skip
     for number in range(20):
         answer(queue_store, trace(number), number % 2 == 0, inclusion_probability=0.2)
     scores(command, tmp_path, range(200))
 
-    found = command("alignment", "next", "-e", "judge", "-f", "bad", "--count", 20).json["items"]
+    found = command("alignment", "next", "-e", "judge", "-f", "bad", "--for", "pass_rate").json[
+        "items"
+    ]
 
-    heavy = [entry for entry in found if int(entry["item"], 16) % 8 == 0]
+    heavy = [entry for entry in found if int(entry["item"], 16) % 4 == 0]
     assert len(heavy) > 10
     assert heavy[0]["business_weight"] == 40
