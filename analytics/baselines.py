@@ -7,10 +7,12 @@ and how many samples that had. Values of zero or unknown are no samples.
 
 The norm is robust and lives on the log scale: median, and a spread that is the largest of the
 scaled median absolute deviation and the upper tail's own scale (p90, from 200 samples on p95), so
-that skewed and two-humped cohorts do not flood the queue. A value is an outlier when it exceeds
-``median * exp(z * spread)`` and ``ratio_min`` times the median. ``z`` spends the false-alarm
-budget evenly over the metrics and is inflated for small samples (factors from simulation of
-normal samples, see ``_INFLATION``).
+that skewed cohorts do not flood the queue. A value is an outlier when it exceeds
+``median * exp(z * spread)`` and ``ratio_min`` times the median; where the upper tail is not that
+of a normal sample, a generalised Pareto tail fitted to the cohort takes the place of
+``z * spread``. A cohort that drifts is judged by its latest steady part. ``z`` spends the
+false-alarm budget over the metrics (``_BUDGET_SHARES``) and is inflated for small samples (factors
+from simulation of normal samples, see ``_INFLATION``).
 
 Baselines move in steps: within a cohort the window's end advances when a quarter more samples
 have come or an hour has passed, so that the cost stays linear; all of it follows from the data's
@@ -42,7 +44,7 @@ LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
 
 COHORT_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
 
-BASELINES_VERSION = "2"
+BASELINES_VERSION = "3"
 """Changes whenever the same history may give another norm; every run records it."""
 
 TOGETHER = "duration_and_tokens"
@@ -72,13 +74,15 @@ OUTLIERS = pl.Schema(
 """One metric of one trace that exceeds its norm."""
 
 _STRANGER_SAMPLES_MIN = 100
-_BUDGET_SHARE = 0.3
-"""The share of the false-alarm budget that each metric may spend. There are five, but tokens and
-cost rise and fall together, and so do the wait for the first chunk, the duration, and what is
-made of duration and tokens: together they spend what three independent ones would."""
+_SUMMARY_SAMPLES_MIN = 5
+_BUDGET_SHARES = dict.fromkeys(METRICS, 0.3) | {TOGETHER: 0.8}
+"""The share of the false-alarm budget that each metric may spend. They add up to more than one,
+but tokens and cost rise and fall together, and so do the wait for the first chunk, the duration,
+and what is made of duration and tokens. What is large on two metrics at once is told best by the
+two together, so that measure may spend most."""
 _INFLATION = (
     np.log([30.0, 40.0, 60.0, 100.0, 150.0]),
-    np.array([1.13, 1.083, 1.04, 1.01, 1.0]),
+    np.array([1.06, 1.03, 1.0, 1.0, 1.0]),
 )
 
 
@@ -135,17 +139,19 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
         known = np.flatnonzero((values > 0) & np.isfinite(values))
         if known.size < config.baseline_samples_min or not candidate[known].any():
             continue
+        share = config.false_alarm_budget * _BUDGET_SHARES[metric]
         norms, level = _norms(
             np.log(values[known]),
             times[known],
             [codes[column][known] for column in COHORT_COLUMNS],
             candidate[known],
+            share,
             config,
         )
         has_norm = candidate[known] & (level >= 0)
         judged[known[has_norm]] += 1
         found.append(
-            _exceeding(ordered[known], metric, values[known], norms, level, has_norm, config)
+            _exceeding(ordered[known], metric, values[known], norms, level, has_norm, share, config)
         )
     outliers = pl.concat(found) if found else pl.DataFrame(schema=OUTLIERS)
     return Verdicts(
@@ -161,13 +167,14 @@ def _norms(
     times: Integers,
     codes: list[Integers],
     candidate: NDArray[np.bool_],
+    share: float,
     config: AnalysisConfig,
 ) -> tuple[Norms, Integers]:
     """For each sample the narrowest norm with enough samples, and its level (-1 for none)."""
     size = values.size
     window = int(config.baseline_window_seconds * 1_000_000_000)
     needed = config.baseline_samples_min
-    own = level_norms(values, times, codes[0], candidate, window, OWN_SAMPLES_MIN)
+    own = level_norms(values, times, codes[0], candidate, window, OWN_SAMPLES_MIN, share)
     level = np.where(own.n >= config.baseline_samples_min, 0, -1).astype(np.int64)
     chosen = own.copy()
     for wider in range(1, len(codes)):
@@ -183,6 +190,7 @@ def _norms(
             needy[picked],
             window,
             config.baseline_samples_min,
+            share,
         )
         within = spread_within(values, times, codes[wider], own, picked, needy, window, needed)
         source = np.flatnonzero((norms.n >= needed) & needy[picked])
@@ -204,6 +212,8 @@ def _norms(
         chosen.n[taken] = norms.n[source]
         chosen.p95[taken] = norms.p95[source]
         chosen.p99[taken] = norms.p99[source]
+        chosen.tail[taken] = np.nan
+        chosen.drift[taken] = 0.0
         chosen.floor[taken] = np.where(
             stranger, norms.p99[source] + np.log(config.ratio_min), np.nan
         )
@@ -219,19 +229,21 @@ def _exceeding(  # The parts of one comparison.
     norms: Norms,
     level: Integers,
     has_norm: NDArray[np.bool_],
+    share: float,
     config: AnalysisConfig,
 ) -> pl.DataFrame:
     """The candidates whose value exceeds the norm, with everything a reason needs."""
     inflation = np.interp(np.log(np.maximum(norms.n, 1)), *_INFLATION)
-    z_needed = z_of(config.false_alarm_budget * _BUDGET_SHARE) * inflation
-    limit = np.maximum(
-        norms.median + z_needed * norms.spread, norms.median + np.log(config.ratio_min)
-    )
+    z_needed = z_of(share) * inflation
+    usual = norms.median + z_needed * norms.spread
+    limit = np.where(np.isnan(norms.tail), usual, norms.tail) + np.nan_to_num(norms.drift)
+    limit = np.maximum(limit, norms.median + np.log(config.ratio_min))
     limit = np.fmax(limit, norms.floor)
     logs = np.log(values)
     hits = np.flatnonzero(has_norm & (logs > limit))
     # A cohort of identical values has no spread; a tenth of a per cent keeps z finite.
-    z = (logs[hits] - norms.median[hits]) / np.maximum(norms.spread[hits], 0.001)
+    spread = np.maximum(norms.spread[hits], 0.001)
+    z = (logs[hits] - norms.median[hits]) / spread
     rows = ordered[hits]
     cohorts = [rows[COHORT_COLUMNS[code]][place] for place, code in enumerate(level[hits])]
     return pl.DataFrame(
@@ -248,7 +260,7 @@ def _exceeding(  # The parts of one comparison.
             "threshold": np.exp(limit[hits]),
             "ratio": values[hits] / np.exp(norms.median[hits]),
             "z": z,
-            "z_threshold": z_needed[hits],
+            "z_threshold": (limit[hits] - norms.median[hits]) / spread,
         },
         schema=OUTLIERS,
     )
@@ -257,7 +269,7 @@ def _exceeding(  # The parts of one comparison.
 def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.DataFrame:
     """The baselines as they stand at the end of the window, for every level, cohort and metric.
 
-    Cohorts below the smallest useful size (:data:`OWN_SAMPLES_MIN` samples) are left out.
+    Cohorts of fewer than five samples are left out.
     """
     recent = traces.filter(pl.col("end_time").is_between(window_start, window_end))
     parts = []
@@ -276,7 +288,7 @@ def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.D
                     log_mad=(pl.col("value").log() - pl.col("value").log().median()).abs().median()
                     * 1.4826,
                 )
-                .filter(pl.col("n") >= OWN_SAMPLES_MIN)
+                .filter(pl.col("n") >= _SUMMARY_SAMPLES_MIN)
                 .select(
                     pl.lit(level).alias("cohort_level"),
                     pl.col(column).alias("cohort"),

@@ -1,12 +1,16 @@
-"""Norms: robust location and spread of a cohort just before each of its samples.
+"""Norms: robust location, spread and tail of a cohort just before each of its samples.
 
-Within a cohort the window's end moves in steps: a quarter more samples, or an hour, so that the
-cost stays linear in the samples.
+A window that drifts is read from its latest steady part on. Where its upper tail is not that of a
+normal sample (heavier, or the top of a second hump), the limit follows the tail itself. Within a
+cohort the window's end moves in steps: a quarter more samples, or an hour, so that the cost stays
+linear in the samples.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, log, log2
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +26,15 @@ if TYPE_CHECKING:
 _NANOSECONDS_AN_HOUR = 3_600_000_000_000
 _GROWTH = 1.25
 _SAMPLES_MAX = 5_000
-_TAIL_SHARE_MAX = 0.03
-_TAIL_SAMPLES_MIN = 1_000
-OWN_SAMPLES_MIN = 5
+_TAIL_SAMPLES_MIN = 300
+_TAIL_SAMPLES_SURE = 1_000
+"""Samples from which a tail is looked at, and from which it may lower a limit."""
+_SHAPE_MIN, _SHAPE_MAX = -0.3, 0.5
+_STEADY_SAMPLES_MIN = 250
+"""A steady part holds at least so many samples: an incident of fewer does not become the norm."""
+_DRIFT_ERRORS = 4.0
+_DRIFT_MIN = 0.05
+OWN_SAMPLES_MIN = 3
 _SMALL_COHORT = 60
 """Cohorts up to this size get norms at every sample: their neighbours learn from them."""
 
@@ -39,6 +49,11 @@ class Norms:
     p95: Floats
     p99: Floats
     floor: Floats
+    """No value below is an outlier; NaN for no such bound."""
+    tail: Floats
+    """The limit where the upper tail is not that of a normal sample; NaN where it is."""
+    drift: Floats
+    """How much further up the cohort has probably moved meanwhile."""
 
     def copy(self) -> Norms:
         """An independent copy."""
@@ -47,7 +62,7 @@ class Norms:
     @classmethod
     def blank(cls, size: int) -> Norms:
         """No norm for any sample."""
-        return cls(np.zeros(size), *(np.full(size, np.nan) for _ in range(5)))
+        return cls(np.zeros(size), *(np.full(size, np.nan) for _ in range(7)))
 
 
 def level_norms(
@@ -57,8 +72,12 @@ def level_norms(
     candidate: NDArray[np.bool_],
     window: int,
     samples_min: int,
+    share: float = 0.001,
 ) -> Norms:
-    """The norms of one level, block by block of every cohort; samples come in order of time."""
+    """The norms of one level, block by block of every cohort; samples come in order of time.
+
+    ``share`` of ordinary samples may exceed the limit.
+    """
     norms = Norms.blank(values.size)
     order = np.argsort(codes, kind="stable")
     bounds = np.flatnonzero(np.diff(codes[order])) + 1
@@ -72,11 +91,10 @@ def level_norms(
             if not is_small and not candidate[block].any():
                 continue
             start = int(np.searchsorted(own_times, own_times[first] - window))
-            count = first - start
-            if count < samples_min:
+            if first - start < samples_min:
                 continue
-            stats = norm_of(own_values[start:first])
-            norms.n[block] = count
+            sample, drift = steady(own_values[start:first])
+            stats = norm_of(sample, share) | {"drift": drift}
             for name, value in stats.items():
                 getattr(norms, name)[block] = value
     return norms
@@ -93,8 +111,29 @@ def _blocks(times: Integers, samples_min: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def norm_of(sample: Floats) -> dict[str, float]:
-    """Median, spread, p95, p99 and the tail's floor of a window of logarithms.
+def steady(sample: Floats) -> tuple[Floats, float]:
+    """The latest part of a window that shows no drift, and how far up it was moving.
+
+    Halved as long as the medians of its halves differ by more than chance explains, so that a
+    norm follows drift, the hour of the day, or a new version.
+    """
+    drift = 0.0
+    while sample.size >= 2 * _STEADY_SAMPLES_MIN:
+        half = sample.size // 2
+        earlier, later = sample[:half], sample[half:]
+        step = max(1, half // 1_000)
+        first, second = np.sort(earlier[::step]), np.sort(later[::step])
+        shift = _quantile(second, 0.5) - _quantile(first, 0.5)
+        spread = (_quantile(second, 0.75) - _quantile(second, 0.25)) / 1.349
+        error = 1.2533 * spread * (1 / first.size + 1 / second.size) ** 0.5
+        if abs(shift) <= max(_DRIFT_ERRORS * error, _DRIFT_MIN):
+            break
+        sample, drift = later, max(shift, 0.0)
+    return sample, drift
+
+
+def norm_of(sample: Floats, share: float) -> dict[str, float]:
+    """Count, median, spread, p95, p99 and the tail's limit of a window of logarithms.
 
     At most 5,000 samples are read, evenly spaced in time.
     """
@@ -102,23 +141,48 @@ def norm_of(sample: Floats) -> dict[str, float]:
     if count > _SAMPLES_MAX:
         sample = sample[(np.arange(_SAMPLES_MAX) * count) // _SAMPLES_MAX]
     ordered = np.sort(sample)
-    median, p90, p95, p99 = (_quantile(ordered, share) for share in (0.5, 0.9, 0.95, 0.99))
+    median, p90, p95, p99 = (_quantile(ordered, part) for part in (0.5, 0.9, 0.95, 0.99))
     spread = 1.4826 * _quantile(np.sort(np.abs(ordered - median)), 0.5)
     if count >= 30:
         spread = max(spread, float(p90 - median) / 1.2816)
     if count >= 200:
         spread = max(spread, float(p95 - median) / 1.6449)
-    floor = float("nan")
-    if count >= _TAIL_SAMPLES_MIN and np.mean(sample > median + 3 * spread) > _TAIL_SHARE_MAX:
-        # Not outliers but the cohort's own heavy tail: only what exceeds nearly all of it counts.
-        floor = _quantile(ordered, 0.9985)
     return {
+        "n": float(count),
         "median": float(median),
         "spread": spread,
         "p95": float(p95),
         "p99": float(p99),
-        "floor": floor,
+        "tail": _tail_limit(ordered, median, share),
     }
+
+
+def _tail_limit(ordered: Floats, median: float, share: float) -> float:
+    """What a share of samples exceeds, where the upper tail is not that of a normal sample.
+
+    Compared are the scales that the p95 and the p75 stand for. Where they differ, the tail is
+    continued beyond the p97.5 as a generalised Pareto tail whose shape three quantiles tell
+    (Pickands' estimator); the highest values, which may be outliers, have no say in it.
+    """
+    if ordered.size < _TAIL_SAMPLES_MIN:
+        return float("nan")
+    p75, p90, p95, p975 = (_quantile(ordered, part) for part in (0.75, 0.9, 0.95, 0.975))
+    inner = max((p75 - median) / 0.6745, 1e-9)
+    excess = (p95 - median) / 1.6449 / inner
+    error = ordered.size**-0.5
+    if excess <= 1.08 + 1.2 * error:
+        return float("nan")
+    # With few samples the tail may only raise the limit, never lower it.
+    is_sure = excess > 1.1 + 2.4 * error and ordered.size >= _TAIL_SAMPLES_SURE
+    outer = max((p95 - median) / 1.6449, (p90 - median) / 1.2816)
+    least = -inf if is_sure else median + NormalDist().inv_cdf(1 - share) * outer
+    near, far = max(p95 - p90, 1e-9), max(p975 - p95, 1e-9)
+    shape = min(max(log2(far / near), _SHAPE_MIN), _SHAPE_MAX)
+    grown = 2.0**shape
+    beyond = 0.025 / share
+    if abs(shape) < 1e-6:
+        return max(least, p975 + far / log(2) * log(beyond))
+    return max(least, p975 + far * grown / (grown - 1) * (beyond**shape - 1))
 
 
 def spread_within(  # The samples, and which of them to look at.

@@ -29,7 +29,7 @@ class ResourceOutliers:
     """One finding a trace, naming every metric that exceeded its norm."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
