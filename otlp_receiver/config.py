@@ -78,6 +78,11 @@ class ReceiverConfig:
     spool_age_hard_seconds: float = _setting(
         86400.0, "Age of the oldest waiting request above which requests are refused.", "duration"
     )
+    forward_bytes_max: int = _setting(
+        64 * 2**30,
+        "Bytes that may wait for [forward] alone; above it requests are refused.",
+        "bytes",
+    )
     segment_bytes: int = _setting(128 * 2**20, "Size at which a new spool file is begun.", "bytes")
     load_bytes: int = _setting(32 * 2**20, "Bytes of requests that are loaded in one go.", "bytes")
     load_interval_seconds: float = _setting(

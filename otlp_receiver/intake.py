@@ -130,7 +130,7 @@ class Intake:
     async def _make_room(self, size: int) -> None:
         """Slow the caller down, or refuse, when too much waits."""
         if self._level.is_full():
-            raise Refusal(Reason.SPOOL_FULL, "the loader is behind")
+            raise Refusal(Reason.SPOOL_FULL, self._level.what_is_behind())
         delay = self._level.delay_seconds()
         if delay:
             await asyncio.sleep(delay)

@@ -67,6 +67,7 @@ forwarded_bytes_total          counter  -  Bytes of these requests as they were 
 forward_refused_requests_total counter  -  Requests that the endpoint will never take.
 forward_rejected_items_total   counter  -  Spans and log records that it took requests without.
 forward_lag_seconds            gauge    -  Age of the oldest request that is not forwarded yet.
+forward_kept_bytes             gauge    -  Bytes of the spool that are in the tables, and stay until they are forwarded.
 forward_failing                gauge    -  1 while the endpoint does not take what it is sent.
 quarantined_requests     gauge      -                 Requests in quarantine now.
 """)

@@ -43,9 +43,11 @@ class Progress:
         self._level = level
         self._backlog = backlog
         self._clock = clock
+        self._loaded_number = 0
 
     def loaded(self, report: dict[str, Any]) -> None:
         """Take in one report of the loader."""
+        self._loaded_number = max(self._loaded_number, report["last_number"])
         self._backlog.loaded(report["last_number"])
         self._metrics.add("loaded_requests_total", report["records"])
         self._metrics.add("decoded_slowly_total", report["decoded_slowly"])
@@ -58,8 +60,9 @@ class Progress:
         oldest = self._backlog.oldest()
         age_seconds = 0.0 if oldest is None else max(0.0, (self._clock() - oldest) / 1e9)
         requests, items = self._backlog.size()
-        self._level.measure(age_seconds, is_loaded=requests == 0)
-        self._metrics.set("spool_bytes", self._level.bytes)
+        self._level.measure(age_seconds, loaded_number=self._loaded_number, is_loaded=requests == 0)
+        self._metrics.set("spool_bytes", self._level.bytes + self._level.kept_bytes)
+        self._metrics.set("forward_kept_bytes", self._level.kept_bytes)
         self._metrics.set("spool_age_seconds", age_seconds)
         self._metrics.set("loader_lag_requests", requests)
         self._metrics.set("loader_lag_spans", items)

@@ -1,4 +1,8 @@
-"""How full the spool is: bytes, age, and what that means for callers."""
+"""How full the spool is: bytes, age, and what that means for callers.
+
+What waits for the tables and what waits for ``[forward]`` alone have limits of their own: an
+endpoint that is away for hours must neither slow callers down nor make them be refused.
+"""
 
 from __future__ import annotations
 
@@ -23,23 +27,43 @@ class SpoolLevel:
         self._folder = folder
         self._config = config
         self.bytes = 0
+        """Of the segments that hold something which is not in the tables yet."""
+        self.kept_bytes = 0
+        """Of the segments that only forwarding still needs."""
         self.age_seconds = 0.0
 
-    def measure(self, age_seconds: float, *, is_loaded: bool = False) -> None:
+    def measure(
+        self, age_seconds: float, *, loaded_number: int = 0, is_loaded: bool = False
+    ) -> None:
         """Look at the folder; the age is that of the oldest request not in the tables.
 
-        When everything is loaded, the segment that is being written does not count: it is only
-        deleted once a newer one is begun.
+        ``loaded_number`` is the last record that is in the tables. When everything is loaded, the
+        segment that is being written does not count: it is only deleted once a newer one is begun.
         """
-        self.bytes = spool_bytes(self._folder, without_newest=is_loaded)
-        self.age_seconds = age_seconds
+        waiting = kept = 0
+        sizes = segment_sizes(self._folder)
+        ends = [first - 1 for first, _ in sizes[1:]]
+        for (_, size), end in zip(sizes, ends, strict=False):
+            if is_loaded or end <= loaded_number:
+                kept += size
+            else:
+                waiting += size
+        if sizes and not is_loaded:
+            waiting += sizes[-1][1]
+        self.bytes, self.kept_bytes, self.age_seconds = waiting, kept, age_seconds
 
     def is_full(self) -> bool:
         """Whether requests are refused."""
         return (
             self.bytes > self._config.spool_bytes_hard
+            or self.kept_bytes > self._config.forward_bytes_max
             or self.age_seconds > self._config.spool_age_hard_seconds
         )
+
+    def what_is_behind(self) -> str:
+        """Why the spool is full, for the client."""
+        is_kept = self.kept_bytes > self._config.forward_bytes_max
+        return "forwarding is behind" if is_kept else "the loader is behind"
 
     def delay_seconds(self) -> float:
         """How long a caller is held up: nothing below the soft limit, most at the hard one.
@@ -61,13 +85,17 @@ def _share(value: float, soft: float, hard: float) -> float:
     return 1.0 if value >= hard else (value - soft) / (hard - soft)
 
 
-def spool_bytes(folder: Path, *, without_newest: bool = False) -> int:
-    """Bytes of all segments."""
-    total = 0
-    known = segments(folder)
-    for _, path in known[:-1] if without_newest else known:
+def segment_sizes(folder: Path) -> list[tuple[int, int]]:
+    """The first number and the bytes of every segment, oldest first."""
+    found = []
+    for first, path in segments(folder):
         try:
-            total += path.stat().st_size
+            found.append((first, path.stat().st_size))
         except FileNotFoundError:
             continue
-    return total
+    return found
+
+
+def spool_bytes(folder: Path) -> int:
+    """Bytes of all segments."""
+    return sum(size for _, size in segment_sizes(folder))

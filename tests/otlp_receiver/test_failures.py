@@ -331,6 +331,25 @@ def test_callers_are_slowed_above_the_soft_limit_and_refused_above_the_hard_one(
     assert (level.is_full(), round(level.delay_seconds(), 2)) == (is_full, delay)
 
 
+def test_what_waits_for_forwarding_alone_neither_slows_nor_refuses_callers(tmp_path: Path) -> None:
+    config = ReceiverConfig(spool_bytes_soft=50, spool_bytes_hard=100, forward_bytes_max=500)
+    for first, size in ((1, 200), (10, 200), (20, 40)):
+        (tmp_path / f"{first:020d}.segment").write_bytes(bytes(size))
+    level = SpoolLevel(tmp_path, config)
+
+    level.measure(0.0, loaded_number=12)
+    half_loaded = (level.bytes, level.kept_bytes, level.is_full())
+    level.measure(0.0, loaded_number=19)
+    loaded = (level.bytes, level.kept_bytes, level.is_full(), level.delay_seconds())
+    (tmp_path / f"{5:020d}.segment").write_bytes(bytes(200))
+    level.measure(0.0, is_loaded=True)
+    too_much = (level.bytes, level.kept_bytes, level.is_full(), level.what_is_behind())
+
+    assert half_loaded == (240, 200, True)
+    assert loaded == (40, 400, False, 0.0)
+    assert too_much == (0, 600, True, "forwarding is behind")
+
+
 def test_the_numbers_are_shown_while_it_runs_and_after(spandocket, tmp_path: Path) -> None:
     import json
 
