@@ -48,8 +48,8 @@ COLUMNS = (
 _KEY = ("project", "trace_id", "span_id")
 _TRACE = ("project", "trace_id")
 
-_CLIENT_SCOPE = r"^com\.(anthropic|openai)\.sdk"
-"""Scopes of spans that a provider's own client makes without any instrumentation."""
+_CLIENT_SCOPE = r"^com\.(anthropic|openai)\.(sdk|claude-platform)"
+"""Scopes of spans that a provider's own client, or its service, makes by itself."""
 
 _COUNTED = ("is_model_call", "is_tool_call")
 

@@ -39,9 +39,23 @@ CHOICE = "gen_ai.choice"
 _ELIDED = '"content":"<elided>"'
 """What Google's libraries write in place of content that they do not capture."""
 
+TOOL_OUTPUT = "tool.output"
+"""Claude Code's event on a tool's span."""
+
+_TOOL_ANSWERS = ("message", "output", "content", "diff")
+
 EXCEPTION = "gen_ai.client.operation.exception"
 
-NAMES = frozenset((DETAILS, CHOICE, *_ROLES, "gen_ai.content.prompt", "gen_ai.content.completion"))
+NAMES = frozenset(
+    (
+        DETAILS,
+        CHOICE,
+        TOOL_OUTPUT,
+        *_ROLES,
+        "gen_ai.content.prompt",
+        "gen_ai.content.completion",
+    )
+)
 """Names of events that carry message content."""
 
 
@@ -74,8 +88,9 @@ def tool_pieces_of(name: str, _body: Any, attributes: dict[str, Any]) -> list[Pi
         if name == "gen_ai.tool.message":
             text = TRANSFORMS["tool_arguments"](attributes.get("content"))
             return [] if text is None else [Piece("tool_arguments", text, False)]
-        if name == CHOICE:
-            text = TRANSFORMS["tool_result"](attributes.get("message"))
+        if name in (CHOICE, TOOL_OUTPUT):
+            said = [attributes[key] for key in _TOOL_ANSWERS if attributes.get(key) is not None]
+            text = TRANSFORMS["tool_result"](said[0]) if said else None
             return [] if text is None else [Piece("tool_result", text, False)]
     except Exception:  # noqa: BLE001  # content is hostile; it is kept raw and adds nothing
         return []
@@ -134,13 +149,69 @@ def _whole(values: dict[str, Any]) -> list[Piece]:
 def _envelope(body: dict[str, Any]) -> list[Piece]:
     """AWS's distribution moves content into one log a span: ``{input: {messages}, output}``."""
     found = []
-    for key, field, convert in (
+    sides = {side: _unwrapped(body.get(side)) for side in ("input", "output")}
+    if _is_of_tool(sides["input"]):
+        return _tool_envelope(sides)
+    for side, field, convert in (
         ("input", "input_messages", input_messages),
         ("output", "output_messages", output_messages),
     ):
-        messages = convert(body.get(key))
+        messages = convert(sides[side])
         if messages:
             found.append(Piece(field, dumps(messages), False))
+    return found
+
+
+def _unwrapped(side: Any) -> Any:
+    """One side's messages; Strands' own keys stand in an object where the content should be."""
+    messages = side.get("messages") if isinstance(side, dict) else None
+    if not isinstance(messages, list):
+        return side
+    return {"messages": [_plain_content(message) for message in messages]}
+
+
+def _plain_content(message: Any) -> Any:
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, dict) and not _WRAPPER.isdisjoint(content):
+        inner = content.get("content", content.get("message"))
+        rest = {key: content[key] for key in ("finish_reason", "id") if key in content}
+        return message | {"content": _blocks(inner)} | rest
+    return message | {"content": _blocks(content)} if isinstance(content, str) else message
+
+
+def _blocks(content: Any) -> Any:
+    """Bedrock's content blocks out of their JSON text; any other text is what was said."""
+    value = _value(content)
+    if isinstance(value, list) and value:
+        known = (isinstance(entry, dict) and not _BLOCKS.isdisjoint(entry) for entry in value)
+        return value if all(known) else content
+    return content
+
+
+_BLOCKS = frozenset(("text", "toolUse", "toolResult", "reasoningContent", "image", "document"))
+
+_WRAPPER = frozenset(("content", "message"))
+
+
+def _is_of_tool(side: Any) -> bool:
+    """Whether a tool's own span says this: all that went in has the role of a tool."""
+    messages = side.get("messages") if isinstance(side, dict) else None
+    return (
+        isinstance(messages, list)
+        and bool(messages)
+        and all(isinstance(entry, dict) and entry.get("role") == "tool" for entry in messages)
+    )
+
+
+def _tool_envelope(sides: dict[str, Any]) -> list[Piece]:
+    """A tool's arguments and its result."""
+    found = []
+    for side, field in (("input", "tool_arguments"), ("output", "tool_result")):
+        messages = sides[side].get("messages") if isinstance(sides[side], dict) else None
+        if isinstance(messages, list) and messages and isinstance(messages[0], dict):
+            text = TRANSFORMS[field](messages[0].get("content"))
+            if text is not None:
+                found.append(Piece(field, text, False))
     return found
 
 

@@ -189,7 +189,13 @@ _ORDER: tuple[tuple[str, Callable[[SpanSignals], Mask]], ...] = (
     ),
     ("E1", lambda s: s.keyed("ai.operationId") | s.scoped(r"ai$")),
     ("E2", lambda s: s.scoped(r"gen_ai$")),
-    ("P", lambda s: s.scoped(r"semantic_kernel|Microsoft\.SemanticKernel|org\.springframework")),
+    (
+        "P",
+        lambda s: (
+            s.scoped(r"semantic_kernel|Microsoft\.SemanticKernel|org\.springframework")
+            | s.keyed("spring.ai.kind")
+        ),
+    ),
     ("Q", lambda s: s.keyed("mcp.method.name") | s.scoped(r"(fast)?mcp([.-]|$)|.*\.mcp(\.|$)")),
     ("D", lambda s: s.keyed("openinference.span.kind") | s.scoped(r"@arizeai/|openinference")),
     ("C2", lambda s: _openllmetry(s) & _newer_openllmetry(s)),

@@ -250,6 +250,7 @@ class FieldSet:
             at = self.table.positions(key)
             bad = (self.table.texts_at(at).str.to_lowercase() == "error").fill_null(value=False)
             level[self.table.owner[at[bad.to_numpy()]]] = True
+        level |= self._unsuccessful()
         self.columns["is_error"] = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
         self.columns["error_source"] = pl.select(
             pl.when(status)
@@ -266,6 +267,15 @@ class FieldSet:
         self._source("error_type", changed.arg_true().to_numpy(), "event:exception")
         self._error_types_from_messages()
 
+    def _unsuccessful(self) -> Mask:
+        """Spans of Claude Code that say themselves that they had no success."""
+        mask = np.zeros(self.count, dtype=np.bool_)
+        at = self.table.positions("success")
+        at = at[self.table.kind[at] == Kind.BOOLEAN]
+        mask[self.table.owner[at[~self.table.boolean[at]]]] = True
+        ours: Mask = self.dialect == CODES.index("O")
+        return mask & ours
+
     def _error_types_from_messages(self) -> None:
         """The error's class, else the HTTP code, that only the description tells."""
         types = self.columns["error_type"]
@@ -273,8 +283,8 @@ class FieldSet:
         if at.is_empty():
             return
         texts = self.envelope["status_message"].gather(at).to_frame("sent")
-        told = self._texts("langfuse.observation.status_message", at)
-        found = texts.select(error_type_of(pl.coalesce("sent", told))).to_series()
+        told = [self._texts(key, at) for key in ("langfuse.observation.status_message", "error")]
+        found = texts.select(error_type_of(pl.coalesce("sent", *told))).to_series()
         known = found.is_not_null()
         rows = at.filter(known)
         self.columns["error_type"] = types.scatter(rows, found.filter(known))

@@ -54,7 +54,7 @@ _PROVIDERS = (
 
 _SCOPE_PROVIDERS = (
     (r"instrumentation[.-](genai[.-])?openai([.-]v\d|_v2)?$|^com\.openai", "openai"),
-    (r"instrumentation[.-](genai[.-])?anthropic$|^com\.anthropic\.sdk", "anthropic"),
+    (r"instrumentation[.-](genai[.-])?anthropic$|^com\.anthropic\.", "anthropic"),
     (r"instrumentation[.-]bedrock$", "aws.bedrock"),
     (r"instrumentation[.-]cohere$", "cohere"),
     (r"instrumentation[.-]groq$", "groq"),

@@ -20,6 +20,8 @@ _ALIASES = {
     "tool_call": "execute_tool",
     "agent_call": "invoke_agent",
     "interaction": "invoke_agent",
+    "chat_client": "chain",
+    "advisor": "chain",
     "ai.generatetext": "invoke_agent",
     "ai.streamtext": "invoke_agent",
     "ai.generateobject": "invoke_agent",

@@ -37,6 +37,134 @@ def test_claude_code_counts_its_cache_into_the_input():
     assert span["cost_source"] == "priced"
 
 
+CLAUDE = "com.anthropic.claude_code.tracing"
+
+
+def test_claude_codes_own_names_stand_beside_those_of_the_convention():
+    span = span_of(
+        {
+            "session.id": "s-1",
+            "span.type": "llm_request",
+            "model": "claude-opus-5",
+            "gen_ai.system": "anthropic",
+            "gen_ai.request.model": "claude-opus-5",
+            "input_tokens": 2,
+            "output_tokens": 1200,
+            "cache_read_tokens": 84562,
+            "cache_creation_tokens": 7096,
+            "ttft_ms": 800,
+            "success": True,
+            "stop_reason": "tool_use",
+            "response.model_output": "I shall look.",
+        },
+        scope=CLAUDE,
+        name="claude_code.llm_request",
+    )
+
+    assert (span["operation_name"], span["provider_name"]) == ("chat", "anthropic")
+    assert (span["input_tokens"], span["total_tokens"]) == (2 + 84562 + 7096, 92860)
+    assert (span["finish_reasons"], span["time_to_first_chunk_ms"]) == (["tool_call"], 800.0)
+    assert (span["is_error"], span["cost_source"]) == (False, "priced")
+    assert json.loads(span["output_messages"])[0]["parts"][0]["content"] == "I shall look."
+
+
+def test_claude_codes_tool_has_its_result_in_an_event():
+    span = span_of(
+        {
+            "span.type": "tool",
+            "tool_name": "Bash",
+            "tool_use_id": "toolu_1",
+            "tool_input": '{"command":"ls"}',
+            "success": False,
+            "error": "ShellError: exit code 1",
+        },
+        scope=CLAUDE,
+        name="claude_code.tool",
+        events=[{"name": "tool.output", "attributes": {"output": "a.txt"}}],
+    )
+
+    assert (span["is_tool_call"], span["tool_name"]) == (True, "Bash")
+    assert span["tool_call_id"] == "toolu_1"
+    assert json.loads(span["tool_arguments"]) == {"command": "ls"}
+    assert json.loads(span["tool_result"]) == "a.txt"
+    assert (span["is_error"], span["error_type"], span["error_source"]) == (
+        True,
+        "ShellError",
+        "level",
+    )
+
+
+def test_claude_codes_inner_steps_of_a_tool_are_no_calls():
+    for kind in ("tool.execution", "tool.blocked_on_user", "hook"):
+        span = span_of({"span.type": kind}, scope=CLAUDE, name=f"claude_code.{kind}")
+
+        assert (span["is_tool_call"], span["is_model_call"]) == (False, False)
+
+
+SPRING = "org.springframework.boot"
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "is_tool"),
+    [
+        ("chat_client", "chain", False),
+        ("advisor", "chain", False),
+        ("tool_call", "execute_tool", True),
+    ],
+)
+def test_spring_ais_kinds_are_its_operations(kind, operation, is_tool):
+    span = span_of(
+        {"gen_ai.operation.name": "framework", "gen_ai.system": "spring_ai", "spring.ai.kind": kind}
+    )
+
+    assert (span["dialect"], span["operation_name"]) == ("P", operation)
+    assert (span["is_tool_call"], span["is_model_call"]) == (is_tool, False)
+    assert span["provider_name"] is None
+
+
+def test_spring_ais_tool_and_client_have_names_of_their_own():
+    tool = span_of(
+        {
+            "spring.ai.kind": "tool_call",
+            "spring.ai.tool.definition.name": "lookup",
+            "spring.ai.tool.call.arguments": '{"id":1}',
+            "spring.ai.tool.call.result": '"found"',
+        },
+        scope=SPRING,
+    )
+    client = span_of(
+        {
+            "spring.ai.kind": "chat_client",
+            "spring.ai.chat.client.conversation.id": "conv-7",
+            "spring.ai.chat.client.stream": "true",
+            "spring.ai.chat.client.tool.names": '["lookup"]',
+        },
+        scope=SPRING,
+    )
+
+    assert (tool["tool_name"], json.loads(tool["tool_arguments"])) == ("lookup", {"id": 1})
+    assert json.loads(tool["tool_result"]) == "found"
+    assert (client["conversation_id"], client["is_streaming"]) == ("conv-7", True)
+    assert json.loads(client["tool_definitions"])[0]["name"] == "lookup"
+
+
+@pytest.mark.parametrize("prompt", ['["say "hi" to me"]', "say hi", ["say hi"], '["say hi"]'])
+def test_spring_ais_prompt_is_read_in_each_of_its_forms(prompt):
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
+    model = span_of(attributes | {"gen_ai.prompt": prompt}, scope=SPRING)
+
+    message = json.loads(model["input_messages"])[0]
+    assert "hi" in message["parts"][0]["content"]
+    assert (message["role"], model["is_model_call"]) == ("user", True)
+    assert model["content_truncated"] is False
+
+
+def test_spring_ais_finish_reasons_are_json_in_a_text():
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.response.finish_reasons": '["STOP"]'}
+
+    assert span_of(attributes, scope=SPRING)["finish_reasons"] == ["stop"]
+
+
 def test_spring_ai_sends_content_as_span_events():
     span = span_of(
         {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"},
@@ -70,6 +198,54 @@ def test_agentcore_moves_content_into_one_log_named_after_the_scope():
     assert contents["span_id"].to_list() == [SPAN_ID.hex()] * 2
     assert contents["trace_id"][0] == TRACE_ID.hex()
     assert json.loads(contents["fragment"][1])[0]["role"] == "assistant"
+
+
+def agentcore(*messages: dict, answer: dict) -> dict:
+    scope = "strands.telemetry.tracer"
+    body = {"input": {"messages": [*messages]}, "output": {"messages": [answer]}}
+    rows = rows_of(logs({"event_name": scope, "body": body}, scope=scope), signal="logs")
+    return {row["field"]: json.loads(row["fragment"]) for row in rows.contents.to_dicts()}
+
+
+def test_agentcore_keeps_strands_own_keys_in_the_content():
+    found = agentcore(
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": {"content": '[{"text":"hi"}]'}},
+        answer={
+            "role": "assistant",
+            "content": {"message": '[{"text":"hello"}]', "finish_reason": "end_turn"},
+        },
+    )
+
+    assert [message["role"] for message in found["input_messages"]] == ["system", "user"]
+    assert found["input_messages"][1]["parts"] == [{"type": "text", "content": "hi"}]
+    assert found["output_messages"] == [
+        {
+            "role": "assistant",
+            "parts": [{"type": "text", "content": "hello"}],
+            "finish_reason": "stop",
+        }
+    ]
+
+
+def test_agentcore_sends_a_tools_arguments_and_result_in_a_log():
+    found = agentcore(
+        {"role": "tool", "content": {"content": '{"city":"Paris"}', "id": "1"}},
+        answer={"role": "assistant", "content": {"message": '[{"text":"18"}]', "id": "1"}},
+    )
+
+    assert found == {"tool_arguments": {"city": "Paris"}, "tool_result": "18"}
+
+
+def test_json_that_a_user_wrote_stays_what_the_user_said():
+    found = agentcore(
+        {"role": "user", "content": '{"a":1}'},
+        {"role": "user", "content": '[{"b":2}]'},
+        answer={"role": "assistant", "content": "ok"},
+    )
+
+    said = [message["parts"][0]["content"] for message in found["input_messages"]]
+    assert said == ['{"a":1}', '[{"b":2}]']
 
 
 @pytest.mark.parametrize(
