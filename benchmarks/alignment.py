@@ -137,7 +137,7 @@ def _overview():
     evaluator = np.where(rng.random(len(human)) < 0.8, human, 1 - human)
     frame = pl.DataFrame(
         {"evaluator_name": np.repeat(np.arange(evaluators), labels).astype(str), "human": human,
-         "evaluator": evaluator}
+         "evaluator": evaluator, "weight": rng.choice([1.0, 2.0, 10.0], len(human))}
     )  # fmt: skip
     spent = best(lambda: overview(frame))
     scan = best(lambda: frame.group_by("evaluator_name").agg(pl.len(), pl.col("human").sum()))

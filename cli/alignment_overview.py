@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.context import Context, pass_context
-from cli.output import format_option, write_rows
+from cli.output import default_format, format_option, write_rows
 
 if TYPE_CHECKING:
     import polars as pl
 
-_COLUMNS = (
-    "evaluator_name", "items", "pairs", "mcc", "mcc_low", "mcc_high", "tpr", "tnr", "cohen_kappa",
-    "accuracy",
-)  # fmt: skip
+_COLUMNS = ("evaluator_name", "items", "pairs", "mcc", "mcc_low", "mcc_high", "tpr", "tnr",
+            "cohen_kappa", "accuracy", "kind", "raw_mcc")  # fmt: skip
 
 
 @click.command(epilog="Example: spandocket alignment overview --field bad")
@@ -38,52 +36,104 @@ def overview(
     positive: str | None,
     output_format: str | None,
 ) -> None:
-    """List every evaluator's raw agreement with people on a two-valued field, the best first.
+    """List every evaluator's agreement with people on one field, the best first.
 
-    For a closer look, with weights from selection records and everything else, use report.
+    Raw figures stand beside weighted ones, from selection records or the file's column weight or
+    inclusion_probability; versions of an evaluator are evaluators of their own. A number from one
+    half up counts as the high value. For a closer look at one use report.
     """
-    from analytics.alignment.overview import binary_values
     from analytics.alignment.overview import overview as made
 
-    frame, default = _frame(context, field_name, pairs_file)
-    wanted = positive or default
+    frame, table, classes = (
+        _from_file(pairs_file, positive)
+        if pairs_file is not None
+        else _from_stores(context, field_name, positive)
+    )
     import polars as pl
 
-    texts = pl.concat([frame["human"], frame["evaluator"]]).drop_nulls().unique().to_list()
-    table = binary_values(texts, wanted)
     coded = [
         pl.col(name).replace_strict(table, default=None, return_dtype=pl.Int64)
         for name in ("human", "evaluator")
     ]
-    rows = made(frame.with_columns(coded)).sort("mcc", "evaluator_name", descending=[True, False],
-                                                nulls_last=True)  # fmt: skip
-    write_rows(rows.iter_rows(named=True), output_format, _COLUMNS)
+    found = made(frame.with_columns(coded), classes).with_columns(
+        order=pl.coalesce("weighted_mcc", "raw_mcc")
+    )
+    rows = found.sort("order", "evaluator_name", descending=[True, False], nulls_last=True)
+    if (output_format or default_format()) != "table":
+        plain = rows.drop("order")
+        write_rows(plain.iter_rows(named=True), output_format, plain.columns)
+        return
+    write_rows([_best(row) for row in rows.iter_rows(named=True)], "table", _COLUMNS)
 
 
-def _frame(
-    context: Context, field_name: str | None, pairs_file: Path | None
-) -> tuple[pl.DataFrame, str | None]:
-    """Text columns of every evaluator's scores and the reference, and the field's bad value."""
+def _best(row: dict[str, Any]) -> dict[str, Any]:
+    """The weighted figures where there are any, else the raw ones, under short names."""
+    kind = "weighted" if row["weighted_accuracy"] is not None else "raw"
+    names = ("mcc", "mcc_low", "mcc_high", "tpr", "tnr", "cohen_kappa", "accuracy")
+    picked = {name: row.get(f"{kind}_{name}") for name in names}
+    return (
+        {key: row[key] for key in ("evaluator_name", "items", "pairs", "raw_mcc")}
+        | picked
+        | {"kind": kind}
+    )
+
+
+def _from_file(path: Path, positive: str | None) -> tuple[pl.DataFrame, dict[str, int], int]:
+    """Text columns, the class of each text, and how many classes there are."""
     import polars as pl
 
-    from analytics.alignment.errors import MissingColumnError
+    from analytics.alignment.errors import InvalidPairsError, MissingColumnError
     from analytics.alignment.pairs import as_text
+    from cli.pairs_file import read_table
 
-    if pairs_file is not None:
-        from cli.pairs_file import read_table
+    frame = read_table(path)
+    for name in ("evaluator_name", "human", "evaluator"):
+        if name not in frame.columns:
+            raise MissingColumnError(name, frame.columns)
+    frame = frame.with_columns(as_text(frame[n]).cast(pl.String) for n in ("human", "evaluator"))
+    for name in ("weight", "inclusion_probability"):
+        if name in frame.columns:
+            numbers = as_text(frame[name]).cast(pl.Float64, strict=False)
+            top = 1.0 if name == "inclusion_probability" else float("inf")
+            fits = numbers.is_null() | ((numbers > 0) & (numbers <= top))
+            wrong = ~fits | (numbers.is_null() & as_text(frame[name]).is_not_null())
+            if wrong.any():
+                rows = [f"row {row + 1}: {name} is {frame[name][row]}" for row in wrong.arg_true()]
+                raise InvalidPairsError(rows)
+            frame = frame.with_columns(numbers.alias(name))
+    if "inclusion_probability" in frame.columns and "weight" not in frame.columns:
+        frame = frame.with_columns(weight=1 / pl.col("inclusion_probability"))
+    return frame, *_classes_of(frame, positive, ())
 
-        frame = read_table(pairs_file)
-        for name in ("evaluator_name", "human", "evaluator"):
-            if name not in frame.columns:
-                raise MissingColumnError(name, frame.columns)
-        text = [as_text(frame[name]).cast(pl.String) for name in ("human", "evaluator")]
-        frame = frame.with_columns(text)
-        if "weight" in frame.columns:
-            frame = frame.with_columns(pl.col("weight").cast(pl.Float64))
-        return frame, None
+
+def _from_stores(
+    context: Context, field_name: str | None, positive: str | None
+) -> tuple[pl.DataFrame, dict[str, int], int]:
     if field_name is None:
         raise click.UsageError("give --field, or --pairs FILE")
     from cli.alignment_source import all_scores
 
     field = context.queue_store.field(project=context.project, name=field_name)
-    return all_scores(context, field), field.positive
+    frame, scale = all_scores(context, field)
+    wanted = positive or field.positive
+    return frame, *_classes_of(frame, wanted, scale.labels)
+
+
+def _classes_of(
+    frame: pl.DataFrame, positive: str | None, labels: tuple[str, ...]
+) -> tuple[dict[str, int], int]:
+    """The class of each text: the positive value against the rest, two words, or every label."""
+    from analytics.alignment.overview import binary_values
+    from analytics.alignment.words import JUDGED, word_pair
+
+    human = frame["human"].drop_nulls().unique().sort().to_list()
+    texts = {*human, *frame["evaluator"].drop_nulls().unique().to_list()}
+    pair = word_pair(human)
+    if pair is None and human and len(human) > 2 - (positive is not None):
+        known = [*labels] or sorted(texts)
+        if positive is not None:
+            return {text: int(text == positive) for text in known}, 2
+        return {text: code for code, text in enumerate(known)}, max(2, len(known))
+    if positive is None and pair in JUDGED and pair is not None:
+        positive = pair[1]
+    return binary_values(sorted(texts), positive), 2

@@ -69,10 +69,15 @@ def scored_evaluators(context: Context) -> list[str]:
     stored = context.span_store.scan("evaluations", project=context.project)
     names = stored.select(pl.col("evaluator").unique()).collect()["evaluator"].drop_nulls()
     decided = context.span_store.scan("traces", project=context.project).select("decisions")
-    detectors: set[str] = set()
-    for text in decided.head(100).collect()["decisions"].drop_nulls():
-        detectors |= set(_parsed(text))
-    return sorted({*names, *detectors})
+    return sorted({*names, *_decided(decided.collect()["decisions"])})
+
+
+def _decided(decisions: pl.Series) -> set[str]:
+    """The detectors that decided on any trace; the newest traces know them all."""
+    known: set[str] = set()
+    for text in [*decisions.head(100), *decisions.tail(100)]:
+        known |= set(_parsed(text or "{}"))
+    return known
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -111,6 +116,46 @@ def _decisions(context: Context, detector: str) -> pl.DataFrame | None:
     if not rows:
         return None
     return pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String), orient="row")
+
+
+def every_decision(context: Context, without: set[str]) -> pl.DataFrame:
+    """Every detector's decision on every trace as scores: columns item, evaluator_name, evaluator.
+
+    ``without`` are detectors whose scores were read elsewhere. Each version is an evaluator.
+    """
+    traces = (
+        context.span_store.scan("traces", project=context.project)
+        .filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
+        .select("trace_id", "decisions")
+        .sort("trace_id")
+        .collect()
+    )
+    frames = [
+        pl.DataFrame(schema=dict.fromkeys(("item", "evaluator_name", "evaluator"), pl.String))
+    ]
+    for detector in sorted(set(_decided(traces["decisions"])) - without):
+        entry = f"$['{detector}']"
+        decision, version = (
+            pl.col("decisions").str.json_path_match(f"{entry}.{key}")
+            for key in ("decision", "version")
+        )
+        found = traces.select(
+            item=pl.concat_str(pl.lit("trace "), "trace_id"),
+            evaluator_name=pl.concat_str(
+                pl.lit(detector), version, separator=" ", ignore_nulls=True
+            ),
+            given=pl.coalesce(decision, pl.col("decisions").str.json_path_match(entry)),
+        ).drop_nulls("given")
+        frames.append(
+            found.select(
+                "item",
+                "evaluator_name",
+                evaluator=pl.col("given").replace_strict(
+                    _DECISIONS, default=None, return_dtype=pl.String
+                ),
+            )
+        )
+    return pl.concat(frames)
 
 
 def placed(context: Context, scores: pl.DataFrame) -> pl.DataFrame:

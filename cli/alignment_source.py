@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analytics.alignment.pairs import read_pairs
+from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import ScaleOptions, ScoreType
 from cli.alignment_answers import answer_rows
 from cli.alignment_design import probabilities
-from cli.alignment_scores import KEY, evaluator_scores, lifted, number_text
+from cli.alignment_scores import (
+    KEY,
+    evaluator_scores,
+    every_decision,
+    lifted,
+    number_text,
+    placed,
+)
 from cli.alignment_slices import SLICED, slice_columns
 from queue_store.model import FieldType
 
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from analytics.alignment.report import ReportOptions
+    from analytics.alignment.score_types import Scale
     from cli.context import Context
     from queue_store.model import Field
 
@@ -143,41 +153,78 @@ def human_frames(
         yield field.name, frame, replace(options, scale=scale)
 
 
-def all_scores(context: Context, field: Field) -> pl.DataFrame:
-    """Every evaluator's newest score on each object, and the reference of the field there."""
-    from analytics.alignment.pairs import read_pairs
-    from analytics.alignment.reference import coded_ratings, references
-    from analytics.alignment.scale import decide_scale
+def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
+    """Every evaluator version's newest score on each object, beside the field's reference there.
 
-    answers = answer_rows(
-        context.queue_store.annotations(project=context.project, field=field.name)
+    Columns evaluator_name, human, evaluator, weight and cluster; an item that does not count in
+    weighted figures has no weight. The scale is the people's.
+    """
+    from analytics.alignment.report import ReportOptions
+    from analytics.alignment.sample import make_sample
+
+    rows = context.queue_store.annotations(project=context.project, field=field.name)
+    answers = answer_rows(rows)
+    facts = answers.with_columns(trace_id=_trace_of_object()).join(
+        _traces(context), on="trace_id", how="left", maintain_order="left"
     )
-    key = pl.concat_str("object_type", pl.lit(" "), "object_id")
-    nothing = pl.DataFrame()
-    options = StoredPairs(frame=nothing, about={}, field=field).scale_options(ScaleOptions())
-    pairs = read_pairs(
-        answers.select("human", "rater", "blind", "adjudicated", item=key,
-                       evaluator=pl.lit(None, dtype=pl.String))
+    people = facts.with_columns(
+        item=_object_key(),
+        evaluator=pl.lit(None, dtype=pl.String),
+        cluster=pl.coalesce("cluster", "conversation_id"),
+        **probabilities(context, field, facts, rows),
+    ).select(
+        "item", "human", "rater", "evaluator", "blind", "adjudicated", "manual", "reopened",
+        "out_of_order", "inclusion_probability", "cluster",
     )  # fmt: skip
+    options = StoredPairs(frame=people, about={}, field=field).scale_options(ScaleOptions())
+    pairs = read_pairs(people)
     scale = decide_scale(pairs, options)
+    sample = make_sample(pairs, scale, None, ReportOptions().weighting)
     values = {code: text for text, code in scale.human_codes.items()}
-    settled = references(coded_ratings(pairs, scale), scale).select(
-        "item", human=pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String)
+    settled = sample.frame.select(
+        "item",
+        "cluster",
+        human=pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String),
+        weight=pl.when(pl.col("excluded").is_null()).then("weight"),
     )
+    scores = _every_score(context, answers)
+    joined = scores.join(settled, on="item", how="left")
+    return (joined if joined["cluster"].is_not_null().any() else joined.drop("cluster")), scale
+
+
+def _object_key() -> pl.Expr:
+    return pl.concat_str("object_type", pl.lit(" "), "object_id")
+
+
+def _every_score(context: Context, answers: pl.DataFrame) -> pl.DataFrame:
+    """Each evaluator version's newest score on each object, as text."""
     score = pl.col("score").map_elements(number_text, return_dtype=pl.String)
-    scores = (
-        context.span_store.scan("evaluations", project=context.project)
-        .filter(pl.col("object_id").is_not_null())
-        .sort("time", "received_at", nulls_last=False)
-        .unique(subset=[*KEY, "evaluator"], keep="last", maintain_order=True)
-        .collect()
-        .select(
-            item=key,
-            evaluator_name="evaluator",
-            evaluator=pl.when(pl.col("error_type").is_null()).then(pl.coalesce(score, "label")),
+    stored = context.span_store.scan("evaluations", project=context.project).collect()
+    newest = (
+        placed(context, stored)
+        .with_columns(config_hash=pl.col("attributes").str.json_path_match("$['config_hash']"))
+        .with_columns(
+            version=pl.concat_str(
+                ["evaluator_version", "config_hash"], separator="+", ignore_nulls=True
+            ).replace("", None)
         )
+        .sort("time", "received_at", nulls_last=False)
+        .unique(subset=[*KEY, "evaluator", "version"], keep="last", maintain_order=True)
     )
-    return scores.join(settled, on="item", how="left")
+    lift = set(answers["object_type"]) == {"trace"}
+    if lift:
+        spans = pl.col("object_type") == "span"
+        newest = newest.with_columns(
+            object_type=pl.when(spans).then(pl.lit("trace")).otherwise("object_type"),
+            object_id=pl.when(spans).then("trace_id").otherwise("object_id"),
+        ).unique(subset=[*KEY, "evaluator", "version"], keep="last", maintain_order=True)
+    scores = newest.select(
+        item=_object_key(),
+        evaluator_name=pl.concat_str("evaluator", "version", separator=" ", ignore_nulls=True),
+        evaluator=pl.when(pl.col("error_type").is_null()).then(pl.coalesce(score, "label")),
+    )
+    decided = every_decision(context, without=set(newest["evaluator"]))
+    return pl.concat([scores, decided.select(scores.columns)])
 
 
 def _traces(context: Context) -> pl.DataFrame:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 from test_stored_data import SCORES, answer, boolean_field, queue_store, trace, write_csv
+from test_stored_design import write_traces
 
 from analytics.alignment.overview import binary_values, overview
 from analytics.alignment.report import ReportOptions, report
@@ -13,23 +16,56 @@ from analytics.alignment.report import ReportOptions, report
 __all__ = ["queue_store"]
 
 
-def test_each_row_is_what_the_report_says():
-    rng = np.random.default_rng(0)
+NAMES = ("accuracy", "tpr", "tnr", "mcc", "cohen_kappa")
+
+
+def made(names, seed=0, size=300):
+    rng = np.random.default_rng(seed)
     frames = []
-    for name in ("a", "b", "c"):
-        human = rng.integers(0, 2, 200)
-        evaluator = np.where(rng.random(200) < 0.8, human, 1 - human)
+    for name in names:
+        human = rng.integers(0, 2, size)
+        evaluator = np.where(rng.random(size) < 0.8, human, 1 - human)
         frames.append(pl.DataFrame({"evaluator_name": name, "human": human,
-                                    "evaluator": evaluator,
-                                    "weight": rng.uniform(1, 5, 200)}))  # fmt: skip
+                                    "evaluator": evaluator, "cluster": np.arange(size) // 3,
+                                    "weight": rng.uniform(1, 5, size)}))  # fmt: skip
+    return frames
+
+
+@pytest.mark.parametrize("columns", [(), ("weight",), ("cluster",), ("weight", "cluster")])
+def test_each_row_is_what_the_report_says(columns):
+    frames = [
+        frame.select("evaluator_name", "human", "evaluator", *columns) for frame in made("abc")
+    ]
 
     rows = overview(pl.concat(frames))
 
     for frame, row in zip(frames, rows.iter_rows(named=True), strict=True):
-        weighted = report(frame.drop("evaluator_name"), ReportOptions()).weighted
-        for name in ("accuracy", "tnr", "mcc", "cohen_kappa"):
-            assert row[name] == pytest.approx(weighted[name].value)
-        assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
+        result = report(frame.drop("evaluator_name"), ReportOptions())
+        kinds = {"raw": result.raw} | ({"weighted": result.weighted} if "weight" in columns else {})
+        for kind, figures in kinds.items():
+            for name in NAMES:
+                assert row[f"{kind}_{name}"] == pytest.approx(figures[name].value)
+            # The report's interval of MCC is Fisher's around the same standard error.
+            mcc = figures["mcc"]
+            half = (np.arctanh(mcc.ci_high) - np.arctanh(mcc.ci_low)) / 2 * (1 - mcc.value**2)
+            found = (row[f"{kind}_mcc_high"] - row[f"{kind}_mcc_low"]) / 2
+            assert found == pytest.approx(half, rel=1e-6)
+        assert "weight" in columns or row["weighted_mcc"] is None
+
+
+def test_several_classes_have_kappa_and_agreement():
+    rng = np.random.default_rng(1)
+    human = rng.integers(0, 3, 200)
+    evaluator = np.where(rng.random(200) < 0.7, human, rng.integers(0, 3, 200))
+    frame = pl.DataFrame({"evaluator_name": "a", "human": human, "evaluator": evaluator})
+
+    row = overview(frame, classes=3).row(0, named=True)
+    names = frame.with_columns(pl.format("c{}", pl.col(c)).alias(c) for c in ("human", "evaluator"))
+    raw = report(names.drop("evaluator_name"), ReportOptions()).raw
+
+    for name in ("accuracy", "mcc", "cohen_kappa"):
+        assert row[f"raw_{name}"] == pytest.approx(raw[name].value)
+    assert "raw_tpr" not in row
 
 
 def test_undefined_measures_are_null():
@@ -37,9 +73,9 @@ def test_undefined_measures_are_null():
 
     row = overview(frame).row(0, named=True)
 
-    assert row["tnr"] is None
-    assert row["mcc"] is None
-    assert row["accuracy"] == 1
+    assert row["raw_tnr"] is None
+    assert row["raw_mcc"] is None
+    assert row["raw_accuracy"] == 1
 
 
 def test_words_and_numbers_become_classes():
@@ -60,7 +96,62 @@ def test_overview_of_stored_evaluators(command, tmp_path, queue_store):
     command("evaluations", "import", write_csv(tmp_path / "s.csv", SCORES, rows))
 
     said = command("alignment", "overview", "--field", "bad", "--format", "json").json
+    table = command("alignment", "overview", "--field", "bad", "--format", "table")
 
     assert [row["evaluator_name"] for row in said] == ["sharp", "blunt"]
-    assert said[1]["accuracy"] == pytest.approx(0.75)
+    assert said[1]["raw_accuracy"] == pytest.approx(0.75)
     assert said[1]["pairs"] == 40
+    assert "blunt" in table.out
+
+
+def test_overview_weighs_and_holds_detectors_and_versions(command, tmp_path, queue_store):
+    boolean_field(queue_store)
+    rows, stored = [], []
+    for number in range(60):
+        answer(queue_store, trace(number), number % 2 == 0,
+               inclusion_probability=1.0 if number < 20 else 0.1)  # fmt: skip
+        rows.append(("trace", trace(number), "judge", "1", int(number % 2 == 0)))
+        rows.append(("trace", trace(number), "judge", "2", int(number % 2 == 0 and number < 20)))
+        decision = "matched" if number % 2 == 0 else "no_match"
+        stored.append(
+            {
+                "trace_id": trace(number),
+                "decisions": json.dumps({"loops": {"decision": decision, "version": "3"}}),
+            }
+        )
+    write_traces(tmp_path, stored)
+    header = ("object_type", "object_id", "evaluator", "evaluator_version", "score")
+    assert command("evaluations", "import", write_csv(tmp_path / "s.csv", header, rows)).code == 0
+
+    said = command("alignment", "overview", "--field", "bad", "--format", "json").json
+
+    found = {row["evaluator_name"]: row for row in said}
+    assert set(found) == {"judge 1", "judge 2", "loops 3"}
+    assert found["loops 3"]["weighted_accuracy"] == 1
+    # 10 of 30 bad ones caught; weighted 10 of 10 + 200.
+    assert found["judge 2"]["raw_tpr"] == pytest.approx(1 / 3)
+    assert found["judge 2"]["weighted_tpr"] == pytest.approx(10 / 210)
+
+
+def test_overview_of_a_file_names_bad_weights(command, tmp_path):
+    path = write_csv(tmp_path / "o.csv", ("evaluator_name", "human", "evaluator",
+                                          "inclusion_probability"), [("a", 1, 1, 0)])  # fmt: skip
+
+    said = command("alignment", "overview", "--pairs", path)
+
+    assert said.code == 2
+    assert "row 1: inclusion_probability is 0" in said.err
+
+
+def test_overview_of_a_field_with_several_classes(command, tmp_path):
+    rows = [("a", value, value if number % 4 else "x") for number, value in
+            enumerate(["x", "y", "z"] * 20)]  # fmt: skip
+    path = write_csv(tmp_path / "o.csv", ("evaluator_name", "human", "evaluator"), rows)
+
+    said = command("alignment", "overview", "--pairs", path, "--format", "json").json
+    named = command("alignment", "overview", "--pairs", path, "--positive", "z",
+                    "--format", "json").json  # fmt: skip
+
+    assert said[0]["raw_accuracy"] == pytest.approx(50 / 60)
+    assert "raw_tpr" not in said[0]
+    assert named[0]["raw_tnr"] == 1
