@@ -33,15 +33,26 @@ def response(signal: str, inspected: Inspected) -> Any:
 
 
 def status_message(refusal: Refusal, retry_delay_seconds: float) -> status_pb2.Status:
-    """The refusal as ``google.rpc.Status``, with RetryInfo when it may be sent again."""
+    """The refusal as ``google.rpc.Status``.
+
+    Carries RetryInfo when it may be sent again, BadRequest when the content is at fault.
+    """
     status = status_pb2.Status(
         code=code_pb2.Code.Value(refusal.answer.grpc_code), message=str(refusal)
     )
     if refusal.answer.is_retryable:
-        packed = AnyMessage()
-        packed.Pack(retry_info(retry_delay_seconds))
-        status.details.append(packed)
+        status.details.append(_packed(retry_info(retry_delay_seconds)))
+    if refusal.answer.grpc_code == "INVALID_ARGUMENT":
+        fault = error_details_pb2.BadRequest()
+        fault.field_violations.add(field="request", description=refusal.details)
+        status.details.append(_packed(fault))
     return status
+
+
+def _packed(message: Any) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed
 
 
 def retry_info(seconds: float) -> error_details_pb2.RetryInfo:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -53,7 +53,10 @@ def test_a_request_that_does_not_parse_is_invalid_and_not_to_be_sent_again(serve
 
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "cannot be decoded" in error.details()
-    assert not Status.FromString(trailers(error)["grpc-status-details-bin"]).details
+    (detail,) = Status.FromString(trailers(error)["grpc-status-details-bin"]).details
+    fault = BadRequest()
+    assert detail.Unpack(fault)
+    assert "no ExportTraceServiceRequest" in fault.field_violations[0].description
     assert "google.rpc.retryinfo-bin" not in trailers(error)
 
 
