@@ -99,7 +99,8 @@ def change(
 def export_queue(context: Context, name: str, out: str | None) -> None:
     """Write a whole queue as JSON Lines: settings, items, answers, history, log.
 
-    "queues import" stores it in another store, whatever its engine, without loss.
+    With its views, webhooks (and their secrets), roles, and datasets made from it. "queues import"
+    stores it in another store, whatever its engine, without loss.
     """
     lines = ready_store(context).export_queue(project=context.project, queue=name)
     if out is None:

@@ -1,8 +1,8 @@
 """Whole queues from one store to another, without loss, whatever the engines.
 
-A queue travels as lines of JSON: its fields, itself, its items, responses, annotations and its
-part of the audit log. Numbers are the sender's; the receiver gives its own and keeps what they
-point to.
+A queue travels as lines of JSON: its fields, itself, its items, leases, responses, annotations, its
+part of the audit log, and what belongs to it. Numbers are the sender's; the receiver gives its own
+and keeps what they point to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select
 
 from queue_store.answers import CURRENT, fingerprint_of, slot_of
 from queue_store.base import StoreBase, find_queue
+from queue_store.belongings import BELONGINGS, Unpacking, belongings_of
 from queue_store.column_types import Moment, to_json, to_microseconds
 from queue_store.errors import AlreadyExistsError, InvalidValueError
 from queue_store.model import Anchor, ItemState, Role
@@ -47,7 +48,7 @@ class Transfer(StoreBase):
         with self.database.reading() as connection:
             target = find_queue(connection, project, queue)
             yield _line("queue_export", {"form": FORM, "queue": target.name})
-            for table, condition in _parts(target):
+            for table, condition in [*_parts(target), *belongings_of(connection, target)]:
                 statement = select(table).where(condition)
                 if "id" in table.c:
                     statement = statement.order_by(table.c.id)
@@ -130,6 +131,7 @@ class _Reader:
         self._form = FORM
         self._leases: list[dict[str, Any]] = []
         self._slots: set[str] = set()
+        self._unpacking = Unpacking(writing, self.ids["items"])
 
     def take(self, line: str) -> None:
         """One line of the export."""
@@ -233,6 +235,9 @@ class _Reader:
                     row[column] = self.ids[pointed].get(row[column])
             if "project" in table.c:
                 row["project"] = self.writing.project
+        if table in BELONGINGS:
+            self._unpacking.store(table, rows)
+            return
         if table not in {ITEMS, ANNOTATIONS}:
             for row in rows:
                 row.pop("id", None)
@@ -303,6 +308,7 @@ _TABLES = {
         RESPONSES,
         ANNOTATIONS,
         AUDIT,
+        *BELONGINGS,
     )
 }
 _POINTERS = {

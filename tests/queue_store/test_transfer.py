@@ -8,8 +8,17 @@ import pytest
 
 from queue_store.config import QueueConfig
 from queue_store.errors import AlreadyExistsError, InvalidValueError
-from queue_store.model import Anchor, AnnotationDraft, ImportRow, Selection
+from queue_store.model import (
+    Anchor,
+    AnnotationDraft,
+    DatasetEntry,
+    HookEvent,
+    ImportRow,
+    Role,
+    Selection,
+)
 from queue_store.store import QueueStore
+from queue_store.transfer import in_this_form
 from tests.queue_store.desk import PROJECT, Desk, trace
 
 NUMBERS = {"id", "queue_id", "item_id", "issue_id", "annotation_id"}
@@ -95,6 +104,83 @@ def test_a_moved_queue_tells_the_same(busy, other_store):
     other_store.import_queue(project=PROJECT, lines=lines, now=busy.clock.now, actor="mia")
 
     assert told(other_store) == told(busy.store)
+
+
+def test_what_belongs_to_a_queue_moves_with_it(busy, other_store):
+    store, said = busy.store, {"project": PROJECT, "now": busy.clock.now, "actor": "mia"}
+    store.grant(person="mia", role=Role.MANAGER, **said)
+    store.grant(person="ana", role=Role.ANNOTATOR, queue="spot_checks", **said)
+    store.save_view(name="mine", queue="spot_checks", filters={"reviewer": "ana"}, **said)
+    hook = store.create_webhook(
+        url="https://example.com/hook",
+        events=[HookEvent.ITEM_COMPLETED],
+        queue="spot_checks",
+        **said,
+    )
+    item = busy.listed().items[0]
+    for name in ("golden", "of_another_queue"):
+        store.create_dataset(name=name, **said)
+    store.add_entries(dataset="golden", entries=[entry(item, 1)], note="first", **said)
+    store.add_entries(dataset="golden", entries=[entry(item, 2)], note="second", **said)
+    elsewhere = busy.listed(queue="before").items[0]
+    store.add_entries(dataset="of_another_queue", entries=[entry(elsewhere, 1)], **said)
+    lines = list(store.export_queue(project=PROJECT, queue="spot_checks"))
+
+    other_store.import_queue(lines=lines, **said)
+    other_store.import_queue(lines=lines, name="copy", **said)
+
+    assert [(m.person, m.role, m.queue) for m in other_store.members(project=PROJECT)] == [
+        ("ana", Role.ANNOTATOR, "spot_checks"),
+        ("ana", Role.ANNOTATOR, "copy"),
+        ("mia", Role.MANAGER, None),
+    ]
+    views = {view.name: view.queue for view in other_store.views(project=PROJECT)}
+    assert views == {"mine": "spot_checks", "mine 2": "copy"}
+    hooks = other_store.webhooks(project=PROJECT)
+    assert {(h.url, h.secret, h.queue) for h in hooks} == {
+        (hook.url, hook.secret, "spot_checks"),
+        (hook.url, hook.secret, "copy"),
+    }
+    (dataset,) = other_store.datasets(project=PROJECT)
+    assert (dataset.name, dataset.version, dataset.entries) == ("golden", 2, 1)
+    for version in (1, 2):
+        (moved,) = other_store.entries(project=PROJECT, dataset="golden", version=version)
+        assert moved.input == version
+        there = other_store.item(project=PROJECT, item_id=moved.provenance["item_id"])
+        assert (there.queue, there.object_id) == ("spot_checks", item.object_id)
+
+
+def entry(item, given):
+    return DatasetEntry(
+        object_type=item.object_type,
+        object_id=item.object_id,
+        input=given,
+        output="out",
+        expected=None,
+        provenance={"queue": item.queue, "item_id": item.id},
+    )
+
+
+def test_a_line_of_an_older_export_says_who_holds_the_item():
+    old = {
+        "id": 4,
+        "queue_id": 1,
+        "state": "in_progress",
+        "labels_wanted": 2,
+        "labels_done": 1,
+        "holder": "ana",
+        "token": "t",
+        "claimed_by": "ana",
+        "claimed_at": 5,
+        "lease_until": 9,
+        "updated_at": 5,
+    }
+
+    row, lease = in_this_form(dict(old))
+
+    assert (row["open_seats"], "holder" in row) == (0, False)
+    assert (lease["item_id"], lease["reviewer"], lease["lease_until"]) == (4, "ana", 9)
+    assert in_this_form(old | {"state": "completed"})[1] is None
 
 
 def test_work_goes_on_in_the_moved_queue(busy, other_store):
