@@ -25,11 +25,17 @@ class Backlog:
 
     def __init__(self) -> None:
         self._buckets: deque[_Bucket] = deque()
+        self._loaded_number = -1
         self._lock = threading.Lock()
 
     def add(self, number: int, received_at: int, *, requests: int = 1, items: int = 0) -> None:
-        """Requests up to this record number were received; ``items`` are spans or log records."""
+        """Requests up to this record number were received; ``items`` are spans or log records.
+
+        The loader reads what is written before it is synced, so its report may come first.
+        """
         with self._lock:
+            if number <= self._loaded_number:
+                return
             last = self._buckets[-1] if self._buckets else None
             if last is not None and received_at - last.received_at < _BUCKET_NANOSECONDS:
                 last.last_number = number
@@ -41,6 +47,7 @@ class Backlog:
     def loaded(self, number: int) -> None:
         """Everything up to this record number is in the tables."""
         with self._lock:
+            self._loaded_number = max(self._loaded_number, number)
             while self._buckets and self._buckets[0].last_number <= number:
                 self._buckets.popleft()
 
