@@ -9,6 +9,7 @@ with people (right and wrong flags weigh the same), by a bootstrap over traces, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +189,15 @@ def _fitted(features: sparse.csr_matrix, labels: NDArray[np.int64]) -> LogisticR
 
 
 def _platt(margins: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Slope and intercept of the calibration; a slope below zero means that nothing was learned.
+
+    Held-out margins of noise lean against their labels (a fold's own are missing from its
+    training), and a negative slope would turn that into a gain.
+    """
     scale = float(np.std(margins)) or 1.0
     model = LogisticRegression(C=10.0, solver="liblinear", random_state=0)
     model.fit((margins / scale)[:, None], labels)
+    if model.coef_[0][0] <= 0:
+        share = float(labels.mean())
+        return 0.0, log(share / (1.0 - share))
     return float(model.coef_[0][0]) / scale, float(model.intercept_[0])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import pytest
 
 from analytics.config import AnalysisConfig, DeclaredDetectorConfig
@@ -9,7 +12,8 @@ from analytics.detectors.catalog import load
 from analytics.errors import InvalidDetectorError, UnknownDetectorError
 from analytics.job import run
 from tests.analytics.contexts import decide
-from tests.analytics.spans import AS_OF, chat, frame
+from tests.analytics.spans import AS_OF, chat, frame, identifier
+from tests.conftest import REPOSITORY
 
 
 def declared(when, **values):
@@ -57,6 +61,97 @@ def test_a_name_that_is_taken_is_refused():
 def test_disabling_an_unknown_detector_names_the_nearest():
     with pytest.raises(UnknownDetectorError, match="refusal"):
         load(AnalysisConfig(disabled_detectors=("refusals",)))
+
+
+PACKAGE = """
+import polars as pl
+
+from analytics.detectors.decision import Decision, decision, decisions
+
+
+class Shouting:
+    id = "shouting"
+    version = "{version}"
+    title = "Shouting"
+    instructions = "Does the assistant shout?"
+
+    def __init__(self, config):
+        self.config = config
+
+    def decide(self, context):
+        loud = context.messages.filter(
+            (pl.col("direction") == "output")
+            & (pl.col("text").str.to_uppercase() == pl.col("text"))
+        )
+        return decisions(
+            decision(
+                trace_id, Decision.MATCHED, reason="It shouts", severity=0.4, confidence=0.8,
+                span_id=span_id, evidence=[{{"span_id": span_id, "quote": text}}],
+            )
+            for trace_id, span_id, text in loud.select("trace_id", "span_id", "text").iter_rows()
+        )
+"""
+
+
+def install(folder, version="1", target="shouting_detector:Shouting"):
+    """What an installer leaves behind: a module, and the package's metadata with an entry point."""
+    (folder / "shouting_detector.py").write_text(PACKAGE.format(version=version))
+    info = folder / "shouting_detector-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting-detector\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[spandocket.detectors]\nshouting = {target}\n")
+    return folder
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(install(folder)))
+    yield folder
+    sys.modules.pop("shouting_detector", None)
+
+
+def test_an_installed_detector_runs_beside_the_others_and_gets_a_queue(installed, store, queues):
+    store.append("spans", frame([chat("calm"), chat("loud", answer="NO FLIGHTS TODAY!")]))
+
+    report = run(store, queues, project="default", as_of=AS_OF)
+
+    (count,) = [count for count in report.detectors if count.detector == "shouting"]
+    assert (count.version, count.matched) == ("1", 1)
+    (item,) = queues.items(project="default", queue="shouting").items
+    assert (item.object_id, item.reason) == (identifier("loud", 32), "It shouts")
+    assert "flag_is_right" in queues.queue(project="default", name="shouting").field_names
+
+
+def test_an_installed_detector_is_listed_with_its_version(installed, spandocket):
+    path = f"{installed}:{REPOSITORY}"
+    listed = spandocket("detectors", "list", environment={"PYTHONPATH": path})
+
+    rows = {row["detector"]: row for row in map(json.loads, listed.out.splitlines())}
+    assert (rows["shouting"]["version"], rows["shouting"]["kind"]) == ("1", "own")
+
+
+def test_an_installed_detector_that_fails_fails_alone(installed, store, queues):
+    broken = (
+        (installed / "shouting_detector.py").read_text().replace("context.messages", "context.x")
+    )
+    (installed / "shouting_detector.py").write_text(broken)
+    store.append("spans", frame([chat("blank", answer="  ")]))
+
+    report = run(store, queues, project="default", as_of=AS_OF)
+
+    counts = {count.detector: count for count in report.detectors}
+    assert counts["shouting"].skipped_new == 1
+    assert "AttributeError" in next(iter(counts["shouting"].skip_reasons))
+    assert counts["empty_response"].matched == 1
+
+
+def test_an_entry_point_that_cannot_be_loaded_is_named(installed):
+    install(installed, target="shouting_detector:Whispering")
+
+    with pytest.raises(InvalidDetectorError, match="Whispering"):
+        load(AnalysisConfig())
 
 
 def test_the_settings_file_declares_detectors(spandocket, tmp_path):
