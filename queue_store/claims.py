@@ -127,6 +127,7 @@ class Claims(StoreBase):
         """End every lease that ran out; gives their number. Claims do this by themselves."""
         with self._writing(project=project, now=now, actor=actor) as writing:
             target = find_queue(writing.connection, project, queue)
+            writing.require(Role.ANNOTATOR, "end leases", target.id)
             total = 0
             while ended := expire_leases(writing, target.id):
                 total += ended

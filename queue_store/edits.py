@@ -11,7 +11,7 @@ from queue_store.annotations import Annotations, annotation_statement
 from queue_store.answers import CURRENT, fingerprint_of
 from queue_store.column_types import to_microseconds
 from queue_store.errors import InvalidValueError, NotFoundError, NotPermittedError
-from queue_store.model import AnnotationState
+from queue_store.model import AnnotationState, Role
 from queue_store.rows import annotation_from_row, field_from_row
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS
@@ -123,6 +123,7 @@ def _standing(writing: Writing, annotation_id: int) -> Any:
         raise NotPermittedError(
             writing.actor, f"change annotation {annotation_id}", f"it is {row.reviewer}'s answer"
         )
+    writing.require(Role.ANNOTATOR, "change answers", row.queue_id)
     if row.state not in CURRENT:
         raise InvalidValueError(
             "annotation", annotation_id, f"annotation {annotation_id} is {row.state}"

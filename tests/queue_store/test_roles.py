@@ -1,0 +1,104 @@
+"""Every verb that writes asks for a role; a person who may only read changes nothing."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import pytest
+
+from queue_store.errors import NotPermittedError
+from queue_store.model import AnnotationDraft, FieldDraft, FieldType, QueueDraft, Role, SkipPolicy
+from queue_store.store import QueueStore
+from tests.queue_store.desk import PROJECT, trace
+
+WITHOUT_A_PERSON = {
+    "ensure_system_queues": "the analysis sets up what every project has",
+    "delivered": "the sender of webhooks reports",
+    "refused": "the sender of webhooks reports",
+    "due": "the sender of webhooks asks",
+}
+WRITES = [
+    name
+    for name, method in inspect.getmembers(QueueStore, inspect.isfunction)
+    if not name.startswith("_") and "now" in inspect.signature(method).parameters
+]
+
+
+@pytest.fixture
+def guarded(desk):
+    """A project where ana holds an item and has an answer, but may only read by now."""
+    said = {"project": PROJECT, "now": desk.clock.now, "actor": "mia"}
+    desk.field()
+    desk.queue(fields=("correct",))
+    desk.add(2)
+    desk.store.create_issue(title="curt", **said)
+    desk.store.create_dataset(name="golden", **said)
+    desk.store.save_view(name="mine", queue="spot_checks", filters={}, **said)
+    desk.store.create_webhook(url="https://example.com", events=[], **said)
+    desk.store.grant(person="mia", role=Role.MANAGER, **said)
+    desk.store.grant(person="ana", role=Role.ANNOTATOR, **said)
+    desk.annotate(1, "ana", AnnotationDraft(field="correct", value=True))
+    desk.token = desk.next("ana").token
+    desk.store.grant(person="ana", role=Role.VIEWER, **said)
+    return desk
+
+
+def arguments(desk, name):
+    """What ana would say to this verb."""
+    words = {
+        "project": PROJECT,
+        "now": desk.clock.now,
+        "actor": "ana",
+        "reviewer": "ana",
+        "queue": "spot_checks",
+        "name": "spot_checks",
+        "item_id": 1,
+        "item_ids": [1],
+        "token": desk.token,
+        "annotation_id": 1,
+        "webhook_id": 1,
+        "title": "curt",
+        "dataset": "golden",
+        "person": "eve",
+        "role": Role.MANAGER,
+        "reason": "because",
+        "policy": SkipPolicy.EVERYONE,
+        "share": 0.5,
+        "assignee": "ana",
+        "assignees": ["ana"],
+        "changes": {"description": "mine"},
+        "filters": {},
+        "url": "https://example.com",
+        "events": [],
+        "drafts": [trace(7)],
+        "answers": [AnnotationDraft(field="correct", value=False)],
+        "values": [AnnotationDraft(field="correct", value=False)],
+        "rows": [],
+        "lines": [json.dumps({"record": "queue_export", "form": 2})],
+        "entries": [],
+        "anchor": None,
+    }
+    words["draft"] = (
+        QueueDraft(name="other")
+        if name == "create_queue"
+        else FieldDraft(name="other", type=FieldType.BOOLEAN)
+    )
+    words |= {"delete_field": {"name": "correct"}, "delete_view": {"name": "mine"}}.get(name, {})
+    wanted = inspect.signature(getattr(QueueStore, name)).parameters
+    return {
+        word: words[word]
+        for word, parameter in wanted.items()
+        if word != "self" and (parameter.default is parameter.empty or word in {"actor", "values"})
+    }
+
+
+def test_a_person_who_may_only_read_changes_nothing(guarded):
+    before = guarded.store.audit(project=PROJECT, limit=1)
+    for name in WRITES:
+        if name in WITHOUT_A_PERSON:
+            continue
+        with pytest.raises(NotPermittedError):
+            getattr(guarded.store, name)(**arguments(guarded, name))
+
+    assert guarded.store.audit(project=PROJECT, limit=1) == before
