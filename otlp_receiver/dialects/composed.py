@@ -96,8 +96,9 @@ def _answer(values: dict[str, Any]) -> list[dict[str, Any]] | None:
             break
     if isinstance(values.get("text"), str):
         parts += parts_of(values["text"])
-    elif isinstance(values.get("object"), str):
-        parts += parts_of(values["object"])
+    elif values.get("object") is not None:
+        said = values["object"]
+        parts += parts_of(said if isinstance(said, str) else dumps(said))
     parts += calls_of({"toolCalls": values.get("toolCalls")}, set())
     files = values.get("files")
     if isinstance(files, str):
@@ -129,7 +130,7 @@ def _nested(values: dict[str, Any]) -> dict[str, Any]:
 
 def _listed(value: Any) -> Any:
     if not isinstance(value, dict):
-        return value
+        return _parameter(value)
     if value and all(key.isdigit() for key in value):
         return [_listed(value[key]) for key in sorted(value, key=int)]
     return {key: _listed(entry) for key, entry in value.items()}

@@ -15,6 +15,7 @@ from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.error_types import error_type_of
 from otlp_receiver.dialects.flattened import assemble
 from otlp_receiver.dialects.json_text import dumps
+from otlp_receiver.dialects.mapping import Rule
 from otlp_receiver.dialects.names import (
     agent_of_name,
     operation_of_name,
@@ -22,14 +23,13 @@ from otlp_receiver.dialects.names import (
     tool_of_name,
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
-from otlp_receiver.dialects.resolution import Column, Resolution, nulls
-from otlp_receiver.dialects.transforms import TRANSFORMS
+from otlp_receiver.dialects.resolution import Column, Resolution, converted, nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from otlp_receiver.dialects.attributes import AttributeTable
-    from otlp_receiver.dialects.mapping import FieldMapping, Rule
+    from otlp_receiver.dialects.mapping import FieldMapping
     from otlp_receiver.dialects.span_events import SpanEvents
 
 Mask = NDArray[np.bool_]
@@ -43,6 +43,8 @@ _FILLED_FOR = {
 
 _REFUSAL = r'"refusal":\s*"[^"]'
 """A refusal that is there, in the JSON of an answer."""
+
+_ANSWER = Rule(field="output_messages", key="output.value", transform="output_messages")
 
 _ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
 """Attributes whose value "error" says that the span failed, whatever its status."""
@@ -214,7 +216,7 @@ class FieldSet:
             self.columns["operation_name"].is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
         )
         for row in at[told.to_numpy() & model.to_numpy()[self.table.owner[at]]].tolist():
-            text = TRANSFORMS["output_messages"](self.table.text[row])
+            text, _, _ = converted(_ANSWER, self.table.text[row], Kind.TEXT)
             owner = int(self.table.owner[row])
             if text is not None and '"type":"refusal"' in text:
                 column = self.columns["output_messages"]

@@ -41,7 +41,7 @@ def part_of(part: Part) -> Part | None:
     for key, convert in _BY_KEY.items():
         if key in part:
             return convert(part)
-    return dict(part) if part else None
+    return {"type": "unknown"} | part if part else None
 
 
 def arguments_of(value: Any) -> Any:

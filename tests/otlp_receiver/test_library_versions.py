@@ -315,3 +315,36 @@ def test_pydantics_instructions_are_read_from_the_request_of_a_failed_call():
     )
 
     assert json.loads(span["system_instructions"]) == [{"type": "text", "content": "be brief"}]
+
+
+@pytest.mark.parametrize("cut", range(20, 160, 7))
+def test_an_answer_with_a_refusal_may_be_cut_anywhere(cut):
+    answer = json.dumps(
+        {
+            "choices": [
+                {"message": {"role": "assistant", "content": None, "refusal": "No, I can't."}}
+            ]
+        }
+    )
+
+    span = inference({"output.value": answer[:cut]})
+
+    assert span["operation_name"] == "chat"
+
+
+def test_a_part_without_a_type_says_that_it_has_none():
+    message = {"role": "user", "parts": [{"depth": 3}]}
+    span = span_of({"gen_ai.input.messages": json.dumps([message])})
+
+    assert messages(span, "input_messages")[0]["parts"] == [{"type": "unknown", "depth": 3}]
+
+
+def test_an_object_that_was_answered_is_a_text_whatever_its_form():
+    keys = {"ai.operationId": "ai.generateObject.doGenerate"}
+    texts = [
+        messages(span_of(keys | {"ai.response.object": value}, scope="ai"), "output_messages")
+        for value in ('{"total":1}', {"total": 1})
+    ]
+
+    assert texts[0] == texts[1]
+    assert texts[0][0]["parts"] == [{"type": "text", "content": '{"total":1}'}]
