@@ -47,7 +47,7 @@ class _Reached:
 def probabilities(
     context: Context, field: Field, frame: pl.DataFrame, rows: list[AnnotationRow]
 ) -> dict[str, pl.Series]:
-    """Columns inclusion_probability, stratum and the flags that leave items out, for each row."""
+    """Columns inclusion_probability, stratum, rule and the flags that leave items out, by row."""
     queues = [
         queue
         for queue in context.queue_store.queues(project=context.project)
@@ -62,7 +62,7 @@ def probabilities(
     answered_in = {(row.object_type.value, row.object_id): row.queue for row in rows}
     known = {queue.name for queue in queues}
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("inclusion_probability", "stratum", "manual", "reopened",
+        name: [] for name in ("inclusion_probability", "stratum", "rule", "manual", "reopened",
                               "out_of_order")
     }  # fmt: skip
     for row in frame.select(
@@ -75,6 +75,7 @@ def probabilities(
         columns["inclusion_probability"].append(p)
         columns["out_of_order"].append("true" if out_of_order else None)
         columns["stratum"].append(_stratum(row, found))
+        columns["rule"].append(_rule(row, found, known))
         by_hand = bool(found) and all(_by_hand(item) for item in found)
         columns["manual"].append("true" if by_hand and answered_in.get(key) else None)
         again = any(item.round > 1 for item in found)
@@ -84,6 +85,28 @@ def probabilities(
         name: pl.Series(name, values, dtype=kinds.get(name, pl.String))
         for name, values in columns.items()
     }
+
+
+def _rule(row: dict[str, Any], items: list[Item], known: set[str]) -> str | None:
+    """The queue and rule that took the object: the likeliest of several; None when none did."""
+    drawn = [item for item in items if not _by_hand(item)]
+    if drawn:
+        first = max(
+            drawn, key=lambda item: ((item.selection and item.selection.p) or 0, item.queue)
+        )
+        assert first.selection is not None
+        return _named(first.queue, first.selection.rule)
+    if items:
+        return f"{items[0].queue}: by hand"
+    taken = [record for record in _records(row, known) if record.get("selected")]
+    if not taken:
+        return None
+    best = max(taken, key=lambda record: (float(record["p"]), str(record["queue"])))
+    return _named(str(best["queue"]), str(best.get("rule") or ""))
+
+
+def _named(queue: str, rule: str) -> str:
+    return queue if not rule or rule == queue else f"{queue}: {rule}"
 
 
 def _items(context: Context, queue: Queue) -> list[Item]:

@@ -95,8 +95,8 @@ def stored_pairs(
     }
     wanted = [
         "item", "human", "evaluator", "rater", "inclusion_probability", "cluster", "stratum",
-        "evaluator_version", "config_hash", "time", "blind", "adjudicated", "manual", "reopened",
-        "out_of_order", "also_acceptable", "repeat", "gold", "item_time",
+        "rule", "evaluator_version", "config_hash", "time", "blind", "adjudicated", "manual",
+        "reopened", "out_of_order", "also_acceptable", "repeat", "gold", "item_time",
         "business_weight", *(name for name in frame.columns if name.startswith("slice_")),
     ]  # fmt: skip
     if frame["cluster"].null_count() == frame.height:

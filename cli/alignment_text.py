@@ -34,6 +34,7 @@ def print_report(document: dict[str, Any]) -> None:
         return
     _agreement(out, document)
     _pass_rate(out, document["pass_rate"])
+    _sampling(out, document["sampling"])
     print_more(out, document)
 
 
@@ -117,3 +118,19 @@ def _pass_rate(out: Console, rates: dict[str, Any]) -> None:
     out.print(Text(f"* {rates['default_reason']}"))
     for warning in rates["warnings"]:
         out.print(Text(f"! {warning}", style="yellow"))
+
+
+def _sampling(out: Console, panel: dict[str, Any]) -> None:
+    """How items came before people: by stratum, and by the rule that took them."""
+    if not panel["strata"] and not panel["rules"]:
+        return
+    heading(out, "Sampling")
+    table = Table("part", "items", "labels", "mean p", "weight", box=None, pad_edge=False)
+    for name in ("stratum", "rule"):
+        for entry in panel["strata" if name == "stratum" else "rules"]:
+            share = entry["weight_share"]
+            table.add_row(
+                Text(f"{name} {entry[name]}"), str(entry["items"]), str(entry["labelled"]),
+                number(entry["mean_probability"]), "-" if share is None else f"{share:.1%}",
+            )  # fmt: skip
+    out.print(table)

@@ -76,7 +76,7 @@ def acceptable(sample: Sample, *, weighted: bool) -> Figure:
     """The share of verdicts that people accept, with Wilson's interval."""
     part = sample.frame.filter(pl.col("accepted").is_not_null())
     if part.is_empty():
-        return missing("nobody named further acceptable values", weighted=weighted)
+        return missing("does not apply: nobody named further acceptable values", weighted=weighted)
     if weighted:
         part = part.filter(pl.col("excluded").is_null())
     if part.is_empty():

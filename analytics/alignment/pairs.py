@@ -22,6 +22,7 @@ OPTIONAL: dict[str, str] = {
     "weight": "Design weight, in place of 1 / inclusion_probability.",
     "cluster": "Session, user or conversation: items of one cluster are not independent.",
     "stratum": "Group whose share of the population matters, such as flagged or not.",
+    "rule": "The queue or rule that took the item, for the sampling panel.",
     "evaluator_version": "Version of the evaluator; versions are never mixed.",
     "config_hash": "Hash of the evaluator's prompt, model and parameters; a part of the version.",
     "time": "When the human value was given (RFC 3339), for windows and drift.",
@@ -45,7 +46,7 @@ _NUMBERS = ("inclusion_probability", "weight", "business_weight")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _ITEM_COLUMNS = (
     "item", "row", "version", "evaluator", "inclusion_probability", "weight", "cluster", "stratum",
-    "time", "item_time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
+    "rule", "time", "item_time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
     "business_weight",
 )  # fmt: skip
 _RATING_COLUMNS = (

@@ -188,6 +188,10 @@ def _scope(
             "values": list(scale.outside)[:20],
             "items": outside["item"].to_list()[:20],
         },
+        "window": {
+            "first": labelled["rated_at"].drop_nulls().min(),
+            "last": labelled["rated_at"].drop_nulls().max(),
+        },
         "confidence": 0.95,
         "seed": options.seed,
         "libraries": _libraries(),

@@ -23,7 +23,7 @@ def sampling(sample: Sample) -> dict[str, Any]:
     frame = sample.frame
     labelled = frame.filter(pl.col("labelled"))
     counted = labelled.filter(pl.col("excluded").is_null())
-    strata = _strata(frame)
+    strata = _parts(frame, "stratum")
     return {
         "population": frame.height,
         "labelled": labelled.height,
@@ -37,6 +37,7 @@ def sampling(sample: Sample) -> dict[str, Any]:
         if sample.has_design and labelled.height
         else None,
         "strata": strata,
+        "rules": _parts(frame, "rule"),
         "zero_probability": _zero(frame, strata),
         "weights_changed": sample.weights_changed,
         "warnings": _warnings(sample, counted)
@@ -85,13 +86,13 @@ def _excluded(labelled: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _strata(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Each named stratum: items, labels, mean probability, share of the weight."""
-    named = frame.filter(pl.col("stratum").is_not_null())
+def _parts(frame: pl.DataFrame, column: str) -> list[dict[str, Any]]:
+    """Each named stratum, or rule: items, labels, mean probability, share of the weight."""
+    named = frame.filter(pl.col(column).is_not_null())
     if named.is_empty():
         return []
     counted = pl.col("labelled") & pl.col("excluded").is_null()
-    grouped = named.group_by("stratum").agg(
+    grouped = named.group_by(column).agg(
         pl.len().alias("items"),
         pl.col("labelled").sum(),
         pl.col("inclusion_probability").mean().alias("mean_probability"),
@@ -99,10 +100,10 @@ def _strata(frame: pl.DataFrame) -> list[dict[str, Any]]:
     )
     total = grouped["weight"].sum()
     return [
-        {"stratum": name, "items": items, "items_share": items / named.height,
+        {column: name, "items": items, "items_share": items / named.height,
          "labelled": labels, "reviewed_share": labels / items, "mean_probability": p,
          "weight_share": weight / total if total else None}
-        for name, items, labels, p, weight in grouped.sort("stratum").iter_rows()
+        for name, items, labels, p, weight in grouped.sort(column).iter_rows()
     ]  # fmt: skip
 
 

@@ -184,6 +184,15 @@ def folds(
     return fold[position]
 
 
+def _advice(fewest: int, out_of_fold: float | None) -> str:
+    """Whether the threshold may be applied, in words."""
+    if fewest < CLASS_MIN:
+        return f"a suggestion only: {fewest} labels of the rarer class, {CLASS_MIN} are needed"
+    if out_of_fold is None or out_of_fold <= 0:
+        return "not to be applied: on other sessions it does no better than chance"
+    return "ready to be applied"
+
+
 def _tested(value: float | None, n: int, seed: int) -> Figure:
     """A figure of cross-validation, whose folds overlap: it has no interval of its own."""
     if value is None:
@@ -240,10 +249,8 @@ def _suggestion(
         }
         if picked
         else None,
-        "ready": fewest >= CLASS_MIN,
-        "advice": "ready to be applied"
-        if fewest >= CLASS_MIN
-        else f"a suggestion only: {fewest} labels of the rarer class, {CLASS_MIN} are needed",
+        "ready": fewest >= CLASS_MIN and (out_of_fold or 0.0) > 0,
+        "advice": _advice(fewest, out_of_fold),
         "folds": FOLDS,
         "repeats": REPEATS,
     }

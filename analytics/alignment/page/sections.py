@@ -41,6 +41,8 @@ def scope_bar(document: dict[str, Any]) -> str:
         ("pairs", scope["pairs"]),
         ("reference", "one rater" if scope["single_rater"] else "several raters"),
         ("ties left out", scope["ties"] or None),
+        ("left out of weighted", _left_out(panel)),
+        ("labelled", _window(scope["window"])),
         ("confidence", f"{scope['confidence']:.0%}"),
     ]
     items = "".join(
@@ -55,6 +57,18 @@ def scope_bar(document: dict[str, Any]) -> str:
         f"<h1>{text(name)} against {text(against)}</h1>"
         f'<ul class="scope">{items}</ul><p class="soft">{text(mapping)}</p>{warnings(told)}'
     )
+
+
+def _left_out(panel: dict[str, Any]) -> str | None:
+    """The share of labels that weighted figures leave out; None for none."""
+    found = panel["excluded_share"]
+    return f"{found:.0%}" if found else None
+
+
+def _window(window: dict[str, Any]) -> str | None:
+    if window["first"] is None:
+        return None
+    return f"{window['first'][:10]} to {window['last'][:10]}"
 
 
 def tiles(document: dict[str, Any]) -> str:
@@ -173,7 +187,8 @@ def agreement(document: dict[str, Any]) -> str:
         "Agreement",
         picture,
         missing,
-        f"<details open><summary>Every figure</summary>{listing}</details>",
+        f'<details open><summary>Every figure</summary><div class="figures">{listing}</div>'
+        "</details>",
     )
 
 
@@ -212,13 +227,15 @@ def sampling(document: dict[str, Any]) -> str:
     """How items came before people, and what the weights make of them."""
     panel = document["sampling"]
     parts = []
-    if panel["strata"]:
+    for name, entries in (("stratum", panel["strata"]), ("rule", panel["rules"])):
+        if not entries:
+            continue
         rows = [
-            [text(s["stratum"]), str(s["items"]), str(s["labelled"]), percent(s["reviewed_share"]),
+            [text(s[name]), str(s["items"]), str(s["labelled"]), percent(s["reviewed_share"]),
              number(s["mean_probability"]), percent(s["weight_share"])]
-            for s in panel["strata"]
+            for s in entries
         ]  # fmt: skip
-        header = ["stratum", "items", "labels", "reviewed", "mean p", "share of weight"]
+        header = [name, "items", "labels", "reviewed", "mean p", "share of weight"]
         parts.append(table(header, rows, (1, 2, 3, 4, 5)))
     if panel["kish_n_eff"] is not None:
         parts.append(

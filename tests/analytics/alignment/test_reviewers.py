@@ -118,7 +118,7 @@ def test_several_raters_accept_by_majority():
 def test_without_recorded_sets_the_figure_says_so():
     raw = report(pl.DataFrame({"human": [1, 0], "evaluator": [1, 0]}), ReportOptions()).raw
 
-    assert raw["acceptable"].null_reason == "nobody named further acceptable values"
+    assert raw["acceptable"].null_reason == "does not apply: nobody named further acceptable values"
 
 
 def test_mean_kappa_is_that_of_scikit_learn_and_its_interval_covers_it():

@@ -112,6 +112,9 @@ def test_a_queue_without_an_order_counts_by_week(command, tmp_path, queue_store)
     # Ten labels of weight 2 (all of week one), five of weight 4 (half of week two).
     assert count == 15
     assert kish == pytest.approx((10 * 2 + 5 * 4) ** 2 / (10 * 4 + 5 * 16))
+    (rule,) = reported(command)["sampling"]["rules"]
+    assert (rule["rule"], rule["items"], rule["labelled"]) == ("plain: r", 20, 15)
+    assert rule["weight_share"] == pytest.approx(1)
 
 
 def test_a_queue_drained_by_importance_counts_by_how_far_it_was_drained(
