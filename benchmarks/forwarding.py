@@ -18,7 +18,7 @@ import time
 
 import psutil
 
-from benchmarks.load import grpc_load
+from benchmarks.load import Requests, grpc_load
 from benchmarks.processors import ProcessorSeconds
 from benchmarks.receiver import LARGE, Empty, Receiver, Watch, measured
 
@@ -36,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=40)
     options = parser.parse_args()
+    Requests(LARGE["spans"])
     with Empty() as empty:
         ceiling = measured(empty.process, lambda: grpc_load(empty.address, 8, **LARGE))
         print(f"empty handler: {ceiling.rate:,.0f} spans/s, {ceiling.microseconds:.1f} us a span")

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -36,7 +37,9 @@ LARGE = {"spans": 512, "connections": 2, "in_flight": 4}
 SMALL = {"spans": 10, "connections": 64, "in_flight": 1}
 BALANCED = 'segment_bytes = "32MiB"\nspool_bytes_soft = "64MiB"\nspool_bytes_hard = "2GiB"\n'
 """Senders and loader find their balance within seconds, not after gigabytes."""
-SECTIONS = ("large", "small", "latency", "http", "json", "sustained")
+SECTIONS = ("large", "small", "latency", "http", "json", "paced", "sustained")
+PACES = (0.10, 0.15)
+"""Shares of the empty handler's rate that should be loaded as fast as they come."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,32 @@ def measure_json(options: argparse.Namespace, ceiling: Measured) -> None:
         say("HTTP JSON", run, ceiling)
 
 
+def measure_paced(options: argparse.Namespace, ceiling: Measured) -> None:
+    """Default settings; requests come at a share of the empty handler's rate.
+
+    The loader keeps up when, in the second half, as much is loaded as comes and the spool holds
+    no more than in the first.
+    """
+    for share in PACES:
+        pace = ceiling.load.requests_per_second * share
+        with Receiver() as receiver, Watch(receiver) as watch:
+            half = options.sustained / 2
+            grpc_load(receiver.grpc, half, **LARGE, requests_per_second_max=pace)
+            before, began = receiver.loaded_spans(), time.perf_counter()
+            load = grpc_load(receiver.grpc, half, **LARGE, requests_per_second_max=pace)
+            loaded = receiver.loaded_spans() - before
+            rate = loaded / (time.perf_counter() - began)
+            waiting = receiver.waiting_spans()
+            print(
+                f"at {share:.2f} of the empty handler, default settings: acknowledged "
+                f"{load.spans_per_second:,.0f}, queryable {rate:,.0f} spans/s, ratio "
+                f"{rate / ceiling.rate:.2f} of the rates; refused {load.refused}; waiting at the "
+                f"end {waiting:,} spans"
+            )
+            print(f"  spool MiB, mean of each third of the time: {watch.thirds(0)}")
+            print(f"  resident MiB of the whole service: {watch.thirds(1)}", flush=True)
+
+
 def measure_sustained(options: argparse.Namespace, ceiling: Measured) -> None:
     """As much as goes in; a low soft limit makes senders wait for the loader, so nothing grows.
 
@@ -233,6 +262,14 @@ class Receiver:
 
         counted = SpanStore(self.data_dir).scan_raw("spans").select(pl.len()).collect()
         return int(counted.item())
+
+    def waiting_spans(self) -> int:
+        """Acknowledged and not in the table yet."""
+        with urllib.request.urlopen(f"http://{self.http}/metrics") as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith("spandocket_receiver_loader_lag_spans "):
+                    return int(line.rpartition(" ")[2])
+        raise AssertionError("no such metric")
 
     def __exit__(self, *_: object) -> None:
         for child in psutil.Process(self.process.pid).children():
