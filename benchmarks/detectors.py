@@ -26,7 +26,14 @@ from analytics.text.phrases import RULES
 from analytics.text.recipes import OTHER_MODELS, RECIPES
 from analytics.text.scoring import probabilities
 from analytics.text.training import train
-from benchmarks.labelled_traces import CONFIG, call, customer_runs, decisions, task_dialogues
+from benchmarks.labelled_traces import (
+    CONFIG,
+    call,
+    customer_runs,
+    decisions,
+    ranking,
+    task_dialogues,
+)
 
 SEED = 20
 CHARACTERS_PER_TOKEN = 4.0
@@ -38,10 +45,11 @@ HEADER = (
 DETECTORS = {detector.id: detector for detector in load(CONFIG)}
 
 
-def row(rung, name, labels, scores, threshold=0.5):
-    found = quality(np.asarray(labels, dtype=np.int64), np.asarray(scores, float), threshold, SEED)
-    # A detector's answer has few steps: an area under its curve says nothing more.
-    area = found.pr_auc if len(np.unique(scores)) > 4 else "-"
+def row(rung, name, labels, scores, threshold=0.5, order=None):
+    """One line; ``order`` ranks what ``scores`` only splits, for the area under the curve."""
+    labels = np.asarray(labels, dtype=np.int64)
+    found = quality(labels, np.asarray(scores, float), threshold, SEED)
+    area = found.pr_auc if order is None else quality(labels, order, threshold, SEED).pr_auc
     return (
         f"| {rung} | {name} | {found.n} | {found.positives} | {found.flagged} | {found.precision} "
         f"| {found.recall} | {found.false_positive_rate} | {area} |"
@@ -50,12 +58,14 @@ def row(rung, name, labels, scores, threshold=0.5):
 
 def whole(detector, name, traces, labels):
     """Two lines: what the detector claims, and what it claims or finds ambiguous."""
-    answers, _ = decisions(DETECTORS[detector], traces)
+    answers, context = decisions(DETECTORS[detector], traces)
     claimed = [answer == "matched" for answer in answers]
     noticed = [answer in ("matched", "ambiguous") for answer in answers]
+    sure = ranking(DETECTORS[detector], context)
+    order = np.array([sure.get(spans[0]["trace_id"], 0.0) for spans in traces])
     return [
-        row("detector, matched", name, labels, claimed),
-        row("detector, matched or ambiguous", name, labels, noticed),
+        row("detector, matched", name, labels, claimed, order=order),
+        row("detector, matched or ambiguous", name, labels, noticed, order=order),
     ]
 
 
@@ -131,7 +141,15 @@ def _injections(folder):
     for number, text in enumerate(documents):
         traces.append(call(f"d{number}", [("user", "Summarise this.")], tool_result=text))
         labels.append(0)
-    return whole("jailbreaking", "bipia attacks in tool results (across)", traces, labels)
+    name = "bipia attacks in tool results (across)"
+    lines = whole("jailbreaking", name, traces, labels)
+    unread = [n for n in range(len(traces)) if n >= attacks.height or n % 9]
+    return lines + whole(
+        "jailbreaking",
+        f"{name}, those not read",
+        [traces[n] for n in unread],
+        [labels[n] for n in unread],
+    )
 
 
 def refusal(folder):
@@ -273,9 +291,10 @@ people's verdicts) is measured on your own verdicts by `spandocket detectors tra
 
 NOTES = {
     "jailbreaking": """User texts go to the jailbreak head and rules, tool results to
-injection rules. Injected sentences that are harmless out of their context (most of `bipia`) are not
-recognisable by their words: that recall is low, and known. Prompts are in English and from
-2022-2023.""",
+injection rules. Rules about orders on the reader's answer or code were written after every ninth
+attack of `bipia` had been read; the rows without those stand apart. One such order is only
+ambiguous. Injected questions and tasks that are harmless out of their context are not recognisable
+by their words. Prompts are in English and from 2022-2023.""",
     "refusal": """The classifier rows say whether an answer declines; the detector rows ask whether
 it should not have. The second cannot be read off words: the claim is kept for requests without any
 sensitive word, and everything else that declines is ambiguous. `xstest` is built from safe requests
@@ -285,7 +304,9 @@ false positives can be measured. Health and safety talk without explicit words c
     "frustration": """A labelled heuristic: no adequate labelled data, so recall is not known. The
 rows count flags on ordinary traffic, which simulated customers of an airline are only roughly.""",
     "forgetting": """A labelled heuristic for what was asked again or forbidden and done. `ci_tod`
-labels contradicted facts, which no cheap signal sees: the recall there is what to expect of it.""",
+labels contradicted facts: a time, day, distance or sum that differs is seen, and is ambiguous;
+another place or event than agreed, which most of them are, takes reading, so recall there is low.
+Its judge is shown the whole session.""",
     "laziness": """A labelled heuristic: no adequate labelled data, so recall is not known. The rows
 count flags on ordinary answers.""",
 }

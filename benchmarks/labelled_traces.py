@@ -72,6 +72,17 @@ def decisions(detector, traces):
     return [by_trace.get(trace_id, "no_match") for trace_id in ids], context
 
 
+def ranking(detector, context):
+    """How sure the detector is of each trace: claims above ambiguities, by confidence."""
+    answer = detector.decide(context)
+    steps = {"matched": 1.0, "ambiguous": 0.0}
+    return {
+        row["trace_id"]: steps[row["decision"]] + (row["confidence"] or 0.0)
+        for row in answer.iter_rows(named=True)
+        if row["decision"] in steps
+    }
+
+
 def customer_runs(folder: Path):
     """The airline agent's runs: name, turns of user and assistant, and whether it succeeded."""
     with gzip.open(folder / "tau_bench" / "gpt-4o-airline.json.gz") as file:

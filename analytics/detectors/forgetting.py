@@ -2,7 +2,8 @@
 
 Cheap signals only: the assistant asks for a fact that the user already gave, asks the same
 question twice although it was answered, says that it remembers nothing, is told so by the user,
-or uses a word that the user asked it to avoid. Contradicted facts are for a judge.
+uses a word that the user asked it to avoid, or names another time, day, distance or sum than was
+said before. Other contradicted facts are for a judge.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
 from analytics.text.evidence import around, combined
+from analytics.text.facts import values, without_values
 from analytics.text.similarity import similarity, terms
 from analytics.text.slots import ANY_SLOT_ASKED, SLOTS, constraints
 from analytics.text.turns import over_session, told
@@ -31,6 +33,14 @@ AMBIGUOUS_AT = 0.5
 SAME_QUESTION_AT = 0.7
 """Two questions of the assistant this alike ask the same."""
 
+SAME_SUBJECT_AT = 0.35
+"""Two statements this alike, values aside, are about the same thing."""
+
+_DONE = re.compile(
+    r"\b(?:set|scheduled?|booked|added|reserved|confirmed|changed|moved|updated|created|"
+    r"remind(?:er|ing)?|done|rescheduled)\b",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
 _REQUEST = re.compile(
     r"\b(?:please|could you|can you|may i|i(?:'ll| will)? need|what(?:'s| is)|provide|share|"
@@ -70,7 +80,7 @@ class Forgetting:
     """Reads the turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -93,7 +103,7 @@ def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
     if sum(turn.role == "user" for turn in turns) < 2:
         return None
     found = [*_facts_asked_again(turns), *_questions_repeated(turns), *_words_of_memory(turns)]
-    found += _constraints_broken(turns)
+    found += [*_constraints_broken(turns), *_facts_contradicted(turns)]
     if not any(turn.trace_id == trace_id for turn, _ in found):
         return None
     pieces = [piece | {"trace_id": turn.trace_id} for turn, piece in found]
@@ -198,6 +208,51 @@ def _words_of_memory(turns: list[Turn]) -> _Found:
                 (turn, turn.evidence(around(turn.text, hit.start()), kind=kind, value=value))
             )
     return found
+
+
+def _facts_contradicted(turns: list[Turn]) -> _Found:
+    """The assistant names another time, day, distance or sum than was said before.
+
+    Than the user just asked for, where it says that this is done; or than it named itself, of what
+    the same words are about. A value may well have changed: that is for a second look.
+    """
+    found: _Found = []
+    named = [values(turn.text) for turn in turns]
+    for place, turn in enumerate(turns):
+        if turn.role != "assistant" or not named[place]:
+            continue
+        earlier = _contradicted(turns, named, place)
+        if earlier is not None:
+            kind, other = earlier
+            piece = turn.evidence(around(turn.text, 0), kind="contradicts a value", value=0.5)
+            piece |= {"fact": kind, "earlier": around(turns[other].text, 0)}
+            found.append((turn, piece))
+    return found
+
+
+def _contradicted(
+    turns: list[Turn], named: list[dict[str, frozenset[str]]], place: int
+) -> tuple[str, int] | None:
+    """The kind of value, and the earlier turn that says otherwise; None when nothing does."""
+    now = turns[place]
+    for kind, present in named[place].items():
+        before = [at for at in range(place) if kind in named[at]]
+        # A value that stood before is remembered, whatever else is new.
+        if not before or any(named[at][kind] & present for at in before):
+            continue
+        last = before[-1]
+        if len(present) > 1 or len(named[last][kind]) > 1:
+            continue
+        if turns[last].role == "user":
+            if last == place - 1 and _DONE.search(now.text):
+                return kind, last
+        elif similarity(_about(turns[last]), _about(now)) >= SAME_SUBJECT_AT:
+            return kind, last
+    return None
+
+
+def _about(turn: Turn) -> frozenset[str]:
+    return terms(without_values(turn.text))
 
 
 def _constraints_broken(turns: list[Turn]) -> _Found:

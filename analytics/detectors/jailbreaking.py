@@ -51,7 +51,7 @@ class Jailbreaking:
     """Reads user turns with the jailbreak head and rules, tool results with injection rules."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 

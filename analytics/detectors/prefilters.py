@@ -44,7 +44,9 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 r"(?i)ignore|disregard|forget|overrid|im_start|<<sys|instructions|system prompt|"
                 r"\b(?:ai|llm|assistant|language model|chatbot)s?\b|do not tell|without telling|"
                 r"tell the user|add the|include|insert|ensure|embed|append|forward|"
-                r"exfiltrat|your task|respond only|in your (?:resp|answer|reply)"
+                r"exfiltrat|your task|respond only|(?:your|the) (?:\w{3,6} )?(?:resp|answer|reply)|"
+                r"(?:reply|respond|answer) (?:only )?(?:using|with|in|as)\b|"
+                r"(?:following|below|subsequent|provided|given|next)(?: \w+){0,2} (?:code|script|snip)"
             ),
         ),
     },

@@ -1,0 +1,52 @@
+"""Values of a kind that a conversation can contradict: times, days, distances, sums, places.
+
+Only values that have a form are found; what they are about is told by the words around them.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER_WORDS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+    "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+).split()
+_ORDINAL = "|".join(_NUMBER_WORDS)
+_WHOLE_HOUR = re.compile(r":00$")
+_WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+
+KINDS: dict[str, re.Pattern[str]] = {
+    "time of day": re.compile(r"\b(\d{1,2}(?:[:.]\d\d)?) ?([ap])\.?m\b", re.IGNORECASE),
+    "day of the week": re.compile(rf"\b({_WEEKDAY})\b", re.IGNORECASE),
+    "day of the month": re.compile(
+        rf"\b(?:the[_ ])?(?:(\d{{1,2}})(?:st|nd|rd|th)|({_ORDINAL}))(?!\w)", re.IGNORECASE
+    ),
+    "distance": re.compile(r"\b(\d+(?:\.\d+)?)[_ ]?(miles?|km|kilomet\w+)\b", re.IGNORECASE),
+    "sum of money": re.compile(r"([$€£]) ?(\d[\d,]*(?:\.\d+)?)"),
+}
+"""How the values of each kind look."""
+
+
+def values(text: str) -> dict[str, frozenset[str]]:
+    """By kind the values that a text names, in one spelling."""
+    found = {}
+    for kind, pattern in KINDS.items():
+        named = frozenset(_spelled(match) for match in pattern.finditer(text))
+        if named:
+            found[kind] = named
+    return found
+
+
+def without_values(text: str) -> str:
+    """The text without its values: what it says them about."""
+    for pattern in KINDS.values():
+        text = pattern.sub(" ", text)
+    return text
+
+
+def _spelled(match: re.Match[str]) -> str:
+    parts = [part.lower().rstrip("s") for part in match.groups() if part]
+    word = parts[0]
+    if len(parts) == 1 and word in _NUMBER_WORDS:
+        return str(_NUMBER_WORDS.index(word) + 1)
+    return " ".join(_WHOLE_HOUR.sub("", part.replace(".", ":")) for part in parts)
