@@ -103,43 +103,48 @@ def _explained(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Each field with its value and where it came from; fields nobody filled come last."""
     sources = row["field_sources"] or {}
     told = [
-        {"field": name, "value": value, "source": sources.get(name, _origin(name, value))}
+        {"field": name, "value": value, "source": _source(name, row, sources)}
         for name, value in row.items()
         if name != "field_sources"
     ]
     return sorted(told, key=lambda entry: entry["value"] is None)
 
 
-def _origin(name: str, value: Any) -> str | None:
+def _source(name: str, row: dict[str, Any], sources: dict[str, str]) -> str | None:
+    """What a field's value came from; None where there is no value."""
+    return None if row[name] is None else sources.get(name) or _origin(name, row)
+
+
+def _origin(name: str, row: dict[str, Any]) -> str:
     """Where a field comes from that no attribute gives."""
-    if value is None:
-        return None
-    if name in _FROM_RESOURCE:
-        return "resource"
-    if name in _DERIVED:
-        return "derived"
-    return "span"
+    value = row[name]
+    if name == "finish_reasons":
+        return "is_error" if value == ["error"] and row["is_error"] else "output_messages"
+    if name == "cost_usd":
+        return "the price list at start_time, by model and tokens"
+    return _DERIVED.get(name, "span")
 
 
-_FROM_RESOURCE = frozenset(("service_name", "resource_attributes"))
-_DERIVED = frozenset(
-    (
-        "project",
-        "received_at",
-        "duration_ms",
-        "is_error",
-        "dialect",
-        "finish_reasons",
-        "total_tokens",
-        "cost_usd",
-        "cost_source",
-        "time_to_first_chunk_ms",
-        "is_streaming",
-        "is_model_call",
-        "is_tool_call",
-        "content_truncated",
-    )
-)
+_DERIVED = {
+    "project": "the token or header of the request",
+    "received_at": "the receiver's clock",
+    "service_name": "resource: service.name",
+    "resource_attributes": "resource",
+    "scope_name": "scope",
+    "duration_ms": "end_time - start_time",
+    "is_error": "error_source",
+    "error_source": "status, error.type, exception events, levels, logs",
+    "error_type": "status_message",
+    "dialect": "scope, keys and names",
+    "total_tokens": "input_tokens + output_tokens",
+    "cost_source": "cost_usd",
+    "time_to_first_chunk_ms": "the first chunk's event or time",
+    "is_streaming": "the span's name, or the absence of a flag that the library would send",
+    "is_model_call": "operation_name, and the spans around it",
+    "is_tool_call": "operation_name, and the spans around it",
+    "content_truncated": "dropped counts, gaps, JSON that was cut",
+    "attributes": "the attributes that no column took",
+}
 
 
 @spans.command("count", epilog='Example: spandocket spans count --where "is_model_call"')

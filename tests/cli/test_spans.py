@@ -7,7 +7,7 @@ import json
 import pytest
 
 from otlp_receiver.dialects.catalog import DIALECTS
-from tests.otlp_receiver.otlp_requests import SPAN_ID, TRACE_ID, request
+from tests.otlp_receiver.otlp_requests import SPAN_ID, TRACE_ID, logs, request
 
 CHAT = {
     "gen_ai.operation.name": "chat",
@@ -48,8 +48,37 @@ def test_explain_names_the_attribute_of_each_field(imported):
     sources = {row["field"]: row["source"] for row in map(json.loads, outcome.out.splitlines())}
     assert sources["input_tokens"] == "gen_ai.usage.input_tokens"
     assert sources["conversation_id"] == "shop.session"
-    assert sources["service_name"] == "resource"
+    assert sources["service_name"] == "resource: service.name"
+    assert sources["total_tokens"] == "input_tokens + output_tokens"
     assert sources["cost_usd"] is None
+
+
+def test_explain_names_events_logs_and_other_spans(spandocket, tmp_path):
+    outer = {
+        "name": "ai.generateObject",
+        "span_id": bytes(7) + b"\2",
+        "attributes": {"ai.operationId": "ai.generateObject", "ai.schema": '{"type":"object"}'},
+    }
+    inner = {
+        "name": "ai.generateObject.doGenerate",
+        "parent_span_id": outer["span_id"],
+        "attributes": {"ai.operationId": "ai.generateObject.doGenerate"},
+        "events": [{"name": "exception", "attributes": {"exception.type": "TimeoutError"}}],
+    }
+    message = {"event_name": "gen_ai.user.message", "body": {"content": "hi"}}
+    (tmp_path / "one.traces.binpb").write_bytes(request(inner, outer, scope="ai"))
+    (tmp_path / "two.logs.binpb").write_bytes(logs(message))
+
+    assert spandocket("import", tmp_path).code == 0
+    outcome = spandocket("spans", "show", TRACE_ID.hex(), SPAN_ID.hex(), "--explain")
+
+    rows = [json.loads(line) for line in outcome.out.splitlines()]
+    sources = {row["field"]: row["source"] for row in rows}
+    assert sources["error_type"] == "event:exception"
+    assert sources["input_messages"] == "log:gen_ai.user.message"
+    assert sources["output_schema"].endswith(":ai.schema")
+    assert sources["finish_reasons"] == "is_error"
+    assert [row["field"] for row in rows if (row["value"] is None) != (row["source"] is None)] == []
 
 
 def test_an_unknown_span_and_an_unknown_column_are_errors(imported):

@@ -309,6 +309,33 @@ def test_an_exception_event_names_the_error_where_no_attribute_does():
     assert span_of({"error.type": "429"}, events=[event])["error_type"] == "429"
 
 
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("azure", "azure.ai.openai"),
+        ("Azure", "azure.ai.openai"),
+        ("azure_openai", "azure.ai.openai"),
+        ("azure-openai.chat", "azure.ai.openai"),
+        ("AzureOpenAI", "azure.ai.openai"),
+        ("az.ai.openai", "azure.ai.openai"),
+        ("azure_ai", "azure.ai.inference"),
+        ("azure_ai_inference", "azure.ai.inference"),
+        ("az.ai.inference", "azure.ai.inference"),
+        ("google.vertex.chat", "gcp.vertex_ai"),
+        ("vertex.anthropic.messages", "gcp.vertex_ai"),
+        ("google.generative-ai", "gcp.gemini"),
+        ("bedrock_converse", "aws.bedrock"),
+        ("openai.responses", "openai"),
+        ("Anthropic", "anthropic"),
+        ("my-own-gateway", "my-own-gateway"),
+        ("langgraph", None),
+        ("spring_ai", None),
+    ],
+)
+def test_providers_have_the_conventions_names(sent, name):
+    assert span_of({"gen_ai.system": sent})["provider_name"] == name
+
+
 def test_a_framework_is_no_provider():
     span = span_of({"gen_ai.provider.name": "strands-agents", "gen_ai.system": "aws.bedrock"})
 
