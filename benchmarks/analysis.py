@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ import polars as pl
 from analytics.config import AnalysisConfig
 from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job import run
+from analytics.job.memory import POLARS_ALLOCATOR
 from analytics.traces import LIGHT_COLUMNS
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
@@ -298,6 +300,8 @@ def main() -> None:
     )
     parser.add_argument("--chunk-traces", type=int, default=AnalysisConfig().chunk_traces)
     options = parser.parse_args()
+    # As the command does; the bare scan has it too.
+    os.environ.setdefault(*POLARS_ALLOCATOR)
     place = options.place or Path(tempfile.mkdtemp(prefix="analysis-"))
     if not (place / "spans").exists():
         fill(place, options.spans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,9 @@ def analyze(
     clock; the others wait, and the command says until when. With --since or --until the rules of
     the queues also look again at traces that were evaluated before (a backfill).
     """
+    from analytics.job.memory import POLARS_ALLOCATOR
+
+    os.environ.setdefault(*POLARS_ALLOCATOR)
     if follow:
         if dry_run or since or until or as_of:
             raise click.UsageError(

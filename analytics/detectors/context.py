@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.detectors.lazily import Lazily
 from analytics.messages import explode_messages
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ class DetectorContext:
         """The canonical spans of these traces (:data:`SPAN_COLUMNS`), in no order."""
         return self.span_frame.lazy()
 
-    @cached_property
+    @Lazily
     def messages(self) -> pl.DataFrame:
         """The messages of every model call, one row a part; see :mod:`analytics.messages`."""
         return explode_messages(self.span_frame)
 
-    @cached_property
+    @Lazily
     def semantic(self) -> SemanticView:
         """Prefilters and parsed content that the semantic detectors share."""
         from analytics.detectors.semantic_view import SemanticView

@@ -48,7 +48,7 @@ class EmptyResponse:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace whose last word is missing or degenerate."""
-        last = last_calls(context.spans).collect()
+        last = last_calls(context.span_frame)
         suspicious = last.filter(
             ~pl.col("output_messages").str.contains(_LONG).fill_null(value=False)
             | ~pl.col("output_messages").str.contains(_VARIED).fill_null(value=False)
@@ -65,20 +65,27 @@ class EmptyResponse:
         return decisions(rows)
 
 
-def last_calls(spans: pl.LazyFrame) -> pl.LazyFrame:
+def last_calls(spans: pl.DataFrame) -> pl.DataFrame:
     """The model calls that no model call and no tool of the trace started after."""
-    acting = spans.filter(
-        pl.col("is_model_call").fill_null(value=False)
-        | (pl.col("operation_name") == "execute_tool").fill_null(value=False)
-    ).with_columns(last_start=pl.col("start_time").max().over("trace_id"))
-    return acting.filter(
-        pl.col("is_model_call").fill_null(value=False)
+    is_model = pl.col("is_model_call").fill_null(value=False)
+    # Narrow columns choose the rows; content is only carried along for those.
+    acting = (
+        spans.select("trace_id", "start_time", "end_time", "operation_name", is_model=is_model)
+        .with_row_index("row")
+        .filter(
+            pl.col("is_model") | (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+        )
+        .with_columns(last_start=pl.col("start_time").max().over("trace_id"))
+    )
+    chosen = acting.filter(
+        pl.col("is_model")
         & (
             (pl.col("start_time") == pl.col("last_start"))
             | (pl.col("end_time") > pl.col("last_start"))
         )
         & ~pl.col("operation_name").is_in(_OPERATIONS_WITHOUT_ANSWER).fill_null(value=False)
-    ).select(
+    )
+    return spans.select(
         "trace_id",
         "span_id",
         "start_time",
@@ -97,7 +104,7 @@ def last_calls(spans: pl.LazyFrame) -> pl.LazyFrame:
         "time_to_first_chunk_ms",
         "content_truncated",
         "dropped_attributes_count",
-    )
+    )[chosen["row"]]
 
 
 def _parts_by_span(calls: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:

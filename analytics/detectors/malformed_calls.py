@@ -121,11 +121,14 @@ def _with_shapes(plain: pl.DataFrame) -> pl.DataFrame:
         head=cut.struct.field("field_0"),
         tail=cut.struct.field("field_1"),
     )
-    is_bare = ~pl.col("head").str.contains('"content"', literal=True)
-    head = pl.col("head").str.replace(r'"id"\s*:\s*"[^"\\]*"', '"id":""')
-    bare = cut_up.filter(is_bare).with_columns(
-        shape=pl.concat_str(head, _blanked(pl.col("tail").fill_null("")), separator=" ")
+    tail = pl.col("tail").fill_null("")
+    # A colon before a closing quotation mark would be taken for one between a key and its value.
+    is_bare = ~(
+        pl.col("head").str.contains('"content"', literal=True) | tail.str.contains(r':"\s*[,\]}:]')
     )
+    head = pl.col("head").str.replace(r'"id"\s*:\s*"[^"\\]*"', '"id":""')
+    values = tail.str.replace_all(r':\s*"(?:[^"\\]|\\.)*"', ':""')
+    bare = cut_up.filter(is_bare).with_columns(shape=pl.concat_str(head, values, separator=" "))
     wordy = cut_up.filter(~is_bare).with_columns(shape=_blanked(outputs))
     return pl.concat([bare, wordy]).drop("head", "tail")
 

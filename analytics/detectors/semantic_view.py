@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from analytics.detectors.context import EARLIER
 from analytics.detectors.decision import DECISIONS, skipped
+from analytics.detectors.lazily import Lazily
 from analytics.detectors.prefilters import PREFILTERS, hits
 from analytics.messages import explode_messages
 from analytics.selection import draws
@@ -27,7 +27,7 @@ class SemanticView:
 
     context: DetectorContext
 
-    @cached_property
+    @Lazily
     def flags(self) -> pl.DataFrame:
         """One row a trace with a model call or a tool result: prefilters, gaps, the sample."""
         content = pl.col("input_messages").is_not_null() | pl.col("output_messages").is_not_null()
@@ -58,7 +58,7 @@ class SemanticView:
             is_sampled=sampled < config.semantic_sample_rate,
         )
 
-    @cached_property
+    @Lazily
     def parts(self) -> pl.DataFrame:
         """The messages of every trace that any prefilter let through, or that was sampled."""
         wanted = self.flags.filter(
@@ -66,7 +66,7 @@ class SemanticView:
         )
         return self.context.messages_of(wanted["trace_id"])
 
-    @cached_property
+    @Lazily
     def turns(self) -> dict[str, list[Turn]]:
         """For each of those traces, the turns of its session so far, across traces and chunks."""
         earlier = self.context.earlier_traces

@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analytics.baselines import COHORT_COLUMNS, Verdicts, judge, with_cohorts
+from analytics.baselines import COHORT_COLUMNS, judge, with_cohorts
 from analytics.completion import nanoseconds
 from analytics.detectors.catalog import load
-from analytics.detectors.context import DetectorContext
-from analytics.detectors.evaluation import FOUND, evaluate
 from analytics.job import queue_filling
 from analytics.job.counts import detector_counts
+from analytics.job.detection import Detection
 from analytics.job.intake import (
     HISTORY_COLUMNS,
-    chunks,
-    read_content,
     read_history,
     read_traces,
 )
@@ -102,7 +99,21 @@ class Job:
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
         )
         sessions = self._sessions(traces)
-        found = self._detect(evaluated, verdicts, detectors, sessions)
+        detection = Detection(
+            store=self.reading,
+            project=self.project,
+            as_of=self.as_of,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            detectors=detectors,
+            verdicts=verdicts,
+            history=sessions,
+            learned=self.learned,
+            judge=self.judge,
+        )
+        found = detection.run(
+            evaluated, lambda done: self._tell("detecting", done, evaluated.height)
+        )
         stages.next("routing")
         evaluated = self._with_draws(evaluated, found)
         routing = RoutingStage(
@@ -271,43 +282,6 @@ class Job:
             config=self.config,
             incremental=self.incremental,
         )
-
-    def _detect(
-        self,
-        evaluated: pl.DataFrame,
-        verdicts: Verdicts,
-        detectors: list[Any],
-        history: SessionHistory,
-    ) -> pl.DataFrame:
-        parts = [pl.DataFrame(schema=FOUND)]
-        done = 0
-        for chunk in chunks(
-            self.reading, evaluated, self.config.chunk_traces, project=self.project
-        ):
-            self._tell("detecting", done, evaluated.height)
-            context = DetectorContext(
-                project=self.project,
-                as_of=self.as_of,
-                config=self.config,
-                traces=chunk,
-                span_frame=read_content(
-                    self.reading, chunk, project=self.project, as_of_ns=self.as_of_ns
-                ),
-                baselines=verdicts.outliers.join(
-                    chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
-                ),
-                earlier_traces=history.before(chunk),
-                read_earlier=history.read,
-            )
-            found = evaluate(context, detectors)
-            if self.learned is not None:
-                found = self.learned.apply(found, context)
-            if self.judge is not None:
-                found = self.judge.judge(found, context)
-            parts.append(found)
-            done += chunk.height
-        self._tell("detecting", done, evaluated.height)
-        return pl.concat(parts).sort("trace_id", "detector")
 
     def _with_draws(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         """Add the shared draw, whether anything matched, and the revision that items carry."""

@@ -1,0 +1,110 @@
+"""The detectors over every chunk of a run, two chunks at a time.
+
+Polars leaves a core idle wherever one thread goes through a column; another chunk keeps it busy.
+What a run finds does not depend on it: chunks share nothing that they change, their answers are
+taken in the order of the chunks, and what is asked of a judge is asked in that order too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from analytics.detectors.context import DetectorContext
+from analytics.detectors.evaluation import FOUND, evaluate
+from analytics.job.intake import chunks, read_content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+    from datetime import datetime
+
+    from analytics.baselines import Verdicts
+    from analytics.config import AnalysisConfig
+    from analytics.detectors.catalog import Detector
+    from analytics.job.session_history import SessionHistory
+    from analytics.judge.bench import Judge
+    from analytics.learning.rung import LearnedRung
+    from span_store.store import SpanStore
+
+    Item = TypeVar("Item")
+    Answer = TypeVar("Answer")
+
+CHUNKS_AT_ONCE = 2
+"""Their content is in memory at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """What the detectors of one run have to go by."""
+
+    store: SpanStore
+    project: str
+    as_of: datetime
+    as_of_ns: int
+    config: AnalysisConfig
+    detectors: Sequence[Detector]
+    verdicts: Verdicts
+    history: SessionHistory
+    learned: LearnedRung | None
+    judge: Judge | None
+
+    def run(self, evaluated: pl.DataFrame, tell: Callable[[int], None]) -> pl.DataFrame:
+        """Every decision but ``no_match``; ``tell`` hears how many traces are done."""
+        parts = [pl.DataFrame(schema=FOUND)]
+        done = 0
+        tell(done)
+        cut = chunks(self.store, evaluated, self.config.chunk_traces, project=self.project)
+        with ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool:
+            for chunk, (found, context) in in_order(pool, self._offline, cut):
+                parts.append(found if context is None else self._asked(found, context))
+                done += chunk.height
+                tell(done)
+        return pl.concat(parts).sort("trace_id", "detector")
+
+    def _asked(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
+        """What people's verdicts taught, and then the judge, make of it; one chunk at a time."""
+        if self.learned is not None:
+            found = self.learned.apply(found, context)
+        return found if self.judge is None else self.judge.judge(found, context)
+
+    def _offline(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, DetectorContext | None]:
+        """What the detectors say of one chunk; nothing here changes what other chunks see.
+
+        The content goes along only where more will be asked of it.
+        """
+        context = DetectorContext(
+            project=self.project,
+            as_of=self.as_of,
+            config=self.config,
+            traces=chunk,
+            span_frame=read_content(
+                self.store, chunk, project=self.project, as_of_ns=self.as_of_ns
+            ),
+            baselines=self.verdicts.outliers.join(
+                chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
+            ),
+            earlier_traces=self.history.before(chunk),
+            read_earlier=self.history.read,
+        )
+        found = evaluate(context, self.detectors)
+        return found, None if self.learned is None and self.judge is None else context
+
+
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Answer], items: Iterable[Item]
+) -> Iterator[tuple[Item, Answer]]:
+    """Each item with its answer, in order; no more items are under way than threads work."""
+    under_way: deque[tuple[Item, Future[Answer]]] = deque()
+    for item in items:
+        if len(under_way) >= CHUNKS_AT_ONCE:
+            earlier, answer = under_way.popleft()
+            yield earlier, answer.result()
+        under_way.append((item, pool.submit(work, item)))
+    while under_way:
+        earlier, answer = under_way.popleft()
+        yield earlier, answer.result()
