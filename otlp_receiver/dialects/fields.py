@@ -14,6 +14,7 @@ from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.error_types import error_type_of
 from otlp_receiver.dialects.flattened import assemble
+from otlp_receiver.dialects.forced_tools import forced_schemas
 from otlp_receiver.dialects.json_text import dumps
 from otlp_receiver.dialects.mapping import Rule
 from otlp_receiver.dialects.names import (
@@ -111,6 +112,7 @@ class FieldSet:
         self._fill("provider_name", provider_of_name(), "name or scope")
         self._contents_from_events()
         self._refusals()
+        self._forced_tools()
         self._errors()
         self._finish()
         self.columns["field_sources"] = self._sources_json()
@@ -205,6 +207,16 @@ class FieldSet:
             self.columns[name] = values.scatter(owners[open_], texts.filter(pl.Series(open_)))
             self._source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
+
+    def _forced_tools(self) -> None:
+        """Schemas that were asked for as the one tool that the model had to call."""
+        definitions, schemas = self.columns["tool_definitions"], self.columns["output_schema"]
+        for owner, schema, key in forced_schemas(self.table, definitions, schemas):
+            self.columns["output_schema"] = self.columns["output_schema"].scatter(owner, schema)
+            self._source("output_schema", np.array([owner]), key)
+            if self.columns["output_type"][owner] in (None, "text"):
+                self.columns["output_type"] = self.columns["output_type"].scatter(owner, "json")
+                self._source("output_type", np.array([owner]), key)
 
     def _refusals(self) -> None:
         """Refusals that OpenInference flattens into texts, or leaves out, and its answer holds."""

@@ -348,3 +348,54 @@ def test_an_object_that_was_answered_is_a_text_whatever_its_form():
 
     assert texts[0] == texts[1]
     assert texts[0][0]["parts"] == [{"type": "text", "content": '{"total":1}'}]
+
+
+TOOL = {"type": "function", "function": {"name": "Invoice", "parameters": SCHEMA}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "is_forced"),
+    [
+        ({"type": "function", "function": {"name": "Invoice"}}, True),
+        ({"type": "function", "name": "Invoice"}, True),
+        ({"type": "tool", "name": "Invoice"}, True),
+        ({"type": "function", "function": {"name": "other"}}, False),
+        ("required", False),
+        ("auto", False),
+        (None, False),
+    ],
+)
+def test_one_forced_tool_is_a_schema_that_was_asked_for(choice, is_forced):
+    parameters = {"tools": [TOOL], "tool_choice": choice}
+    span = inference({"llm.invocation_parameters": json.dumps(parameters)})
+
+    assert (span["output_schema"] is not None) is is_forced
+    if is_forced:
+        assert json.loads(span["output_schema"]) == SCHEMA
+        assert span["output_type"] == "json"
+        sources = json.loads(span["field_sources"])
+        assert sources["output_schema"] == "llm.invocation_parameters"
+
+
+def test_a_forced_tool_among_others_is_a_tool():
+    other = {"type": "function", "function": {"name": "lookup"}}
+    choice = {"type": "function", "function": {"name": "Invoice"}}
+    span = inference(
+        {"llm.invocation_parameters": json.dumps({"tools": [TOOL, other], "tool_choice": choice})}
+    )
+
+    assert span["output_schema"] is None
+
+
+def test_the_vercel_sdk_names_the_forced_tool_in_its_own_key():
+    tool = {"type": "function", "name": "Invoice", "inputSchema": SCHEMA}
+    span = span_of(
+        {
+            "ai.operationId": "ai.generateText.doGenerate",
+            "ai.prompt.tools": [json.dumps(tool)],
+            "ai.prompt.toolChoice": '{"type":"tool","toolName":"Invoice"}',
+        },
+        scope="ai",
+    )
+
+    assert json.loads(span["output_schema"]) == SCHEMA
