@@ -39,9 +39,26 @@ def read_table(path: Path) -> pl.DataFrame:
                 )
     except pl.exceptions.NoDataError as error:
         raise UnreadableFileError(f"{path}: the file is empty") from error
+    except pl.exceptions.ComputeError as error:
+        raise UnreadableFileError(f"{path}: {_ragged(path) or error}") from error
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path}: {error}") from error
     return frame
+
+
+def _ragged(path: Path) -> str | None:
+    """Which line of a CSV file has more cells than the header; None when that is not the matter."""
+    import csv
+
+    if path.suffix.lower() != ".csv":
+        return None
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
+        reader = csv.reader(lines)
+        width = len(next(reader, []))
+        for row in reader:
+            if len(row) > width:
+                return f"line {reader.line_num} has {len(row)} cells, the header has {width}"
+    return None
 
 
 def _read_json_lines(path: Path) -> pl.DataFrame:

@@ -36,10 +36,13 @@ class MissingColumnError(AlignmentError):
     """The data lacks a column."""
 
     def __init__(self, column: str, present: Iterable[str]) -> None:
-        present = sorted(present)
+        present = sorted(name if name.isprintable() else repr(name) for name in present)
         self.column = column
         near = get_close_matches(column, present, n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else f"present: {', '.join(present)}"
+        for sign, word in ((";", "semicolons"), ("\\t", "tabs")):
+            if len(present) == 1 and sign in present[0]:
+                hint = f"columns are separated by commas, and here by {word}"
         super().__init__(f"there is no column {column!r}; {hint}")
 
 

@@ -149,7 +149,9 @@ def moments(texts: pl.Expr) -> pl.Expr:
 def _refuse_unreadable(rows: pl.DataFrame) -> None:
     problems = []
     for name in ("human", "evaluator", *_NUMBERS):
-        bad = rows.filter(pl.col(name).str.to_lowercase().is_in(_UNREADABLE))
+        # A number too large for a float is no number either.
+        endless = pl.col(name).cast(pl.Float64, strict=False).is_infinite()
+        bad = rows.filter(pl.col(name).str.to_lowercase().is_in(_UNREADABLE) | endless)
         problems += [
             f"row {row}: {name} is {value}" for row, value in bad.select("row", name).iter_rows()
         ]
@@ -257,7 +259,10 @@ def _items(rows: pl.DataFrame, sliced: tuple[str, ...]) -> pl.DataFrame:
             for item, numbers in bad.select("item", "row").iter_rows()
         ]
     unlabelled = rows.filter(pl.col("human").is_null() & pl.struct([*key, "rater"]).is_duplicated())
-    problems += _naming(unlabelled, "rater")
+    problems += [
+        f"row {row}: item {item!r} stands in another row too, and has no human value here"
+        for row, item in unlabelled.select("row", "item").iter_rows()
+    ]
     if problems:
         raise InvalidPairsError(problems)
     return (

@@ -245,3 +245,33 @@ def test_words_are_read_in_every_common_case_and_others_stay_classes():
     assert usual.raw["accuracy"].n == 3
     assert odd.scope["score_type"] == "categorical"
     assert odd.raw["accuracy"].n == 2
+
+
+def test_a_number_too_large_is_no_number():
+    with pytest.raises(InvalidPairsError, match="row 1: human is 1e400"):
+        report(pl.DataFrame({"human": ["1e400", "2"], "evaluator": ["1", "2"]}), ReportOptions())
+
+
+def test_an_item_labelled_in_one_row_and_not_in_another_is_named():
+    frame = pl.DataFrame({"item": ["a", "a"], "human": [1, None], "evaluator": [1, 1]})
+
+    with pytest.raises(InvalidPairsError, match="row 2: item 'a' stands in another row too"):
+        report(frame, ReportOptions())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("human,evaluator\n1,1\n1,1,3\n", "line 3 has 3 cells, the header has 2"),
+        ("human;evaluator\n1;1\n", "separated by commas, and here by semicolons"),
+        ("human\tevaluator\n1\t1\n", "separated by commas, and here by tabs"),
+    ],
+)
+def test_a_file_with_other_columns_is_told_which(command, tmp_path, text, told):
+    path = tmp_path / "pairs.csv"
+    path.write_text(text)
+
+    said = command("alignment", "report", "--pairs", path)
+
+    assert said.code == 2
+    assert told in said.err
