@@ -22,10 +22,10 @@ def review(context: Context, port: int | None) -> None:
     import uvicorn
 
     from review_app.application import create_application
-    from review_app.calls import Calls
+    from review_app.earlier import ReviewCalls
 
     config = context.configuration.review
-    calls = Calls(
+    calls = ReviewCalls(
         queues=context.queue_store,
         spans=context.span_store,
         project=context.project,

@@ -99,6 +99,16 @@ class Members(StoreBase):
                 "role_revoked", queue_id=None if target is None else target.id, person=person
             )
 
+    def permits(self, *, project: str, person: str, role: Role, queue: str | None = None) -> bool:
+        """Whether the person has this role, or a higher one, in the queue or everywhere."""
+        found = self.members(project=project)
+        held = [
+            member.role.rank
+            for member in found
+            if member.person == person and member.queue in {None, queue}
+        ]
+        return not found or max(held, default=-1) >= role.rank
+
     def members(self, *, project: str) -> list[Member]:
         """Everybody with a role, by name."""
         with self.database.reading() as connection:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from review_app.calls import Calls
+    from review_app.earlier import ReviewCalls
 
 BODY_BYTES_MAX = 1 << 20
+_SCRIPTS = ("page", "passages", "earlier", "review")
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _HEADERS = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -37,13 +38,13 @@ _HEADERS = {
 }
 
 
-def create_application(calls: Calls, hostnames: Sequence[str]) -> Starlette:
+def create_application(calls: ReviewCalls, hostnames: Sequence[str]) -> Starlette:
     """The application over these calls, reachable under these host names."""
     return Starlette(
         routes=[
             Route("/", _file("review.html")),
             Route("/review.css", _file("review.css")),
-            Route("/review.js", _file("review.js")),
+            *(Route(f"/{name}.js", _file(f"{name}.js")) for name in _SCRIPTS),
             Route("/api/queues", _get(lambda _: calls.list_queues())),
             Route("/api/queues/{queue}", _get(lambda path: calls.show_queue(path["queue"]))),
             _post("/api/queues/{queue}/next", lambda p, body: calls.claim_next(p["queue"], body)),
@@ -51,10 +52,35 @@ def create_application(calls: Calls, hostnames: Sequence[str]) -> Starlette:
             _post("/api/items/{item:int}/complete", lambda p, b: calls.complete(p["item"], b)),
             _post("/api/items/{item:int}/skip", lambda p, b: calls.skip(p["item"], b)),
             _post("/api/items/{item:int}/release", lambda p, b: calls.release(p["item"], b)),
+            *_going_back(calls),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hostnames))],
         exception_handlers={QueueStoreError: answer_error, BadRequestError: answer_error},
     )
+
+
+def _going_back(calls: ReviewCalls) -> list[Route]:
+    """The routes to what was done before."""
+    return [
+        Route("/api/issues", _get(lambda _: calls.issues())),
+        Route(
+            "/api/queues/{queue}/earlier/{reviewer}",
+            _get(lambda path: calls.earlier(path["queue"], path["reviewer"])),
+        ),
+        Route(
+            "/api/queues/{queue}/waiting/{reviewer}",
+            _get(lambda path: calls.waiting(path["queue"], path["reviewer"])),
+        ),
+        Route(
+            "/api/items/{item:int}/as/{reviewer}",
+            _get(lambda path: calls.show_item(path["item"], path["reviewer"])),
+        ),
+        _post("/api/items/{item:int}/undo", lambda p, b: calls.undo(p["item"], b)),
+        _post("/api/items/{item:int}/annotations", lambda p, b: calls.annotate(p["item"], b)),
+        _post("/api/items/{item:int}/decide", lambda p, b: calls.decide(p["item"], b)),
+        _post("/api/annotations/{id:int}/edit", lambda p, b: calls.edit(p["id"], b)),
+        _post("/api/annotations/{id:int}/withdraw", lambda p, b: calls.withdraw(p["id"], b)),
+    ]
 
 
 def _file(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from queue_store.model import Claim, Field, Queue
+    from queue_store.model import Claim, Field, Item, Queue
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -62,15 +62,15 @@ class Calls:
     def claim_next(self, name: str, body: Body) -> dict[str, Any]:
         """Claim the queue's next item for ``reviewer``: the item, its token, what to read."""
         claim = self.queues.claim_next(
-            project=self.project, queue=name, reviewer=_text(body, "reviewer"), now=self.clock()
+            project=self.project, queue=name, reviewer=text(body, "reviewer"), now=self.clock()
         )
         shown = self.queues.queue(project=self.project, name=name).shown
-        return _claim(claim) | conversation_of(self.spans, claim.item, shown)
+        return claim_row(claim) | conversation_of(self.spans, claim.item, shown)
 
     def heartbeat(self, item_id: int, body: Body) -> dict[str, Any]:
         """Hold the item a while longer."""
         claim = self.queues.heartbeat(
-            project=self.project, item_id=item_id, token=_text(body, "token"), now=self.clock()
+            project=self.project, item_id=item_id, token=text(body, "token"), now=self.clock()
         )
         return {"lease_until": plain(claim.lease_until)}
 
@@ -83,8 +83,8 @@ class Calls:
         item = self.queues.complete(
             project=self.project,
             item_id=item_id,
-            token=_text(body, "token"),
-            revision=_integer(body, "revision"),
+            token=text(body, "token"),
+            revision=integer(body, "revision"),
             values=drafts,
             now=self.clock(),
         )
@@ -95,8 +95,8 @@ class Calls:
         item = self.queues.skip(
             project=self.project,
             item_id=item_id,
-            token=_text(body, "token"),
-            reason=_text(body, "reason"),
+            token=text(body, "token"),
+            reason=text(body, "reason"),
             now=self.clock(),
         )
         return {"item_id": item.id, "status": str(item.state)}
@@ -104,7 +104,7 @@ class Calls:
     def release(self, item_id: int, body: Body) -> dict[str, Any]:
         """Give the item back unanswered."""
         item = self.queues.release(
-            project=self.project, item_id=item_id, token=_text(body, "token"), now=self.clock()
+            project=self.project, item_id=item_id, token=text(body, "token"), now=self.clock()
         )
         return {"item_id": item.id, "status": str(item.state)}
 
@@ -130,34 +130,41 @@ def _field(field: Field) -> dict[str, Any]:
     }
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
-    item = claim.item
+def claim_row(claim: Claim) -> dict[str, Any]:
+    """A claim's token and lease, with its item."""
     return {
         "token": claim.token,
         "lease_until": plain(claim.lease_until),
-        "item": {
-            "item_id": item.id,
-            "queue": item.queue,
-            "object_type": str(item.object_type),
-            "object_id": item.object_id,
-            "revision": item.revision,
-            "priority": item.priority,
-            "priority_terms": plain(item.priority_terms),
-            "reason": item.reason,
-            "detector": item.detector,
-            "metadata": plain(item.metadata),
-        },
+        "item": item_row(claim.item),
     }
 
 
-def _text(body: Body, name: str) -> str:
+def item_row(item: Item) -> dict[str, Any]:
+    """What the page tells about an item; nothing that another reviewer said."""
+    return {
+        "item_id": item.id,
+        "queue": item.queue,
+        "object_type": str(item.object_type),
+        "object_id": item.object_id,
+        "revision": item.revision,
+        "priority": item.priority,
+        "priority_terms": plain(item.priority_terms),
+        "reason": item.reason,
+        "detector": item.detector,
+        "metadata": plain(item.metadata),
+    }
+
+
+def text(body: Body, name: str) -> str:
+    """A text that must be there."""
     value = body.get(name)
     if not isinstance(value, str) or not value.strip():
         raise BadRequestError(f"{name} is missing: a text is expected")
     return value.strip()
 
 
-def _integer(body: Body, name: str) -> int:
+def integer(body: Body, name: str) -> int:
+    """A whole number that must be there."""
     value = body.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise BadRequestError(f"{name} is missing: a whole number is expected")

@@ -13,6 +13,7 @@ from span_store.schema import SPANS, Form
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from queue_store.anchors import Place
     from queue_store.model import Item
     from span_store.store import SpanStore
 
@@ -39,6 +40,24 @@ def conversation_of(store: SpanStore, item: Item, shown: tuple[str, ...] = ()) -
     return {"facts": facts, "messages": read, "spans": len(spans)}
 
 
+def texts_of(store: SpanStore, item: Item, span_id: str) -> dict[Place, str]:
+    """The text parts of one span's messages by their place, for anchors."""
+    for span in _spans(store, item):
+        if span["span_id"] == span_id:
+            return _texts("input", span) | _texts("output", span)
+    return {}
+
+
+def _texts(direction: str, span: Span) -> dict[Place, str]:
+    return {
+        (direction, message_index, part_index): part["content"]
+        for message_index, message in enumerate(_parsed(span[f"{direction}_messages"]))
+        if isinstance(message, dict)
+        for part_index, part in enumerate(message.get("parts") or [])
+        if isinstance(part, dict) and isinstance(part.get("content"), str)
+    }
+
+
 def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
     """Every message of the model calls and failed tools, a repeated history shown once.
 
@@ -53,11 +72,11 @@ def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
                 yield from _instructions(span)
             known = [_identity(message) for message in history]
             common = _common_prefix(shown, known)
-            for message in history[common:]:
-                yield _message(message, span, "input")
+            for index, message in enumerate(history[common:], start=common):
+                yield _message(message, span, "input") | {"message_index": index}
             answers = _parsed(span["output_messages"])
-            for message in answers:
-                yield _message(message, span, "output")
+            for index, message in enumerate(answers):
+                yield _message(message, span, "output") | {"message_index": index}
             shown = known + [_identity(message) for message in answers]
         elif span["tool_name"] is not None and span["is_error"]:
             text = span["status_message"] or span["error_type"] or "failed"

@@ -1,55 +1,6 @@
 "use strict";
 
-// The state of the page: who reviews which queue, the claim in hand, and whether a call is under
-// way. While one is, keys do nothing, so that a fast hand never answers the wrong item.
-const state = { reviewer: "", queue: null, claim: null, busy: false };
-const HEARTBEAT_MILLISECONDS = 60_000;
-
-const byId = (id) => document.getElementById(id);
-
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  if (text !== undefined && text !== null) made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
-
-async function call(path, body) {
-  const options = body === undefined ? {} : {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  };
-  const response = await fetch(path, options);
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.message), answer);
-  return answer;
-}
-
-// One call at a time; an error is shown and leaves everything as it is.
-async function exclusively(work) {
-  if (state.busy) return;
-  state.busy = true;
-  document.body.setAttribute("aria-busy", "true");
-  notice("");
-  try {
-    await work();
-  } catch (error) {
-    notice(error.message);
-  } finally {
-    state.busy = false;
-    document.body.removeAttribute("aria-busy");
-  }
-}
-
-function notice(text) {
-  byId("notice").textContent = text;
-  byId("notice").hidden = text === "";
-}
-
-function showOnly(id) {
-  for (const name of ["start", "work", "end"]) byId(name).hidden = name !== id;
-}
+// Working through a queue: claim, read, answer, next.
 
 async function start() {
   const wanted = new URLSearchParams(location.search);
@@ -77,25 +28,53 @@ async function open(queue) {
 
 async function next() {
   const name = encodeURIComponent(state.queue.queue);
-  state.queue = await call(`/api/queues/${name}`);
+  const reviewer = encodeURIComponent(state.reviewer);
+  [state.queue, state.earlier, state.waiting] = await Promise.all([
+    call(`/api/queues/${name}`),
+    call(`/api/queues/${name}/earlier/${reviewer}`),
+    call(`/api/queues/${name}/waiting/${reviewer}`),
+  ]);
   byId("title").textContent = state.queue.queue;
-  byId("progress").textContent =
-    `${state.queue.completed} completed, ${state.queue.skipped} skipped, of ${state.queue.total}`;
   try {
     state.claim = await call(`/api/queues/${name}/next`, { reviewer: state.reviewer });
   } catch (error) {
     if (error.error !== "NoItemsAvailable") throw error;
     state.claim = null;
+    state.shown = null;
+    showSteps();
+    tellProgress("");
     byId("end-text").textContent = error.message;
     showOnly("end");
     byId("again").focus();
     return;
   }
-  showClaim();
+  show(state.claim, "work");
 }
 
-function showClaim() {
-  const { item, facts, messages } = state.claim;
+function showSteps() {
+  byId("waiting").hidden = state.waiting.length === 0;
+  byId("steps").hidden = false;
+}
+
+function tellProgress(where) {
+  const { completed, skipped, total } = state.queue;
+  byId("progress").textContent = `${where}${completed} completed, ${skipped} skipped, of ${total}`;
+}
+
+// The modes: working on a claim, looking at an earlier item, deciding a disagreement.
+const MODES = {
+  work: { primary: "Complete and next", where: () => "" },
+  earlier: {
+    primary: "Save changes",
+    where: () => `your item ${state.place + 1} of ${state.earlier.length}; `,
+  },
+  decide: { primary: "Decide and next", where: () => `${state.waiting.length} to decide; ` },
+};
+
+function show(payload, mode) {
+  state.shown = payload;
+  state.mode = mode;
+  const { item, facts, messages } = payload;
   const about = element("dl");
   const terms = element("dl");
   list(about, { reason: item.reason, [item.object_type]: item.object_id, ...facts, ...item.metadata,
@@ -108,38 +87,46 @@ function showClaim() {
   conversation.replaceChildren(...messages.map(showMessage));
   if (messages.length === 0) conversation.append(element("p", "No message content was recorded."));
   byId("instructions").querySelector("p").textContent = state.queue.instructions;
-  byId("instructions").open = state.queue.completed === 0;
-  byId("fields").replaceChildren(...state.queue.fields.map(showField));
+  byId("instructions").open = state.queue.completed === 0 && mode === "work";
+  byId("fields").replaceChildren(...state.queue.fields.map((field) => showField(field)));
+  fillIn(payload.answers);
+  showPassages();
+  showDisagreement();
+  byId("complete").querySelector("span").textContent = MODES[mode].primary;
+  byId("skip").hidden = mode !== "work";
+  byId("annotate").hidden = mode === "decide";
+  byId("back").hidden = mode === "work";
+  byId("mode").hidden = mode === "work";
+  byId("mode").textContent = mode === "earlier"
+    ? "You have answered this item. What you save now replaces your answer; the earlier one stays on record."
+    : "Your decision is the authoritative answer; the reviewers' own answers stay.";
+  showSteps();
+  tellProgress(MODES[mode].where());
   showOnly("work");
   conversation.scrollTop = 0;
   (byId("fields").querySelector("input") || byId("complete")).focus();
 }
 
-function list(target, entries) {
-  for (const [key, value] of Object.entries(entries)) {
-    if (value === null || value === "") continue;
-    target.append(element("dt", key.replaceAll("_", " ")));
-    target.append(element("dd", typeof value === "object" ? JSON.stringify(value) : String(value)));
-  }
-}
-
 function showMessage(message) {
   const kind = message.role === "assistant" ? "assistant" : message.role.includes("error") ? "error" : "";
-  const card = element("article", null, { class: `message ${kind}` });
+  const card = element("article", null, { class: `message ${kind}`, tabindex: "-1" });
+  card.place = message.message_index === undefined ? null
+    : { span_id: message.span_id, direction: message.part, message_index: message.message_index };
   // Instructions are long, and the same in every item: one click away.
   const body = message.role === "system" ? element("details") : card;
   body.append(element(body === card ? "h3" : "summary", message.role));
   if (body !== card) card.append(body);
-  for (const part of message.parts) {
+  for (const [index, part] of message.parts.entries()) {
     const { type, content, ...rest } = part;
-    if (typeof content === "string") body.append(element("pre", content));
+    if (typeof content === "string") body.append(showText(content, card.place, index));
     else body.append(element("pre", `${type}\n${JSON.stringify(content ?? rest, null, 2)}`, { class: "code" }));
   }
   return card;
 }
 
-// Nothing is chosen beforehand: a form that suggests an answer biases it.
-function showField(field) {
+// Nothing is chosen beforehand: a form that suggests an answer biases it. What the reviewer said
+// before is filled in afterwards.
+function showField(field, prefix = "") {
   const group = element("fieldset", null, { "data-field": field.name, "data-type": field.type });
   group.append(element("legend", field.name + (field.required ? " (required)" : "")));
   if (field.description) group.append(element("p", field.description));
@@ -149,13 +136,13 @@ function showField(field) {
     options.forEach((option, index) => {
       const label = element("label");
       const type = field.multiple ? "checkbox" : "radio";
-      label.append(element("input", null, { type, name: field.name, value: option.value }));
+      label.append(element("input", null, { type, name: prefix + field.name, value: option.value }));
       label.append(` ${option.value} `, element("kbd", String(index + 1)), ` ${option.help}`);
       group.append(label);
     });
   } else {
     const numeric = field.type === "integer" || field.type === "number";
-    const input = element("input", null, { name: field.name, type: numeric ? "number" : "text",
+    const input = element("input", null, { name: prefix + field.name, type: numeric ? "number" : "text",
       "aria-label": field.name, autocomplete: "off" });
     if (numeric) input.step = field.type === "integer" ? "1" : "any";
     if (field.minimum !== null) input.min = field.minimum;
@@ -168,27 +155,39 @@ function showField(field) {
 function answers() {
   const values = {};
   for (const field of state.queue.fields) {
-    const inputs = [...byId("fields").querySelectorAll("input")].filter((i) => i.name === field.name);
-    const chosen = inputs.filter((input) => input.checked).map((input) => input.value);
-    const text = inputs[0].type === "radio" || inputs[0].type === "checkbox" ? null : inputs[0].value.trim();
-    if (field.multiple && chosen.length > 0) values[field.name] = chosen;
-    else if (field.type === "boolean" && chosen.length > 0) values[field.name] = chosen[0] === "true";
-    else if (chosen.length > 0) values[field.name] = chosen[0];
-    else if (text) values[field.name] = inputs[0].type === "number" ? Number(text) : text;
+    const value = valueOf(field, byId("fields"), field.name);
+    if (value !== undefined) values[field.name] = value;
   }
   return values;
 }
 
+function valueOf(field, form, name) {
+  const inputs = [...form.querySelectorAll("input")].filter((input) => input.name === name);
+  const chosen = inputs.filter((input) => input.checked).map((input) => input.value);
+  if (chosen.length > 0) {
+    if (field.multiple) return chosen;
+    return field.type === "boolean" ? chosen[0] === "true" : chosen[0];
+  }
+  if (inputs[0].type === "radio" || inputs[0].type === "checkbox") return undefined;
+  const text = inputs[0].value.trim();
+  if (text === "") return undefined;
+  return inputs[0].type === "number" ? Number(text) : text;
+}
+
 const complete = () => exclusively(async () => {
+  if (state.mode === "earlier") return saveEarlier();
+  if (state.mode === "decide") return decide("");
   const { token, item } = state.claim;
   const body = { token, revision: item.revision, values: answers() };
   await call(`/api/items/${item.item_id}/complete`, body);
+  state.last = item.item_id;
   await next();
 });
 
 const skip = (reason) => exclusively(async () => {
   const { token, item } = state.claim;
   await call(`/api/items/${item.item_id}/skip`, { token, reason });
+  state.last = item.item_id;
   await next();
 });
 
@@ -214,11 +213,26 @@ function choose(number) {
   input.click();
 }
 
+const KEYS = {
+  ArrowDown: () => move(1),
+  ArrowUp: () => move(-1),
+  ArrowLeft: () => step(-1),
+  ArrowRight: () => step(1),
+  Escape: () => backToWork(),
+  a: () => state.mode !== "decide" && writeNote(),
+  d: () => openWaiting(),
+  j: () => readOn(1),
+  k: () => readOn(-1),
+  s: () => state.mode === "work" && askWhy(),
+  u: () => undo(),
+};
+
 // Bare keys are dead inside text fields and dialogs, and while the next item loads.
 document.addEventListener("keydown", (event) => {
-  if (byId("help").open || byId("skip-dialog").open) return;
-  const writing = event.target.matches("input:not([type=radio]):not([type=checkbox])");
-  const working = !byId("work").hidden && state.claim !== null && !state.busy;
+  if (document.querySelector("dialog[open]")) return;
+  const writing = event.target.matches("select, input:not([type=radio]):not([type=checkbox])");
+  const started = !byId("steps").hidden && !state.busy;
+  const working = started && !byId("work").hidden;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     if (working) complete();
@@ -228,17 +242,12 @@ document.addEventListener("keydown", (event) => {
     return;
   } else if (event.key === "?") {
     byId("help").showModal();
-  } else if (!working) {
-    return;
-  } else if (event.key === "s") {
-    event.preventDefault();
-    askWhy();
-  } else if (/^[1-9]$/.test(event.key)) {
+  } else if (working && /^[1-9]$/.test(event.key)) {
     event.preventDefault();
     choose(Number(event.key));
-  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+  } else if (KEYS[event.key] && (working || (started && "duArrowLeft".includes(event.key)))) {
     event.preventDefault();
-    move(event.key === "ArrowDown" ? 1 : -1);
+    KEYS[event.key]();
   }
 });
 
@@ -250,6 +259,12 @@ byId("skip-form").addEventListener("submit", (event) => {
   byId("skip-dialog").close();
   skip(byId("skip-reason").value);
 });
+byId("annotate").addEventListener("click", writeNote);
+byId("before").addEventListener("click", () => step(-1));
+byId("after").addEventListener("click", () => step(1));
+byId("undo").addEventListener("click", undo);
+byId("waiting").addEventListener("click", openWaiting);
+byId("back").addEventListener("click", backToWork);
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 byId("again").addEventListener("click", () => exclusively(next));
 byId("start-form").addEventListener("submit", (event) => {
@@ -263,7 +278,7 @@ byId("start-form").addEventListener("submit", (event) => {
 
 // A claim in hand stays ours while the page is open.
 setInterval(() => {
-  if (state.claim === null || state.busy || byId("work").hidden) return;
+  if (state.claim === null || state.busy) return;
   const { token, item } = state.claim;
   call(`/api/items/${item.item_id}/heartbeat`, { token }).catch((error) => notice(error.message));
 }, HEARTBEAT_MILLISECONDS);

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from queue_store.config import QueueConfig
 from queue_store.model import (
+    AnnotationDraft,
     FieldDraft,
     FieldOption,
     FieldType,
@@ -20,7 +21,7 @@ from queue_store.model import (
 )
 from queue_store.store import QueueStore
 from review_app.application import create_application
-from review_app.calls import Calls
+from review_app.earlier import ReviewCalls
 from span_store.schema import SPANS
 from span_store.store import SpanStore
 
@@ -101,7 +102,7 @@ def queues(tmp_path, clock):
 
 @pytest.fixture
 def application(queues, spans, clock):
-    calls = Calls(queues=queues, spans=spans, project="default", clock=clock)
+    calls = ReviewCalls(queues=queues, spans=spans, project="default", clock=clock)
     return create_application(calls, ["127.0.0.1", "localhost"])
 
 
@@ -109,3 +110,18 @@ def application(queues, spans, clock):
 def client(application):
     with TestClient(application, base_url="http://127.0.0.1") as client:
         yield client
+
+
+@pytest.fixture
+def disputed(queues, clock):
+    """An item on which two reviewers disagree."""
+    common = {"project": "default", "now": clock()}
+    draft = QueueDraft(name="pairs", fields=("verdict",), labels_wanted=2, adjudicate=True)
+    queues.create_queue(draft=draft, actor="lead", **common)
+    drafts = [ItemDraft(object_type=ObjectType.TRACE, object_id=FIRST)]
+    (item_id,) = queues.add_items(queue="pairs", drafts=drafts, actor="lead", **common).item_ids
+    for reviewer, verdict in (("ann", "good"), ("bob", "bad")):
+        claim = queues.claim_next(queue="pairs", reviewer=reviewer, **common)
+        values = [AnnotationDraft(field="verdict", value=verdict)]
+        queues.complete(item_id=item_id, token=claim.token, values=values, **common)
+    return item_id
