@@ -46,7 +46,8 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 r"tell the user|add the|include|insert|ensure|embed|append|forward|"
                 r"exfiltrat|your task|respond only|(?:your|the) (?:\w{3,6} )?(?:resp|answer|reply)|"
                 r"(?:reply|respond|answer) (?:only )?(?:using|with|in|as)\b|"
-                r"(?:following|below|subsequent|provided|given|next)(?: \w+){0,2} (?:code|script|snip)"
+                r"(?:following|below|subsequent|provided|given|next)(?: \w+){0,2} "
+                r"(?:code|script|snip)"
             ),
         ),
     },

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 
 _NUMBER_WORDS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
-    "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
+    *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth"),
+    *("sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth"),
+)
 _ORDINAL = "|".join(_NUMBER_WORDS)
 _WHOLE_HOUR = re.compile(r":00$")
 _WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
