@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from analytics.norms import OWN_SAMPLES_MIN, Norms, level_norms, spread_within
+from analytics.norms import OWN_SAMPLES_MIN, Norms, level_norms, norm_of, spread_within, steady
 from analytics.traces import METRICS
 
 if TYPE_CHECKING:
@@ -222,6 +222,15 @@ def _norms(
     return chosen, level
 
 
+def _limits(norms: Norms, share: float, config: AnalysisConfig) -> Floats:
+    """The logarithms from which on values are outliers."""
+    inflation = np.interp(np.log(np.maximum(norms.n, 1)), *_INFLATION)
+    usual = norms.median + z_of(share) * inflation * norms.spread
+    limit = np.where(np.isnan(norms.tail), usual, norms.tail) + np.nan_to_num(norms.drift)
+    limit = np.maximum(limit, norms.median + np.log(config.ratio_min))
+    return np.asarray(np.fmax(limit, norms.floor))
+
+
 def _exceeding(  # The parts of one comparison.
     ordered: pl.DataFrame,
     metric: str,
@@ -233,12 +242,7 @@ def _exceeding(  # The parts of one comparison.
     config: AnalysisConfig,
 ) -> pl.DataFrame:
     """The candidates whose value exceeds the norm, with everything a reason needs."""
-    inflation = np.interp(np.log(np.maximum(norms.n, 1)), *_INFLATION)
-    z_needed = z_of(share) * inflation
-    usual = norms.median + z_needed * norms.spread
-    limit = np.where(np.isnan(norms.tail), usual, norms.tail) + np.nan_to_num(norms.drift)
-    limit = np.maximum(limit, norms.median + np.log(config.ratio_min))
-    limit = np.fmax(limit, norms.floor)
+    limit = _limits(norms, share, config)
     logs = np.log(values)
     hits = np.flatnonzero(has_norm & (logs > limit))
     # A cohort of identical values has no spread; a tenth of a per cent keeps z finite.
@@ -264,6 +268,21 @@ def _exceeding(  # The parts of one comparison.
         },
         schema=OUTLIERS,
     )
+
+
+def limit_of(values: pl.Series, metric: str, config: AnalysisConfig) -> float | None:
+    """From where on the next trace of a cohort would be an outlier; None for too few samples.
+
+    ``values`` are the cohort's samples in order of time, above zero.
+    """
+    sample = np.log(values.cast(pl.Float64).to_numpy())
+    if sample.size < config.baseline_samples_min:
+        return None
+    norms, share = Norms.blank(1), config.false_alarm_budget * _BUDGET_SHARES[metric]
+    latest, drift = steady(sample)
+    for name, value in (norm_of(latest, share) | {"drift": drift}).items():
+        getattr(norms, name)[:] = value
+    return float(np.exp(_limits(norms, share, config)[0]))
 
 
 def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.DataFrame:

@@ -5,15 +5,24 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from analytics.baselines import limit_of
+from analytics.run_figures import distribution, week
+from analytics.seasons import hours_of_week
+from analytics.traces import METRICS
 
-_METRICS = ("duration_ms", "total_tokens", "cost_usd")
-_BINS = 40
-_COHORTS_MAX = 12
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from analytics.config import AnalysisConfig
+
+_NARROW = "operation_model_agent"
+_CHANGES_MAX = 30
+_CHANGE_COLUMNS = (
+    *("change", "cohort_level", "cohort", "metric", "n_before", "n_after"),
+    *("median_before", "median_after", "median_ratio", "z"),
+)
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
     "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right}"
@@ -23,12 +32,20 @@ _STYLE = (
 
 
 def render(
-    run: Mapping[str, Any], baselines: pl.DataFrame, traces: pl.DataFrame, outliers: pl.DataFrame
+    run: Mapping[str, Any],
+    baselines: pl.DataFrame,
+    traces: pl.DataFrame,
+    outliers: pl.DataFrame,
+    changes: pl.DataFrame,
+    *,
+    config: AnalysisConfig,
+    cohorts_max: int,
 ) -> str:
     """One self-contained page; the same input gives the same bytes.
 
     ``run`` is a row of ``runs`` with parsed JSON, ``baselines`` its rows, ``traces`` the facts of
-    the window, ``outliers`` the ``resource_outliers`` findings by ``trace_id`` and ``metric``.
+    the window, ``outliers`` the ``resource_outliers`` findings by ``trace_id`` and ``metric``,
+    ``changes`` what moved since the run before (:data:`analytics.baseline_changes.CHANGES`).
     """
     counts = run["counts"]
     about = (
@@ -36,33 +53,22 @@ def render(
         f"{counts['traces_evaluated']} traces evaluated, {counts['traces_unchanged']} unchanged, "
         f"{counts['traces_waiting']} waiting."
     )
-    legend = (
-        f"The {_COHORTS_MAX} largest cohorts. Bars: traces of the window. Lines: median, p95 and "
-        "p99. Dots: traces that were flagged for this metric."
-    )
+    narrow = baselines.filter(pl.col("cohort_level") == _NARROW)
+    sizes = narrow.group_by("cohort").agg(n=pl.col("n").max())
+    ordered = sizes.sort(["n", "cohort"], descending=[True, False])["cohort"].to_list()
     sections = [
         f"<h1>Run {escape(run['run_id'])}</h1><p>{about}</p>",
         "<h2>Detectors</h2>",
         _table(counts["detectors"], ("detector", "version", "matched", "matched_new", "ambiguous")),
         "<h2>Queues</h2>",
         _table(counts["queues"], ("queue", "considered", "selected", "added", "duplicates")),
-        f"<h2>Baselines</h2><p>{legend}</p>",
+        *_changed(changes),
+        f"<h2>Baselines</h2><p>{_legend(len(ordered), cohorts_max)}</p>",
     ]
-    narrow = baselines.filter(pl.col("cohort_level") == "operation_model_agent")
-    sizes = narrow.group_by("cohort").agg(n=pl.col("n").max())
-    largest = sizes.sort(["n", "cohort"], descending=[True, False]).head(_COHORTS_MAX)
-    for cohort in largest["cohort"].to_list():
-        sections.append(f"<h3>{escape(cohort)}</h3>")
-        for metric in _METRICS:
-            norm = narrow.filter((pl.col("cohort") == cohort) & (pl.col("metric") == metric))
-            own = traces.filter((pl.col("cohort") == cohort) & (pl.col(metric) > 0))
-            if norm.is_empty() or own.is_empty():
-                continue
-            flagged = own.join(
-                outliers.filter(pl.col("metric") == metric), on="trace_id", how="semi"
-            )
-            figure = _figure(metric, own[metric], norm.row(0, named=True), flagged[metric])
-            sections.append(f"<figure>{figure}</figure>")
+    for cohort in ordered[:cohorts_max]:
+        norms = narrow.filter(pl.col("cohort") == cohort)
+        own = traces.filter(pl.col("cohort") == cohort).sort("end_time", "trace_id")
+        sections += [f"<h3>{escape(cohort)}</h3>", *_figures(norms, own, outliers, config)]
     body = "\n".join(sections)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -79,43 +85,47 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...]) -> str:
     return f"<table><tr>{head}</tr>{lines}</table>"
 
 
-def _figure(metric: str, values: pl.Series, norm: Mapping[str, Any], flagged: pl.Series) -> str:
-    """A histogram on the log scale with the norm's lines and the flagged traces, as SVG."""
-    import vl_convert
+def _legend(cohorts: int, cohorts_max: int) -> str:
+    shown = (
+        f"The {cohorts_max} largest of {cohorts} cohorts" if cohorts > cohorts_max else "Cohorts"
+    )
+    return (
+        f"{shown}. Bars: traces of the window. Lines: median, p95 and p99, and the limit beyond "
+        "which the next trace is an outlier. Dots: traces flagged for this metric. "
+        "Below, the hours of the week against what is usual."
+    )
 
-    known = values.cast(pl.Float64).to_numpy()
-    edges = np.geomspace(known.min() * 0.999, known.max() * 1.001, _BINS + 1)
-    heights, _ = np.histogram(known, edges)
-    bars = [
-        {"from": float(low), "to": float(high), "traces": int(height), "base": 0}
-        for low, high, height in zip(edges[:-1], edges[1:], heights, strict=True)
+
+def _changed(changes: pl.DataFrame) -> Iterator[str]:
+    """What moved since the run before, the largest shifts first."""
+    moved = changes.filter(pl.col("change") != "steady")
+    if moved.is_empty():
+        return
+    yield f"<h2>Baselines that moved</h2><p>{moved.height} since the run before.</p>"
+    rows = [
+        {name: "" if row[name] is None else _amount(row[name]) for name in _CHANGE_COLUMNS}
+        for row in moved.head(_CHANGES_MAX).iter_rows(named=True)
     ]
-    lines = [{"at": norm[name], "line": name} for name in ("median", "p95", "p99")]
-    dots = [{"at": float(value), "traces": 0} for value in flagged.to_list()]
-    scale = {"type": "log", "domain": [float(edges[0]), float(edges[-1])], "nice": False}
-    at = {"field": "at", "type": "quantitative", "scale": scale}
-    height = {"field": "traces", "type": "quantitative", "title": "traces"}
-    from_edge = {"field": "from", "type": "quantitative", "scale": scale}
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": bars},
-            "mark": {"type": "rect", "color": "#9db7d5"},
-            "encoding": {
-                "x": from_edge | {"title": f"{metric}, {norm['n']} traces"},
-                "x2": {"field": "to"},
-                "y": height,
-                "y2": {"field": "base"},
-            },
-        },
-        {
-            "data": {"values": lines},
-            "mark": "rule",
-            "encoding": {"x": at, "color": {"field": "line", "type": "nominal", "title": None}},
-        },
-        {
-            "data": {"values": dots},
-            "mark": {"type": "point", "color": "#c0392b", "filled": True, "size": 40},
-            "encoding": {"x": at, "y": height},
-        },
-    ]
-    return str(vl_convert.vegalite_to_svg({"width": 620, "height": 160, "layer": layers}))
+    yield _table(rows, _CHANGE_COLUMNS)
+
+
+def _amount(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _figures(
+    norms: pl.DataFrame, own: pl.DataFrame, outliers: pl.DataFrame, config: AnalysisConfig
+) -> Iterator[str]:
+    """The plots of one cohort."""
+    for metric in METRICS:
+        norm = norms.filter(pl.col("metric") == metric)
+        known = own.filter(pl.col(metric) > 0)
+        if norm.is_empty() or known.is_empty():
+            continue
+        flagged = known.join(outliers.filter(pl.col("metric") == metric), on="trace_id", how="semi")
+        limit = limit_of(known[metric], metric, config)
+        lines = norm.row(0, named=True) | {"limit": limit}
+        yield f"<figure>{distribution(metric, known[metric], lines, flagged[metric])}</figure>"
+    hours = hours_of_week(own, metrics=("duration_ms",), levels=(_NARROW,))
+    if hours.height > 1:
+        yield f"<figure>{week('duration_ms', hours)}</figure>"

@@ -74,48 +74,37 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
     type=click.Path(dir_okay=False, writable=True),
     help="Where to write the page.",
 )
+@click.option(
+    "--cohorts",
+    "cohorts_max",
+    type=click.IntRange(min=1),
+    default=12,
+    show_default=True,
+    help="Most cohorts to plot, the largest first.",
+)
 @pass_context
-def report_run(context: Context, run_id: str | None, html_file: str) -> None:
-    """Write a run as a page with a plot for each cohort; without RUN_ID, the newest run."""
-    from pathlib import Path
+def report_run(context: Context, run_id: str | None, html_file: str, cohorts_max: int) -> None:
+    """Write a run as a page with plots for each cohort; without RUN_ID, the newest run.
 
-    import polars as pl
+    Of each metric the distribution, the limits and the flagged traces; the hours of the week; and
+    which baselines moved since the run before.
+    """
+    from pathlib import Path
 
     from analytics.run_page import render
     from cli.output import say
+    from cli.run_facts import facts_of
 
     rows = sorted(_rows(context), key=lambda row: (row["as_of"], row["run_id"]))
     known = {row["run_id"]: row for row in rows}
     if not rows or (run_id is not None and run_id not in known):
         raise click.UsageError(f"no run {run_id or ''}; see spandocket runs list")
     run = rows[-1] if run_id is None else known[run_id]
-    store, project = context.span_store, context.project
-    baselines = (
-        store.scan("baselines", project=project)
-        .filter(pl.col("run_id") == run["run_id"])
-        .sort("cohort_level", "cohort", "metric")
-        .collect()
+    page = render(
+        run,
+        *facts_of(context, run["run_id"]),
+        config=context.configuration.analysis,
+        cohorts_max=cohorts_max,
     )
-    facts = ["trace_id", "revision", "cohort", "end_time", "duration_ms", "total_tokens"]
-    traces = (
-        store.scan("traces", project=project, columns=[*facts, "cost_usd"])
-        .collect()
-        .sort("trace_id", "revision")
-        .unique("trace_id", keep="last", maintain_order=True)
-    )
-    if baselines.height:
-        window = (baselines["window_start"].min(), baselines["window_end"].max())
-        traces = traces.filter(pl.col("end_time").is_between(*window))
-    flagged = (
-        store.scan("findings", project=project)
-        .filter(pl.col("detector") == "resource_outliers")
-        .select(
-            "trace_id",
-            metric=pl.col("evidence").str.extract_all(r'"metric":"[a-z_]+"'),
-        )
-        .explode("metric")
-        .with_columns(pl.col("metric").str.extract(r':"([a-z_]+)"'))
-        .collect()
-    )
-    Path(html_file).write_text(render(run, baselines, traces, flagged), encoding="utf-8")
+    Path(html_file).write_text(page, encoding="utf-8")
     say(f"Wrote {html_file}")
