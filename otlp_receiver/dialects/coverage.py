@@ -74,7 +74,6 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
     ("M-*", "input_messages", "tool calls are left out of the history"),
     ("D-openinference-langchain", "tool_arguments", "a single argument is sent bare"),
     ("D-openinference-langchain", "agent_input_text", "each turn is a trace of its own"),
-    ("K-*", "tool_spans", "a schema asked for as a tool has a span of its own"),
 )
 """Fields that the truth knows and this library's telemetry does not hold as such."""
 

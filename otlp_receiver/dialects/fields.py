@@ -47,6 +47,9 @@ _REFUSAL = r'"refusal":\s*"[^"]'
 
 _ANSWER = Rule(field="output_messages", key="output.value", transform="output_messages")
 
+_SCHEMA_TOOL = "StructuredOutputTool"
+"""What Strands writes into the description of the tool by which a model delivers its answer."""
+
 _ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
 """Attributes whose value "error" says that the span failed, whatever its status."""
 
@@ -101,6 +104,7 @@ class FieldSet:
         """Fill every column."""
         self._mapped("operation_name")
         self._operations_from_names()
+        self._schema_tools()
         operation = self.columns["operation_name"]
         self.is_tool = (operation == "execute_tool").fill_null(value=False).to_numpy()
         self._flattened()
@@ -189,6 +193,18 @@ class FieldSet:
         told = found.is_not_null().arg_true()
         self.columns[column] = before.scatter(at.gather(told), found.gather(told))
         self._source(column, at.gather(told).to_numpy(), source)
+
+    def _schema_tools(self) -> None:
+        """Strands checks a structured answer in a span like a tool's, which runs no tool."""
+        at = self.table.positions("gen_ai.tool.description")
+        if not len(at) or not (self.dialect == CODES.index("K")).any():
+            return
+        checks = self.table.texts_at(at).str.contains(_SCHEMA_TOOL, literal=True)
+        owners = self.table.owner[at[checks.fill_null(value=False).to_numpy()]]
+        owners = owners[self.dialect[owners] == CODES.index("K")]
+        column = self.columns["operation_name"]
+        self.columns["operation_name"] = column.scatter(owners, "validate_output")
+        self._source("operation_name", owners, "gen_ai.tool.description")
 
     def _flattened(self) -> None:
         """Messages and tools that were flattened into numbered keys."""

@@ -399,3 +399,20 @@ def test_the_vercel_sdk_names_the_forced_tool_in_its_own_key():
     )
 
     assert json.loads(span["output_schema"]) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("scope", "operation", "is_tool"),
+    [("strands.telemetry.tracer", "validate_output", False), ("other", "execute_tool", True)],
+)
+def test_strands_check_of_a_structured_answer_is_no_call_of_a_tool(scope, operation, is_tool):
+    span = span_of(
+        {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": "Invoice",
+            "gen_ai.tool.description": "IMPORTANT: This StructuredOutputTool should only be",
+        },
+        scope=scope,
+    )
+
+    assert (span["operation_name"], span["is_tool_call"]) == (operation, is_tool)
