@@ -182,7 +182,7 @@ def _tail_limit(ordered: Floats, median: float, share: float) -> float:
     beyond = 0.025 / share
     if abs(shape) < 1e-6:
         return max(least, p975 + far / log(2) * log(beyond))
-    return max(least, p975 + far * grown / (grown - 1) * (beyond**shape - 1))
+    return float(max(least, p975 + far * grown / (grown - 1) * (beyond**shape - 1)))
 
 
 def spread_within(  # The samples, and which of them to look at.
