@@ -90,10 +90,15 @@ def _thresholds(out: Console, entry: dict[str, Any]) -> None:
     if entry["null_reason"]:
         return
     heading(out, "Threshold")
+    if entry["suggested"] is None:
+        out.print(Text(entry["advice"]))
+        out.print(Text(f"AUC {interval(entry['auc'])}"))
+        return
     tested, shown = entry["out_of_fold"]["value"], entry["in_sample"]["value"]
     out.print(
         Text(
-            f"suggested {entry['suggested']:g}: MCC {number(tested)} out of fold, "
+            f"suggested {entry['suggested']:g} for {entry['objective_sentence']}: "
+            f"{number(tested)} out of fold, "
             f"{number(shown)} in sample; {entry['advice']}"
         )
     )

@@ -112,6 +112,7 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
     """The options of the command line as the report's."""
     from analytics.alignment.report import ReportOptions
     from analytics.alignment.score_types import ScaleOptions, ScoreType
+    from analytics.alignment.thresholds import Objective
     from analytics.alignment.weighting import Weighting
 
     kind = asked["score_type"]
@@ -130,6 +131,10 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
             post_stratify=asked["post_stratify"], trim_medians=asked["trim_weights"]
         ),
         seed=asked["seed"],
+        objective=Objective(
+            name=asked.get("objective") or "mcc",
+            catch_rate_min=0.8 if asked.get("catch_rate_min") is None else asked["catch_rate_min"],
+        ),
         salt=context.configuration.analysis.salt,
         **{name: value for name, value in extra.items() if value not in (None, ())},
     )

@@ -34,6 +34,17 @@ _FIGURE_COLUMNS = (
     type=click.Choice(["pass_rate", "tpr", "tnr"]),
     help="What the next labels should make surer; repeat it.  [default: tpr]",
 )
+@click.option(
+    "--objective",
+    type=click.Choice(["mcc", "f1", "tnr"]),
+    help="What the suggested threshold is the best for.  [default: mcc]",
+)
+@click.option(
+    "--catch-rate",
+    "catch_rate_min",
+    type=click.FloatRange(min=0, max=1),
+    help="For --objective tnr: the lower bound that the catch rate must reach.  [default: 0.8]",
+)
 @click.option("--count", type=click.IntRange(min=1), help="How many to label next.  [default: 20]")
 @click.option("--enqueue", metavar="QUEUE", help="Also put what to label next into this queue.")
 @click.option(

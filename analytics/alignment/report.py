@@ -21,7 +21,7 @@ from analytics.alignment.sampling import sampling
 from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import Scale, ScaleOptions
 from analytics.alignment.slices import slices
-from analytics.alignment.thresholds import thresholds
+from analytics.alignment.thresholds import Objective, thresholds
 from analytics.alignment.verdict import verdict
 from analytics.alignment.versions import versions
 from analytics.alignment.weighting import Weighting
@@ -49,6 +49,8 @@ class ReportOptions:
     """How many labels next."""
     weighting: Weighting = field(default_factory=Weighting)
     """What to do with the weights beside 1 / p."""
+    objective: Objective = field(default_factory=Objective)
+    """What the suggested threshold is the best for."""
     salt: str = "spandocket"
     """Salt of the draw that decides who is labelled next."""
 
@@ -130,7 +132,7 @@ def report_of(
         ceiling=people,
         sampling=sampling(sample),
         versions=versions(samples, version, options.gate),
-        thresholds=thresholds(sample, options.seed),
+        thresholds=thresholds(sample, options.seed, options.objective),
         verdict=verdict(sample, raw, weighted, people),
         slices=slices(sample),
         residuals=residuals(sample),

@@ -6,6 +6,7 @@ chosen threshold reaches on sessions it did not see; the gap to the in-sample fi
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+OBJECTIVES = ("mcc", "f1", "tnr")
 FOLDS = 5
 REPEATS = 20
 CANDIDATES_MAX = 200
@@ -37,8 +39,43 @@ CLASS_MIN = 50
 """With fewer of either class the threshold is a suggestion only."""
 
 
-def thresholds(sample: Sample, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What the suggested threshold is the best for."""
+
+    name: str = "mcc"
+    """mcc, f1 of the positive class, or tnr: the fewest false alarms at a safe catch rate."""
+    catch_rate_min: float = 0.8
+    """For tnr: what the lower bound of the catch rate must reach."""
+
+    def of(self, cells: Floats, worth: float, *, positive_high: bool) -> Floats:
+        """The objective of each row of cells (of the high class); nan where it is undefined.
+
+        ``worth`` is how many equal observations a unit of weight is.
+        """
+        tp, fn, fp, tn = cells.T if positive_high else cells[:, [3, 2, 1, 0]].T
+        if self.name == "mcc":
+            return _matthews(cells)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.name == "f1":
+                return np.asarray(2 * tp / (2 * tp + fn + fp))
+            low = [
+                wilson(hit / (hit + miss), (hit + miss) * worth)[0] if hit + miss > 0 else 0.0
+                for hit, miss in zip(tp, fn, strict=True)
+            ]
+            return np.where(np.array(low) >= self.catch_rate_min, tn / (tn + fp), np.nan)
+
+    @property
+    def sentence(self) -> str:
+        """The objective in words."""
+        if self.name == "tnr":
+            return f"the highest TNR with the catch rate's lower bound at {self.catch_rate_min:g}"
+        return {"mcc": "the highest MCC", "f1": "the highest F1"}[self.name]
+
+
+def thresholds(sample: Sample, seed: int, objective: Objective | None = None) -> dict[str, Any]:
     """Sweep, suggestion, curves and calibration; ``null_reason`` when they do not apply."""
+    objective = objective or Objective()
     reason = _reason(sample)
     if reason:
         return {"null_reason": reason}
@@ -54,7 +91,8 @@ def thresholds(sample: Sample, seed: int) -> dict[str, Any]:
     scores, weights = selected.evaluator, selected.weights
     result: dict[str, Any] = {
         "null_reason": None,
-        "objective": "mcc",
+        "objective": objective.name,
+        "objective_sentence": objective.sentence,
         "current": sample.scale.threshold,
         "weighted": weighted,
         "sweep": sweep(high, scores, weights, positive_high=positive_high),
@@ -70,7 +108,8 @@ def thresholds(sample: Sample, seed: int) -> dict[str, Any]:
     }
     if ((scores >= 0) & (scores <= 1)).all():
         result["reliability"] = reliability(high, scores, weights)
-    result |= _suggestion(high, scores, weights, selected.clusters, seed)
+    pairs = _Scored(high=high, scores=scores, weights=weights, positive_high=positive_high)
+    result |= _suggestion(pairs, selected.clusters, seed, objective)
     return result
 
 
@@ -132,10 +171,38 @@ def _candidates(scores: Floats) -> Floats:
     return distinct[np.unique(keep)]
 
 
-def best_threshold(high: Floats, scores: Floats, weights: Floats) -> tuple[float, float]:
-    """The candidate with the highest MCC, and that MCC; the lowest one among equals."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    """Scores beside 1 where people gave the high value, and whether that is the positive one."""
+
+    high: Floats
+    scores: Floats
+    weights: Floats
+    positive_high: bool
+
+    def part(self, inside: NDArray[np.bool_]) -> _Scored:
+        return replace(
+            self,
+            high=self.high[inside],
+            scores=self.scores[inside],
+            weights=self.weights[inside],
+        )
+
+
+def best_threshold(
+    high: Floats,
+    scores: Floats,
+    weights: Floats,
+    objective: Objective | None = None,
+    *,
+    positive_high: bool = True,
+) -> tuple[float, float]:
+    """The candidate with the best objective, and its value; the lowest one among equals."""
     cuts = _candidates(scores)
-    found = _matthews(_cells(high, scores, weights, cuts))
+    worth = float(weights.sum() / (weights**2).sum())
+    found = (objective or Objective()).of(
+        _cells(high, scores, weights, cuts), worth, positive_high=positive_high
+    )
     if not np.isfinite(found).any():
         return float("nan"), float("nan")
     best = int(np.nanargmax(found))
@@ -184,6 +251,23 @@ def folds(
     return fold[position]
 
 
+def _best(pairs: _Scored, objective: Objective) -> tuple[float, float]:
+    return best_threshold(
+        pairs.high, pairs.scores, pairs.weights, objective, positive_high=pairs.positive_high
+    )
+
+
+def _no_threshold(objective: Objective, n: int, seed: int) -> dict[str, Any]:
+    """What is said when no candidate meets the objective."""
+    reason = f"no threshold reaches {objective.sentence}"
+    nothing = missing(reason, n=n)
+    return {
+        "suggested": None, "in_sample": nothing, "out_of_fold": nothing, "optimism": nothing,
+        "chosen_spread": None, "ready": False, "advice": f"not to be applied: {reason}",
+        "folds": FOLDS, "repeats": REPEATS, "seed": seed,
+    }  # fmt: skip
+
+
 def _advice(fewest: int, out_of_fold: float | None) -> str:
     """Whether the threshold may be applied, in words."""
     if fewest < CLASS_MIN:
@@ -214,10 +298,13 @@ def _prevalence(
 
 
 def _suggestion(
-    high: Floats, scores: Floats, weights: Floats, clusters: NDArray[np.int64] | None, seed: int
+    pairs: _Scored, clusters: NDArray[np.int64] | None, seed: int, objective: Objective
 ) -> dict[str, Any]:
     """The threshold, what it reaches in and out of sample, and how steady the choice is."""
-    chosen, reached = best_threshold(high, scores, weights)
+    high, scores, weights = pairs.high, pairs.scores, pairs.weights
+    chosen, reached = _best(pairs, objective)
+    if not np.isfinite(chosen):
+        return _no_threshold(objective, len(high), seed)
     rng = np.random.default_rng(seed)
     outside, picked = [], []
     for _ in range(REPEATS):
@@ -225,12 +312,14 @@ def _suggestion(
         cells = np.zeros(4)
         for number in range(FOLDS):
             test = fold == number
-            cut, _ = best_threshold(high[~test], scores[~test], weights[~test])
+            cut, _ = _best(pairs.part(~test), objective)
             if not np.isfinite(cut) or not test.any():
                 continue
             picked.append(cut)
             cells += _cells(high[test], scores[test], weights[test], np.array([cut]))[0]
-        value = _matthews(cells[None])[0]
+        # Out of fold the chosen thresholds are what they are: the catch rate is not asked again.
+        asked = replace(objective, catch_rate_min=0.0)
+        value = asked.of(cells[None], 1.0, positive_high=pairs.positive_high)[0]
         if np.isfinite(value):
             outside.append(float(value))
     out_of_fold = float(np.mean(outside)) if outside else None

@@ -87,7 +87,7 @@ def differences(entry: dict[str, Any]) -> Any:
     return (points + rules.encode(y="at:Q")).properties(width=WIDTH, height=WIDTH - 30)
 
 
-def lines_by_threshold(rows: Sequence[dict[str, Any]], suggested: float) -> Any:
+def lines_by_threshold(rows: Sequence[dict[str, Any]], suggested: float | None) -> Any:
     """TPR, TNR and MCC by threshold, the suggested one marked."""
     series = ["tpr", "tnr", "mcc"]
     long = [
@@ -106,5 +106,6 @@ def lines_by_threshold(rows: Sequence[dict[str, Any]], suggested: float) -> Any:
             color=alt.Color("series:N", title=None, scale=colours),
         )
     )
-    mark = alt.Chart(values([{"threshold": suggested}])).mark_rule(strokeDash=[4, 3])
+    marks = [] if suggested is None else [{"threshold": suggested}]
+    mark = alt.Chart(values(marks)).mark_rule(strokeDash=[4, 3])
     return (mark.encode(x="threshold:Q") + lines).properties(width=WIDTH - 20, height=WIDTH - 20)

@@ -167,6 +167,19 @@ def _compared(found: dict[str, Any]) -> str:
     )
 
 
+def _suggested(entry: dict[str, Any]) -> str:
+    if entry["suggested"] is None:
+        return f"<p>A threshold is {text(entry['advice'])}.</p>"
+    spread = entry["chosen_spread"]
+    steady = "" if not spread else f", chosen between {spread['low']:g} and {spread['high']:g}"
+    return (
+        f"<p>Suggested threshold <b>{entry['suggested']:g}</b>{steady}, for "
+        f"{text(entry['objective_sentence'])}: {value_of(entry['out_of_fold'])} on sessions it was "
+        f"not chosen on, {value_of(entry['in_sample'])} in sample (optimism "
+        f"{value_of(entry['optimism'])}). It is {text(entry['advice'])}.</p>"
+    )
+
+
 def thresholds(document: dict[str, Any]) -> str:
     """The sweep, ROC and precision-recall, reliability, and the tested suggestion."""
     entry = document["thresholds"]
@@ -191,14 +204,7 @@ def thresholds(document: dict[str, Any]) -> str:
     shown = "".join(
         f"<div><h3>{title}</h3>{drawn(chart, name, title)}</div>" for chart, name, title in pictures
     )
-    spread = entry["chosen_spread"]
-    steady = "" if not spread else f", chosen between {spread['low']:g} and {spread['high']:g}"
-    told = (
-        f"<p>Suggested threshold <b>{entry['suggested']:g}</b>{steady}: MCC "
-        f"{value_of(entry['out_of_fold'])} on sessions it was not chosen on, "
-        f"{value_of(entry['in_sample'])} in sample (optimism {value_of(entry['optimism'])}). "
-        f"It is {text(entry['advice'])}.</p>"
-    )
+    told = _suggested(entry)
     rows = [
         [f"{row['threshold']:g}", number(row["tpr"]), number(row["tnr"]), number(row["ppv"]),
          number(row["f1"]), number(row["mcc"])]

@@ -14,7 +14,7 @@ from analytics.alignment.calibration import (
 )
 from analytics.alignment.report import ReportOptions, report
 from analytics.alignment.score_types import ScaleOptions
-from analytics.alignment.thresholds import best_threshold, folds
+from analytics.alignment.thresholds import Objective, best_threshold, folds
 
 HIGH = np.array([1, 1, 1, 0, 1, 0, 0, 0, 1, 0.0])
 SCORES = np.array([0.95, 0.9, 0.8, 0.7, 0.65, 0.4, 0.35, 0.2, 0.15, 0.05])
@@ -111,3 +111,52 @@ def test_classes_have_no_threshold():
     frame = pl.DataFrame({"human": [1, 0, 1], "evaluator": [1, 0, 0]})
 
     assert "classes, not scores" in report(frame, ReportOptions()).thresholds["null_reason"]
+
+
+def scored(n=400, seed=3):
+    rng = np.random.default_rng(seed)
+    human = rng.integers(0, 2, n)
+    evaluator = np.clip(rng.normal(0.35 + 0.3 * human, 0.2), 0, 1).round(3)
+    return pl.DataFrame({"human": human, "evaluator": evaluator})
+
+
+def test_each_objective_is_the_best_of_the_sweep():
+    for name in ("mcc", "f1"):
+        found = report(scored(), ReportOptions(objective=Objective(name=name))).thresholds
+        best = max(found["sweep"], key=lambda row: -1 if row[name] is None else row[name])
+        assert found["in_sample"].value == pytest.approx(best[name])
+        assert found["suggested"] == best["threshold"]
+        assert found["out_of_fold"].value < found["in_sample"].value
+
+
+def test_few_false_alarms_at_a_safe_catch_rate():
+    asked = Objective(name="tnr", catch_rate_min=0.9)
+    found = report(scored(), ReportOptions(objective=asked)).thresholds
+
+    safe = [row for row in found["sweep"] if row["tpr_low"] is not None and row["tpr_low"] >= 0.9]
+    assert found["in_sample"].value == pytest.approx(max(row["tnr"] for row in safe))
+    assert found["suggested"] in {row["threshold"] for row in safe}
+    assert found["suggested"] < report(scored(), ReportOptions()).thresholds["suggested"]
+
+
+def test_an_objective_out_of_reach_has_no_threshold(command, tmp_path):
+    scored(60).write_csv(tmp_path / "pairs.csv")
+
+    said = command(
+        "alignment", "report", "--pairs", tmp_path / "pairs.csv", "--objective", "tnr",
+        "--catch-rate", "0.99", "--format", "json", "--html", tmp_path / "page.html",
+    )  # fmt: skip
+
+    assert said.json["thresholds"]["suggested"] is None
+    assert "no threshold reaches" in said.json["thresholds"]["advice"]
+
+
+def test_the_positive_class_may_have_the_low_scores():
+    frame = scored().with_columns(
+        human=pl.when(pl.col("human") == 1).then(pl.lit("pass")).otherwise(pl.lit("fail"))
+    )
+    asked = Objective(name="tnr", catch_rate_min=0.9)
+    found = report(frame, ReportOptions(objective=asked)).thresholds
+
+    safe = [row for row in found["sweep"] if row["tpr_low"] is not None and row["tpr_low"] >= 0.9]
+    assert found["in_sample"].value == pytest.approx(max(row["tnr"] for row in safe))
