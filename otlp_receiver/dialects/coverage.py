@@ -34,12 +34,13 @@ FIELDS = (
 
 ABSENT: tuple[tuple[str, str, str], ...] = (
     # library, field, what the telemetry holds instead
-    ("A-*", "tools_offered", "sent only with content, or only on the agent's span"),
+    ("A-a[!g]*", "tools_offered", "sent only with content"),
+    ("A-[go]*", "tools_offered", "sent only with content"),
     ("B-*", "tools_offered", "never sent"),
     ("JG-google-genai-default", "tools_offered", "sent only with content"),
-    ("K-*", "tools_offered", "sent on the agent's span"),
+    ("K-*", "tools_offered", "a schema asked for as a tool is not named before it is called"),
     ("L-*", "tools_offered", "never sent"),
-    ("P-*", "tools_offered", "sent on the agent's span"),
+    ("P-*", "tools_offered", "sent on the agent's span, and not offered in every call of it"),
     ("A-genai-openai-span-only", "refusal", "sent as an ordinary text part"),
     ("A-genai-openai-span-only", "output_text", "a refusal is sent as an ordinary text part"),
     ("A-openai-v2-*", "first_chunk_after_s", "never sent"),
@@ -68,7 +69,6 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
     ("J[12]-*", "agent_input_text", "never sent on the agent's span"),
     ("J1-*", "agent_output_text", "never sent on the agent's span"),
     ("P-*", "agent_input_text", "sent as an empty list"),
-    ("P-*", "tool_name", "the plugin's name stands before it"),
     ("K-*", "tool_calls", "arguments that are no JSON are sent empty"),
     ("L-*", "provider", "the client's own name, whatever answers"),
     ("M-*", "input_messages", "tool calls are left out of the history"),

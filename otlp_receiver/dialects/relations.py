@@ -1,8 +1,9 @@
 """What one span tells about another, as rows of the contents table.
 
 The Vercel AI SDK writes the requested schema on the outer span, LiteLLM on the raw request below
-its call. The two spans may arrive in different requests, so nothing is copied here: the rows are
-joined to the spans they tell about when spans are read.
+its call; some agent frameworks write the offered tools on the agent's span alone. The two spans
+may arrive in different requests, so nothing is copied here: the rows are joined to the spans they
+tell about when spans are read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from span_store.contents import BELOW
 from span_store.schema import CONTENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
 
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 _OUTER_DIALECTS = ("E1", "E2")
 """Libraries whose outer span says what the calls below it were asked for."""
+
+_AGENT_DIALECTS = ("K",)
+_AGENT_SCOPE = "agent_framework"
+"""Libraries that name the offered tools on the agent's span, for all calls that it makes.
+
+Not Semantic Kernel, which does so too: it offers no tools in the last call that it allows."""
 
 _ASKED = ("output_schema", "output_type")
 
@@ -62,13 +69,20 @@ def _asked(spans: pl.DataFrame) -> list[dict[str, Any]]:
         & (pl.col("name") == RAW_REQUEST)
         & pl.col("parent_span_id").is_not_null()
         & pl.col("output_schema").is_not_null(),
+        agent=pl.col("tool_definitions").is_not_null()
+        & (pl.col("operation_name") == "invoke_agent")
+        & (pl.col("dialect").is_in(_AGENT_DIALECTS) | (pl.col("scope_name") == _AGENT_SCOPE)),
     )
     rows: list[dict[str, Any]] = []
-    for name, prefix, target in (("outer", BELOW, "span_id"), ("raw", "", "parent_span_id")):
+    for name, prefix, target, fields in (
+        ("outer", BELOW, "span_id", _ASKED),
+        ("raw", "", "parent_span_id", _ASKED),
+        ("agent", BELOW, "span_id", ("tool_definitions",)),
+    ):
         at = told[name].fill_null(value=False).arg_true()
         if len(at):
             for span in spans.select(_READ)[at].iter_rows(named=True):
-                rows += _asked_of(span, prefix, span[target])
+                rows += _asked_of(span, prefix, span[target], fields)
     return rows
 
 
@@ -80,18 +94,21 @@ _READ = (
     "start_time",
     "received_at",
     "field_sources",
+    "tool_definitions",
     *_ASKED,
 )
 
 
-def _asked_of(span: dict[str, Any], prefix: str, target: str) -> Iterator[dict[str, Any]]:
+def _asked_of(
+    span: dict[str, Any], prefix: str, target: str, fields: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """One row a field that the span tells about its target."""
     sources = loads(span["field_sources"] or "{}")
-    for field in _ASKED:
+    for field in fields:
         value = span[field]
         if value is None:
             continue
-        fragment = value if field == "output_schema" else dumps(value)
+        fragment = dumps(value) if field == "output_type" else value
         yield _row(span, prefix + field, target, fragment, sources.get(field, field))
 
 

@@ -242,6 +242,13 @@ def messages_with_tools(value: Any) -> Any:
     return None if found is None else tool_definitions(found)
 
 
+def plugin_function(value: Any) -> str | None:
+    """The function's own name out of Semantic Kernel's ``Plugin-function``."""
+    name = text(value)
+    parts = (name or "").split("-")
+    return parts[1] if len(parts) == 2 and all(parts) else name
+
+
 def mcp_operation(value: Any) -> str | None:
     """A call of a tool over the model context protocol; other methods are no operation."""
     return "execute_tool" if value == "tools/call" else None
@@ -291,6 +298,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "no": no,
     "no_of_client": no_of_client,
     "mcp_operation": mcp_operation,
+    "plugin_function": plugin_function,
     "tools": _json(tool_definitions),
     "offered_tools": _json(messages_with_tools),
     "input_usage": lambda value: input_usage(parsed_or_none(value)),

@@ -267,3 +267,40 @@ def test_the_source_of_an_error_is_said(span, source):
 
     assert rows.select("error_source").row(0) == (source,)
     assert rows.select(pl.col("is_error")).row(0) == (source is not None,)
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_told"),
+    [("strands.telemetry.tracer", True), ("agent_framework", True), ("other", False)],
+)
+def test_tools_that_are_named_on_the_agents_span_are_those_of_its_calls(scope, is_told):
+    agent = {
+        "name": "invoke_agent",
+        "span_id": OUTER,
+        "attributes": {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.tools": '["lookup"]'},
+    }
+    cycle = {"name": "cycle", "span_id": STEP, "parent_span_id": OUTER}
+    call = {
+        "name": "chat",
+        "span_id": INNER,
+        "parent_span_id": STEP,
+        "attributes": {"gen_ai.operation.name": "chat"},
+    }
+
+    bodies = [("traces", request(span, scope=scope)) for span in (call, cycle, agent)]
+    tools = joined(*bodies)["chat"]["tool_definitions"]
+
+    assert tools == ('[{"type":"function","name":"lookup"}]' if is_told else None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [("Support-lookup", "lookup"), ("lookup", "lookup"), ("a-b-c", "a-b-c"), ("-x", "-x")],
+)
+def test_semantic_kernel_writes_the_plugin_before_the_functions_name(sent, name):
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": sent}
+    spans = joined(
+        ("traces", request({"name": "t", "attributes": attributes}, scope="semantic_kernel.x"))
+    )
+
+    assert spans["t"]["tool_name"] == name
