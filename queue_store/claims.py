@@ -16,7 +16,7 @@ from queue_store.errors import (
     NoItemsAvailableError,
     NotPermittedError,
 )
-from queue_store.leases import HELD, expire_item, expire_leases, leases_of, leave, sit, take
+from queue_store.leases import expire_item, expire_leases, held_now, leases_of, leave, sit, take
 from queue_store.model import Action, Claim, Hold, ItemState, QueueState, Role
 from queue_store.moves import move
 from queue_store.rows import item_from_row
@@ -57,13 +57,12 @@ class Claims(StoreBase):
             target = find_queue(writing.connection, project, queue, with_form=False)
             may_work(target, reviewer)
             writing.require(Role.ANNOTATOR, "claim items", target.id)
-            expire_leases(writing, target.id)
+            held = held_now(writing, target.id, reviewer)
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
-            mine = {"in_queue": target.id, "for_reviewer": reviewer}
-            held = writing.connection.execute(HELD, mine).one_or_none()
             if held is not None:
                 return _renewed(writing, held.item_id, reviewer, held.token, until)
             token = self.new_token()
+            mine = {"in_queue": target.id, "for_reviewer": reviewer}
             row = writing.connection.execute(CLAIM, mine | {"at": now}).one_or_none()
             if row is not None:
                 return _claimed(writing, row, target, token, until)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from queue_store.annotations import Annotations, annotation_statement
-from queue_store.answers import CURRENT, fingerprint_of
+from queue_store.answers import CURRENT, fingerprint_of, slot_of
 from queue_store.column_types import to_microseconds
 from queue_store.errors import InvalidValueError, NotFoundError, NotPermittedError
 from queue_store.model import AnnotationState, Role
@@ -76,8 +76,20 @@ class Edits(Annotations):
         """Point an answer at a place, or at the whole object; see ``anchors``."""
         with self._writing(project=project, now=now, actor=actor) as writing:
             row = _standing(writing, annotation_id)
+            slot = _slot_at(writing, row, anchor)
+            taken = writing.connection.scalar(
+                select(ANNOTATIONS.c.id).where(
+                    ANNOTATIONS.c.slot == slot,
+                    ANNOTATIONS.c.state.in_(CURRENT),
+                    ANNOTATIONS.c.id != row.id,
+                )
+            )
+            if taken is not None:
+                raise InvalidValueError(
+                    "anchor", annotation_id, f"annotation {taken} says this of that place; edit it"
+                )
             place = None if anchor is None else asdict(anchor)
-            return _superseded(writing, row, {"anchor": place}, "annotation_placed")
+            return _superseded(writing, row, {"anchor": place, "slot": slot}, "annotation_placed")
 
     def withdraw_annotation(
         self, *, project: str, annotation_id: int, now: datetime, actor: str, reason: str = ""
@@ -131,6 +143,22 @@ def _standing(writing: Writing, annotation_id: int) -> Any:
     return row
 
 
+def _slot_at(writing: Writing, row: Any, anchor: Anchor | None) -> str:
+    """The place that the answer takes when it points there."""
+    field = writing.connection.scalar(select(FIELDS.c.name).where(FIELDS.c.id == row.field_id))
+    return slot_of(
+        project=row.project,
+        object_type=row.object_type,
+        object_id=row.object_id,
+        queue_id=row.queue_id,
+        revision=row.item_revision,
+        reviewer=row.reviewer,
+        field=str(field),
+        anchor=anchor,
+        adjudicated=row.adjudicated,
+    )
+
+
 def _superseded(writing: Writing, row: Any, changes: dict[str, Any], action: str) -> AnnotationRow:
     """Store the changed answer as a new row and mark the old one superseded."""
     if all(getattr(row, name) == value for name, value in changes.items()):
@@ -147,7 +175,7 @@ def _superseded(writing: Writing, row: Any, changes: dict[str, Any], action: str
         .values(
             **values,
             supersedes=row.id,
-            fingerprint=fingerprint_of(row.slot, "edit", stamp, row.id),
+            fingerprint=fingerprint_of(values["slot"], "edit", stamp, row.id),
             time=writing.now,
             stored_at=writing.now,
         )
@@ -159,7 +187,7 @@ def _superseded(writing: Writing, row: Any, changes: dict[str, Any], action: str
         item_id=row.item_id,
         annotation_id=new_id,
         supersedes=row.id,
-        changed=sorted(changes),
+        changed=sorted(changes.keys() - {"slot"}),
     )
     return _read(writing, int(new_id or 0))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, select, update
+from sqlalchemy import bindparam, case, delete, null, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from queue_store.column_types import Moment
@@ -17,6 +17,7 @@ from queue_store.moves import move
 from queue_store.tables.items import ITEMS, LEASES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -53,6 +54,12 @@ ENDED: Select[Any] = (
 )
 """Items of the queue with a lease that ran out, oldest first."""
 
+_ENDED, _HELD = ENDED.subquery("ended"), HELD.subquery("held")
+LOOK = union_all(
+    select(_ENDED.c.item_id, null().label("token")), select(_HELD.c.item_id, _HELD.c.token)
+)
+"""Both at once, for a claim: without a token what ran out, with one what the reviewer holds."""
+
 _ALL = select(LEASES).where(LEASES.c.item_id == bindparam("of_item"))
 _LOCKED = (
     select(ITEMS.c.id, ITEMS.c.state)
@@ -68,6 +75,19 @@ def leases_of(writing: Writing, item_id: int) -> dict[str, Any]:
     return {row.reviewer: row for row in rows}
 
 
+def held_now(writing: Writing, queue_id: int, reviewer: str) -> Any:
+    """The lease that the reviewer holds in the queue, once those that ran out have ended.
+
+    A row of ``item_id, token``, or None.
+    """
+    mine = {"in_queue": queue_id, "for_reviewer": reviewer}
+    found = writing.connection.execute(LOOK, mine | {"at": writing.now}).all()
+    ended = [row.item_id for row in found if row.token is None]
+    if ended and _expire(writing, queue_id, ended):
+        return writing.connection.execute(HELD, mine).one_or_none()
+    return next((row for row in found if row.token is not None), None)
+
+
 def expire_leases(writing: Writing, queue_id: int) -> int:
     """Open the seats whose lease ran out; their token stays good while a seat is open.
 
@@ -75,8 +95,10 @@ def expire_leases(writing: Writing, queue_id: int) -> int:
     """
     given = {"in_queue": queue_id, "at": writing.now}
     ended = writing.connection.scalars(ENDED, given).all()
-    if not ended:
-        return 0
+    return _expire(writing, queue_id, ended) if ended else 0
+
+
+def _expire(writing: Writing, queue_id: int, ended: Sequence[int]) -> int:
     locked = writing.connection.execute(_LOCKED, {"item_ids": sorted(set(ended))}).all()
     if not locked:
         return 0

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from queue_store.errors import ItemLockedError, NotFoundError, StaleRevisionError
+from queue_store.errors import (
+    InvalidValueError,
+    ItemLockedError,
+    NotFoundError,
+    StaleRevisionError,
+)
 from queue_store.model import Anchor, AnnotationDraft, AnnotationState, Selection
-from tests.queue_store.desk import trace
+from tests.queue_store.desk import PROJECT, trace
 
 
 def answer(value, field="correct", **more):
@@ -144,3 +149,22 @@ def test_no_answer_of_an_open_queue_is_blind(desk):
     (row,) = desk.annotate(1, "ana", answer(True))
 
     assert row.blind is False
+
+
+def test_an_answer_that_was_placed_is_not_replaced_by_one_about_the_whole(desk):
+    desk.field()
+    desk.queue()
+    desk.add(1)
+    anchor = Anchor(direction="output", message_index=0, part_index=0, start=0, end=2, quote="no")
+    said = {"project": PROJECT, "now": desk.clock.now, "actor": "ana", "anchor": anchor}
+    (row,) = desk.annotate(1, "ana", AnnotationDraft(field="correct", value=True))
+
+    placed = desk.store.place_annotation(annotation_id=row.id, **said)
+    (whole,) = desk.annotate(1, "ana", AnnotationDraft(field="correct", value=False))
+
+    assert {(row.value, row.anchor) for row in desk.annotations()} == {
+        (True, anchor),
+        (False, None),
+    }
+    with pytest.raises(InvalidValueError, match=f"annotation {placed.id} says this"):
+        desk.store.place_annotation(annotation_id=whole.id, **said)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from queue_store.claims import CLAIM
 from queue_store.config import QueueConfig
 from queue_store.items import VISIBLE, list_statement
-from queue_store.leases import ENDED, HELD
+from queue_store.leases import ENDED, HELD, LOOK
 from queue_store.model import ItemState
 from queue_store.store import QueueStore
 from tests.queue_store.desk import Clock, Desk
@@ -101,6 +101,15 @@ def test_expiring_uses_the_lease_index(full):
 def test_finding_what_a_reviewer_holds_uses_the_holder_index(full):
     found = plan(full, HELD, in_queue=1, for_reviewer="r1")
 
+    assert "leases_reviewer" in found
+    assert whole_reads(full, found) == []
+
+
+def test_the_look_before_a_claim_uses_both_indexes_of_leases(full):
+    at = datetime.fromtimestamp(0.001, tz=UTC)
+    found = plan(full, LOOK, in_queue=1, for_reviewer="r1", at=at)
+
+    assert "leases_ending" in found
     assert "leases_reviewer" in found
     assert whole_reads(full, found) == []
 
