@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from otlp_receiver.dialects.attributes import Kind
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
+from otlp_receiver.dialects.error_levels import said_to_have_failed
 from otlp_receiver.dialects.error_types import error_type_of
 from otlp_receiver.dialects.flattened import assemble
 from otlp_receiver.dialects.forced_tools import forced_schemas
@@ -49,9 +50,6 @@ _ANSWER = Rule(field="output_messages", key="output.value", transform="output_me
 
 _SCHEMA_TOOL = "StructuredOutputTool"
 """What Strands writes into the description of the tool by which a model delivers its answer."""
-
-_ERROR_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
-"""Attributes whose value "error" says that the span failed, whatever its status."""
 
 
 @cache
@@ -275,12 +273,7 @@ class FieldSet:
         has, types = self.events.exception_types(self.count)
         sent = self.columns["error_type"]
         status = self.envelope["status_code"] == "error"
-        level = np.zeros(self.count, dtype=np.bool_)
-        for key in _ERROR_LEVELS:
-            at = self.table.positions(key)
-            bad = (self.table.texts_at(at).str.to_lowercase() == "error").fill_null(value=False)
-            level[self.table.owner[at[bad.to_numpy()]]] = True
-        level |= self._unsuccessful()
+        level = said_to_have_failed(self.table, self.dialect)
         self.columns["is_error"] = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
         self.columns["error_source"] = pl.select(
             pl.when(status)
@@ -296,15 +289,6 @@ class FieldSet:
         changed = sent.is_null() & types.is_not_null()
         self._source("error_type", changed.arg_true().to_numpy(), "event:exception")
         self._error_types_from_messages()
-
-    def _unsuccessful(self) -> Mask:
-        """Spans of Claude Code that say themselves that they had no success."""
-        mask = np.zeros(self.count, dtype=np.bool_)
-        at = self.table.positions("success")
-        at = at[self.table.kind[at] == Kind.BOOLEAN]
-        mask[self.table.owner[at[~self.table.boolean[at]]]] = True
-        ours: Mask = self.dialect == CODES.index("O")
-        return mask & ours
 
     def _error_types_from_messages(self) -> None:
         """The error's class, else the HTTP code, that only the description tells."""

@@ -36,6 +36,9 @@ _AGENT_SCOPE = "agent_framework"
 
 Not Semantic Kernel, which does so too: it offers no tools in the last call that it allows."""
 
+_RUN_DIALECTS = ("F2", "F3+")
+"""Libraries that write no messages on a call that failed, but those of the run that it ended."""
+
 _ASKED = ("output_schema", "output_type")
 
 _NONE = pl.DataFrame(schema=CONTENTS.polars)
@@ -73,11 +76,20 @@ def _asked(spans: pl.DataFrame) -> list[dict[str, Any]]:
         & (pl.col("operation_name") == "invoke_agent")
         & (pl.col("dialect").is_in(_AGENT_DIALECTS) | (pl.col("scope_name") == _AGENT_SCOPE)),
     )
+    told = told.with_columns(
+        spans.select(
+            run=pl.col("input_messages").is_not_null()
+            & pl.col("is_error")
+            & (pl.col("operation_name") == "invoke_agent")
+            & pl.col("dialect").is_in(_RUN_DIALECTS)
+        ).to_series()
+    )
     rows: list[dict[str, Any]] = []
     for name, prefix, target, fields in (
         ("outer", BELOW, "span_id", _ASKED),
         ("raw", "", "parent_span_id", _ASKED),
         ("agent", BELOW, "span_id", ("tool_definitions",)),
+        ("run", BELOW, "span_id", ("input_messages", "system_instructions")),
     ):
         at = told[name].fill_null(value=False).arg_true()
         if len(at):
@@ -95,6 +107,8 @@ _READ = (
     "received_at",
     "field_sources",
     "tool_definitions",
+    "input_messages",
+    "system_instructions",
     *_ASKED,
 )
 

@@ -242,6 +242,12 @@ def messages_with_tools(value: Any) -> Any:
     return None if found is None else tool_definitions(found)
 
 
+def provider_prefix(value: Any) -> str | None:
+    """The provider before the model in LiteLLM's ``openai/gpt-4o``."""
+    head, slash, _ = (text(value) or "").partition("/")
+    return provider(head) if slash else None
+
+
 def plugin_function(value: Any) -> str | None:
     """The function's own name out of Semantic Kernel's ``Plugin-function``."""
     name = text(value)
@@ -299,6 +305,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "no_of_client": no_of_client,
     "mcp_operation": mcp_operation,
     "plugin_function": plugin_function,
+    "provider_prefix": provider_prefix,
     "tools": _json(tool_definitions),
     "offered_tools": _json(messages_with_tools),
     "input_usage": lambda value: input_usage(parsed_or_none(value)),

@@ -304,3 +304,41 @@ def test_semantic_kernel_writes_the_plugin_before_the_functions_name(sent, name)
     )
 
     assert spans["t"]["tool_name"] == name
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(2, True), (0, False)])
+def test_a_failed_call_is_told_its_messages_by_the_run_that_it_ended(status, is_told):
+    said = [{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]
+    run = {
+        "name": "run",
+        "span_id": OUTER,
+        "status": status,
+        "attributes": {
+            "gen_ai.operation.name": "invoke_agent",
+            "pydantic_ai.all_messages": json.dumps(said),
+        },
+    }
+    call = {
+        "name": "chat",
+        "span_id": INNER,
+        "parent_span_id": OUTER,
+        "status": status,
+        "attributes": {"gen_ai.operation.name": "chat"},
+    }
+    bodies = [("traces", request(span, scope="pydantic-ai")) for span in (call, run)]
+
+    messages = joined(*bodies)["chat"]["input_messages"]
+
+    assert messages == (json.dumps(said) if is_told else None)
+
+
+def test_litellm_names_the_provider_before_the_model():
+    span = request(
+        {
+            "name": "e",
+            "attributes": {"litellm.provider.model": "azure/gpt-4o", "gen_ai.system": ""},
+        },
+        scope="litellm",
+    )
+
+    assert joined(("traces", span))["e"]["provider_name"] == "azure.ai.openai"
