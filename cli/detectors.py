@@ -20,7 +20,16 @@ _SCORE_COLUMNS = (
     *("precision", "recall", "prevalence"),
 )
 
-_MODEL_COLUMNS = ("detector", "version", "in_use", "verdicts", "gain", "gain_low", "gain_high")
+_MODEL_COLUMNS = (
+    "detector",
+    "kind",
+    "version",
+    "in_use",
+    "verdicts",
+    "gain",
+    "gain_low",
+    "gain_high",
+)
 
 
 @click.group(epilog="Example: spandocket detectors scorecard")
@@ -96,12 +105,23 @@ def scorecard(context: Context, seed: int, output_format: str | None) -> None:
 
 @detectors.command("train", epilog="Example: spandocket detectors train refusal")
 @click.argument("name")
+@click.option("--field", help="Of a queue: the yes-or-no question to learn from.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the folds.")
 @click.option("--dry-run", is_flag=True, help="Learn and compare; keep and promote nothing.")
 @format_option
 @pass_context
-def train(context: Context, name: str, seed: int, dry_run: bool, output_format: str | None) -> None:
-    """Learn from people's verdicts on the detector NAME, and use it if it is better.
+def train(
+    context: Context,
+    name: str,
+    field: str | None,
+    seed: int,
+    dry_run: bool,
+    output_format: str | None,
+) -> None:
+    """Learn from people's verdicts on the detector or queue NAME, and use it if it is better.
+
+    A detector's classifier decides again what the detector flags. A queue's one learns from the
+    answers to its yes-or-no question and puts the queue's next items in order.
 
     Compared on verdicts that the classifier did not see, trace by trace. It is promoted only when
     the lower 99 % bound of its gain in balanced agreement with people is above zero; otherwise it
@@ -109,7 +129,7 @@ def train(context: Context, name: str, seed: int, dry_run: bool, output_format: 
     """
     from cli.learned import train_detector
 
-    report, is_better = train_detector(context, name, seed=seed, dry_run=dry_run)
+    report, is_better = train_detector(context, name, field=field, seed=seed, dry_run=dry_run)
     write_object(report, output_format)
     if not is_better:
         say(f"{name}: not shown to be better than what is in use; nothing changes")
@@ -121,12 +141,10 @@ def train(context: Context, name: str, seed: int, dry_run: bool, output_format: 
 @format_option
 @pass_context
 def rollback(context: Context, name: str, output_format: str | None) -> None:
-    """Go back to what the detector NAME used before its last promotion."""
-    from analytics.detectors.catalog import entry_of
-    from cli.learned import shelf_of
+    """Go back to what the detector or queue NAME used before its last promotion."""
+    from cli.learned import shelf_for
 
-    entry_of(name)
-    version = shelf_of(context).rollback(name)
+    version = shelf_for(context, name).rollback(name)
     write_object({"detector": name, "in_use": version}, output_format)
 
 

@@ -25,6 +25,7 @@ from analytics.job.intake import (
     read_history,
     read_traces,
 )
+from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
 from analytics.job.rerouting import last_run
@@ -124,6 +125,11 @@ class Job:
             config=self.config,
             detectors=detectors,
         )
+        routed = routing.run(evaluated, found, self._backfilled(traces), sessions)
+        if self.learned is not None and self.learned.queues:
+            routed.routed.drafts = put_in_order(
+                routed.routed.drafts, self.learned.queues, self.reading, project=self.project
+            )
         decided = Decided(
             run_id=self._run_id(detectors),
             traces=traces,
@@ -131,7 +137,7 @@ class Job:
             evaluated=evaluated,
             found=found,
             findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
-            routing=routing.run(evaluated, found, self._backfilled(traces), sessions),
+            routing=routed,
         )
         stages.next("writing")
         report = self._write(decided, detectors, stages, dry_run=dry_run)

@@ -78,21 +78,26 @@ def answers(queues: QueueStore, *, project: str, field: str) -> list[Any]:
 
 def verdicts(queues: QueueStore, *, project: str) -> dict[tuple[str, str], bool]:
     """By queue and object the verdict on the flag: adjudicated, else of the majority."""
+    return settled(answers(queues, project=project, field=VERDICT_FIELD))
+
+
+def settled(given_answers: Sequence[Any]) -> dict[tuple[str, str], bool]:
+    """By queue and object what yes-or-no answers come to; a tie comes to nothing."""
     votes: dict[tuple[str, str], list[tuple[bool, bool]]] = {}
-    for answer in answers(queues, project=project, field=VERDICT_FIELD):
+    for answer in given_answers:
         if answer.queue is not None and isinstance(answer.value, bool):
             key = (answer.queue, answer.object_id)
             votes.setdefault(key, []).append((answer.adjudicated, answer.value))
-    settled = {}
+    found = {}
     for key, given in votes.items():
         ruled = [value for adjudicated, value in given if adjudicated]
         plain = [value for _, value in given]
         yes = sum(plain)
         if ruled:
-            settled[key] = ruled[-1]
+            found[key] = ruled[-1]
         elif 2 * yes != len(plain):
-            settled[key] = 2 * yes > len(plain)
-    return settled
+            found[key] = 2 * yes > len(plain)
+    return found
 
 
 def precisions(queues: QueueStore, *, project: str) -> dict[str, Precision]:
@@ -112,7 +117,7 @@ def scorecards(
     store: SpanStore, queues: QueueStore, detectors: Sequence[Detector], *, project: str, seed: int
 ) -> list[Scorecard]:
     """One scorecard a detector, at its present version."""
-    settled = verdicts(queues, project=project)
+    confirmed = verdicts(queues, project=project)
     seen = _floor_answers(queues, project=project)
     traces = (
         store.scan("traces", project=project, columns=["trace_id", "revision", "detectors"])
@@ -123,7 +128,7 @@ def scorecards(
     unflagged = traces.filter(pl.col("detectors").list.len() == 0).height
     cards = []
     for detector in detectors:
-        flags = _flags(queues, detector.id, settled, project=project)
+        flags = _flags(queues, detector.id, confirmed, project=project)
         precision = precision_of(flags)
         reviewed = [flag for flag in flags if flag.is_right is not None]
         recall, prevalence = missed(
@@ -159,7 +164,7 @@ def _floor_answers(queues: QueueStore, *, project: str) -> dict[str, set[str]]:
 
 
 def _flags(
-    queues: QueueStore, queue: str, settled: dict[tuple[str, str], bool], *, project: str
+    queues: QueueStore, queue: str, confirmed: dict[tuple[str, str], bool], *, project: str
 ) -> list[Flag]:
     if queue not in {known.name for known in queues.queues(project=project)}:
         return []
@@ -171,7 +176,7 @@ def _flags(
             Flag(
                 importance=float(item.priority_terms.get("importance", 1.0)),
                 priority=item.priority,
-                is_right=settled.get((queue, item.object_id)),
+                is_right=confirmed.get((queue, item.object_id)),
             )
             for item in page.items
             if item.source.value == "detector"

@@ -18,10 +18,15 @@ _FLAGGED = ("matched", "ambiguous")
 
 
 class LearnedRung:
-    """The classifiers in use, by detector."""
+    """The classifiers in use, by detector, and by queue those that put items in order."""
 
-    def __init__(self, classifiers: dict[str, LearnedClassifier]) -> None:
+    def __init__(
+        self,
+        classifiers: dict[str, LearnedClassifier],
+        queues: dict[str, LearnedClassifier] | None = None,
+    ) -> None:
         self.classifiers = classifiers
+        self.queues = queues or {}
 
     def apply(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
         """The decisions of one chunk after the learned classifiers.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from analytics.learning.classifier import LearnedClassifier
 from analytics.learning.errors import NoModelError, UnreadableModelError
@@ -22,9 +23,14 @@ class ModelShelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def names(self) -> list[str]:
+        """What anything was learned for."""
+        found = self.folder.glob("*/*.npz") if self.folder.is_dir() else ()
+        return sorted({unquote(file.parent.name) for file in found})
+
     def versions(self, detector: str) -> list[int]:
         """The versions that were learned, oldest first."""
-        names = [file.stem for file in (self.folder / detector).glob("*.npz")]
+        names = [file.stem for file in self._place(detector).glob("*.npz")]
         return sorted(int(name) for name in names if name.isdigit())
 
     def next_version(self, detector: str) -> int:
@@ -33,12 +39,12 @@ class ModelShelf:
 
     def put(self, classifier: LearnedClassifier) -> None:
         """Keep a version; it is not in use before it is promoted."""
-        place = self.folder / classifier.detector / f"{classifier.version}.npz"
+        place = self._place(classifier.detector) / f"{classifier.version}.npz"
         _write(place, classifier.to_bytes())
 
     def get(self, detector: str, version: int) -> LearnedClassifier:
         """A version; raises :class:`NoModelError` and :class:`UnreadableModelError`."""
-        place = self.folder / detector / f"{version}.npz"
+        place = self._place(detector) / f"{version}.npz"
         if not place.is_file():
             raise NoModelError(detector, f"there is no version {version}")
         return LearnedClassifier.from_bytes(place.read_bytes(), str(place))
@@ -66,17 +72,19 @@ class ModelShelf:
 
     def in_use(self) -> dict[str, LearnedClassifier]:
         """Every detector's classifier in use."""
-        if not self.folder.is_dir():
-            return {}
         found = {}
-        for folder in sorted(self.folder.iterdir()):
-            version = self.current(folder.name) if folder.is_dir() else None
+        for name in self.names():
+            version = self.current(name)
             if version is not None:
-                found[folder.name] = self.get(folder.name, version)
+                found[name] = self.get(name, version)
         return found
 
+    def _place(self, detector: str) -> Path:
+        """Its folder; a queue's name may hold anything."""
+        return self.folder / quote(detector, safe="")
+
     def _history(self, detector: str) -> list[int]:
-        place = self.folder / detector / "current.json"
+        place = self._place(detector) / "current.json"
         try:
             history = json.loads(place.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -88,7 +96,7 @@ class ModelShelf:
         return history
 
     def _write_history(self, detector: str, history: list[int]) -> None:
-        _write(self.folder / detector / "current.json", json.dumps(history).encode())
+        _write(self._place(detector) / "current.json", json.dumps(history).encode())
 
 
 def _write(place: Path, content: bytes) -> None:
