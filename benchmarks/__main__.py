@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = {"__init__", "__main__", "empty_handler", "load", "processors", "labelled_traces"}
+PARTS = {"__init__", "__main__", "empty_handler", "load", "processors", "labelled_traces",
+         # Wants reference packages, in an environment of its own.
+         "alignment_references"}  # fmt: skip
 
 
 def names():
