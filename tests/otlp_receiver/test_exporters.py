@@ -29,7 +29,7 @@ from tests.otlp_receiver.requests import trace_request
 from tests.otlp_receiver.serving import Served
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import psutil
 
@@ -116,34 +116,53 @@ def test_python_exporters_come_back_after_overload(tmp_path: Path, kind: str) ->
 
 def refused(served: Served, kind: str) -> int:
     """How many requests of this transport the receiver refused because the spool is full."""
+    labels = f'{{transport="{kind}",reason="spool_full"}}'
+    return number(served, f"refused_requests_total{labels}")
+
+
+def number(served: Served, name: str) -> int:
+    """One of the receiver's own numbers."""
     with urllib.request.urlopen(f"http://{served.http}/metrics", timeout=120) as answer:
         for line in answer.read().decode().splitlines():
-            if "refused_requests_total{" in line and kind in line and "spool_full" in line:
+            if line.startswith(f"spandocket_receiver_{name} "):
                 return int(line.rpartition(" ")[2])
     return 0
 
 
 def resume_after(loader: psutil.Process, served: Served, kind: str, count: int) -> None:
     """Let the loader go on once the exporter was refused, however long that takes."""
-    deadline = time.monotonic() + 200
-    while refused(served, kind) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: refused(served, kind) >= count)
     loader.resume()
 
 
 def refuse(served: Served) -> psutil.Process:
-    """Stop the loader and fill the spool, until requests are refused; the loader."""
-    deadline = time.monotonic() + 200
+    """Suspend the loader while something waits for it, so that requests are refused; the loader.
+
+    It has loaded something before, so that it goes on at once when it is resumed.
+    """
+    body = trace_request(1).SerializeToString()
+    served.export(body)
+    wait_for(lambda: number(served, "loaded_requests_total") >= 1)
     loader = served.hold_loader()
-    refusal = ""
-    while "spool is full" not in refusal:
-        assert time.monotonic() < deadline
-        try:
-            served.export(trace_request(1).SerializeToString())
-        except grpc.RpcError as error:
-            refusal = error.details()
+    # Until the spool is measured again, requests may be refused because of the first one.
+    wait_for(lambda: is_accepted(served, body))
+    wait_for(lambda: number(served, "loader_lag_requests") >= 1)
     return loader
+
+
+def is_accepted(served: Served, body: bytes) -> bool:
+    try:
+        served.export(body)
+    except grpc.RpcError:
+        return False
+    return True
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 200
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import { TracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace";
 const [kind, url, count] = process.argv.slice(2);
 const exporters = { grpc: GrpcExporter, "http-protobuf": ProtobufExporter, "http-json": JsonExporter };
 const provider = new TracerProvider({
-  spanProcessors: [new BatchSpanProcessor({ exporter: new exporters[kind]({ url, compression: "gzip" }) })],
+  spanProcessors: [new BatchSpanProcessor({ exportTimeoutMillis: 120000, exporter: new exporters[kind]({ url, compression: "gzip", timeoutMillis: 100000 }) })],
 });
 const tracer = provider.getTracer("tests");
 for (let number = 0; number < Number(count); number += 1) {
