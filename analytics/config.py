@@ -130,7 +130,7 @@ class AnalysisConfig:
     )
     chunk_traces: int = field(
         default=20_000,
-        metadata={"doc": "Traces whose content is held in memory at the same time."},
+        metadata={"doc": "Traces of one chunk; the content of two chunks is in memory at a time."},
     )
 
 

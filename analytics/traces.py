@@ -64,6 +64,15 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     in every run; the streaming one adds them up in the order in which its threads finish.
     """
     frame = spans.lazy().with_columns(key=pl.col("trace_id").hash(0)).collect(engine=_ENGINE)
+    buckets = 1 + frame.height // _SPANS_AT_ONCE
+    if buckets == 1:
+        return _assembled(frame).sort("trace_id")
+    parts = [_assembled(frame.filter(frame["key"] % buckets == part)) for part in range(buckets)]
+    return pl.concat(parts).sort("trace_id")
+
+
+def _assembled(frame: pl.DataFrame) -> pl.DataFrame:
+    """Whole traces, in no order."""
     model = frame.select(*_CALL_COLUMNS, "key").filter(
         frame["is_model_call"].fill_null(value=False)
     )
@@ -103,10 +112,12 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
             ),
         )
         .drop("key", "root_is_error", "call_operation", "any_agent")
-        .sort("trace_id")
         .collect(engine=_ENGINE)
     )
 
+
+_SPANS_AT_ONCE = 1_500_000
+"""More are put together part by part, because the steps between need several times their room."""
 
 _ENGINE: Literal["in-memory"] = "in-memory"
 

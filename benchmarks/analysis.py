@@ -17,7 +17,7 @@ import resource
 import shutil
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,15 @@ from analytics.job.memory import POLARS_ALLOCATOR
 from analytics.traces import LIGHT_COLUMNS
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
+from span_store.layout import ROW_KEY
+from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.schema import SPANS
 from span_store.store import SpanStore
 
 SECOND = 1_000_000_000
 BEGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND
+NIGHT = datetime(2026, 3, 3, 1, tzinfo=UTC)
+"""The moment of the nightly run: all traces of the day before are complete."""
 SPANS_A_TRACE = 6
 WORDS = (  # noqa: SIM905  # A list of words reads best as words.
     "refund order ticket flight window seat booking policy customer account invoice payment "
@@ -42,15 +46,25 @@ WORDS = (  # noqa: SIM905  # A list of words reads best as words.
 ).split()
 
 
-def spans_of(first: int, count: int, total: int) -> pl.DataFrame:
-    """Rows of ``count`` traces out of ``total`` that are spread over one day."""
+def spans_of(
+    first: int,
+    count: int,
+    total: int,
+    *,
+    begin: int = BEGIN,
+    seconds: int = 86_400,
+    numbered_from: int = 0,
+) -> pl.DataFrame:
+    """Rows of ``count`` traces out of ``total`` that are spread over so many seconds."""
+    spread = seconds * SECOND // max(total, 1)
     rng = np.random.default_rng(first)
-    number = np.arange(first, first + count)
+    place = np.arange(first, first + count)
+    number = place + numbered_from
     trace = pl.Series("trace_id", [f"{value:032x}" for value in (number + 1) * 2654435761 % 2**62])
     kind = np.tile(np.arange(SPANS_A_TRACE), count)
     index = np.repeat(np.arange(count), SPANS_A_TRACE)
     seconds = rng.lognormal(1.0, 0.3, count)
-    starts = BEGIN + (number * (86_400 * SECOND // max(total, 1)))
+    starts = begin + place * spread
     offset = np.array([0.0, 0.02, 0.3, 0.4, 0.7, 0.75])[kind]
     length = np.array([1.0, 0.25, 0.05, 0.28, 0.03, 0.2])[kind]
     start = starts[index] + (offset * seconds[index] * SECOND).astype(np.int64)
@@ -255,8 +269,14 @@ def _timed(function, arguments):
 
 
 def scan(place: Path) -> int:
-    """The bare scan: every column that the job reads, every value touched."""
-    names = list(dict.fromkeys([*LIGHT_COLUMNS, *SPAN_COLUMNS]))
+    """The bare scan: every column of the spans that the job reads, once, every value made.
+
+    These are the columns of trace assembly, those that detectors see, those that tell twins of a
+    call apart, and the row key; the job reads some of them more than once. A text counts as made
+    when Polars has decompressed and decoded it and knows its length. The same files, Polars' own
+    reader of the table format, its streaming engine.
+    """
+    names = list(dict.fromkeys([*LIGHT_COLUMNS, *SPAN_COLUMNS, *CALL_COLUMNS, ROW_KEY]))
     frame = pl.scan_delta(str(place / "spans")).select(names)
     kinds = frame.collect_schema()
     touched = frame.select(
@@ -270,16 +290,23 @@ def scan(place: Path) -> int:
     return int(touched.collect(engine="streaming").height)
 
 
-def analyse(place: Path, chunk_traces: int, without: tuple[str, ...]) -> dict[str, object]:
-    """One nightly run."""
+def analyse(
+    place: Path,
+    chunk_traces: int,
+    without: tuple[str, ...],
+    as_of: datetime = NIGHT,
+    incremental: bool = False,
+) -> dict[str, object]:
+    """One nightly run, or an incremental one."""
     queues = QueueStore.open(f"sqlite:///{place / 'queue.sqlite3'}", QueueConfig())
     report = run(
         SpanStore(place),
         queues,
         project="default",
-        as_of=datetime(2026, 3, 3, tzinfo=UTC) + timedelta(hours=1),
+        as_of=as_of,
         config=AnalysisConfig(chunk_traces=chunk_traces, disabled_detectors=without),
         clock=lambda: datetime.now(UTC),
+        incremental=incremental,
     )
     queues.close()
     return {

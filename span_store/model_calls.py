@@ -68,10 +68,25 @@ def needs_calls(names: Collection[str]) -> bool:
 
 
 def uncounted(spans: pl.LazyFrame) -> pl.DataFrame:
-    """The keys of calls among ``spans`` that another span already counts."""
+    """The keys of calls among ``spans`` that another span already counts.
+
+    Numbers tell first which traces can matter at all, in 33 bytes a call; ids and names are read
+    for those alone.
+    """
+    numbers = _numbers(spans)
+    entangled = (
+        _entangled(numbers.filter("is_model")),
+        _entangled(numbers.filter(~pl.col("is_model"))),
+    )
+    either = pl.concat(entangled).unique()
+    if either.is_empty() and not numbers["has_response"].any():
+        return spans.select(_KEY).limit(0).collect()
     calls = (
         spans.select(COLUMNS)
-        .filter(pl.col("is_model_call") | pl.col("is_tool_call"))
+        .filter(
+            (pl.col("is_model_call") | pl.col("is_tool_call"))
+            & (_TRACE_NUMBER.is_in(either.implode()) | pl.col("response_id").is_not_null())
+        )
         .with_columns(
             family=pl.when(pl.col("operation_name").is_in(["embeddings", "rerank"]))
             .then("operation_name")
@@ -80,37 +95,50 @@ def uncounted(spans: pl.LazyFrame) -> pl.DataFrame:
         .collect(engine="streaming")
     )
     is_model = pl.col("is_model_call").fill_null(value=False)
+    inside_model, inside_tool = (_TRACE_NUMBER.is_in(traces.implode()) for traces in entangled)
     models = calls.filter(is_model)
-    nested = _nested(_entangled(models), spans)
+    nested = _nested(models.filter(inside_model), spans)
     answered = models.filter(pl.col("response_id").is_not_null())
     left = answered.join(nested, on=list(_KEY), how="anti") if len(nested) else answered
-    tools = _nested_tools(_entangled(calls.filter(~is_model)), spans)
+    tools = _nested_tools(calls.filter(~is_model & inside_tool), spans)
     return pl.concat([nested, _same_response(left), tools])
 
 
-def _entangled(calls: pl.DataFrame) -> pl.DataFrame:
-    """The calls of the traces in which one call may lie below another one, and hardly more.
+_TRACE_NUMBER = pl.col("trace_id").hash(0)
+
+
+def _numbers(spans: pl.LazyFrame) -> pl.DataFrame:
+    """Every call as numbers: its time, and hashes of its trace, of itself and of its parent."""
+    is_model = pl.col("is_model_call").fill_null(value=False)
+    return (
+        spans.filter(pl.col("is_model_call") | pl.col("is_tool_call"))
+        .select(
+            "start_time",
+            "end_time",
+            is_model=is_model,
+            has_response=is_model & pl.col("response_id").is_not_null(),
+            trace=_TRACE_NUMBER,
+            own=_TRACE_NUMBER ^ pl.col("span_id").hash(1),
+            parent=_TRACE_NUMBER ^ pl.col("parent_span_id").hash(1),
+        )
+        .collect(engine="streaming")
+    )
+
+
+def _entangled(calls: pl.DataFrame) -> pl.Series:
+    """The traces in which one call may lie below another one, and hardly more.
 
     In most traces none does: every call begins when the one before has ended, and none is the
-    parent of another. Numbers say so, at a tenth of what comparing ids costs.
+    parent of another.
     """
-    trace = pl.col("trace_id").hash(0)
-    numbers = calls.select(
-        "start_time",
-        "end_time",
-        trace=trace,
-        own=trace ^ pl.col("span_id").hash(1),
-        parent=trace ^ pl.col("parent_span_id").hash(1),
-    )
-    below = numbers.filter(pl.col("parent").is_in(numbers["own"].implode()))["trace"]
-    ordered = numbers.select("trace", "start_time", "end_time").sort("trace", "start_time")
+    below = calls.filter(pl.col("parent").is_in(calls["own"].implode()))["trace"]
+    ordered = calls.select("trace", "start_time", "end_time").sort("trace", "start_time")
     start, before = pl.col("start_time"), pl.col("end_time").shift()
     is_inside = (pl.col("trace") == pl.col("trace").shift()) & (
         (start < before) | (start == start.shift()) | (before < start.shift())
     )
     inside = ordered.filter(is_inside.fill_null(value=True))["trace"]
-    entangled = pl.concat([below, inside]).unique()
-    return calls.filter(trace.is_in(entangled.implode()))
+    return pl.concat([below, inside]).unique()
 
 
 def _pairs(calls: pl.DataFrame, spans: pl.LazyFrame, barriers: Collection[str]) -> pl.DataFrame:

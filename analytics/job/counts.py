@@ -25,8 +25,9 @@ def detector_counts(
     """Standing and new counts by detector; a newer revision replaces an older one's findings."""
     columns = ["trace_id", "revision", "detector", "decision"]
     stored = store.scan_raw("findings", project=project).select(columns).collect()
+    flagged = pl.concat([stored["trace_id"], findings["trace_id"]]).unique()
     revisions = (
-        store.scan_raw("traces", project=project)
+        store.scan_raw("traces", project=project, trace_ids=flagged)
         .group_by("trace_id")
         .agg(revision=pl.col("revision").max())
         .collect()

@@ -77,7 +77,9 @@ def read_traces(
         .agg(content_pieces=pl.len())
         .collect()
     )
-    previous = last_evaluations(store, project=project)
+    previous = last_evaluations(
+        store, project=project, trace_ids=None if touched_since is None else traces["trace_id"]
+    )
     outdated = outdated_evaluations(store, previous, project=project, versions=versions)
     previous = previous.select(
         "trace_id", previous_revision="revision", previous_hash="content_hash"
@@ -100,10 +102,12 @@ def read_traces(
     return Intake(traces=traces)
 
 
-def last_evaluations(store: SpanStore, *, project: str) -> pl.DataFrame:
-    """The newest evaluated revision of every trace."""
+def last_evaluations(
+    store: SpanStore, *, project: str, trace_ids: pl.Series | None = None
+) -> pl.DataFrame:
+    """The newest evaluated revision of every trace, or of these."""
     return (
-        store.scan_raw("traces", project=project)
+        store.scan_raw("traces", project=project, trace_ids=trace_ids)
         .select("trace_id", "revision", "content_hash", "evaluated_at")
         .sort("trace_id", "revision")
         .unique(subset="trace_id", keep="last", maintain_order=True)
@@ -131,18 +135,22 @@ def read_touched(
     Earlier spans of a trace are looked for as far back as a trace may stay open: files and row
     groups that are older are not read.
     """
-    arrived = (pl.col("received_at") > since_ns) & (pl.col("received_at") <= as_of_ns)
-    raw = store.scan_raw("spans", project=project)
     touched = pl.concat(
-        [
-            raw.filter(arrived).select("trace_id"),
-            store.scan_raw("contents", project=project).filter(arrived).select("trace_id"),
-        ]
+        store.scan_raw(
+            table, project=project, received_since=since_ns + 1, received_until=as_of_ns + 1
+        ).select("trace_id")
+        for table in ("spans", "contents")
     ).unique()
+    ids = touched.collect()["trace_id"]
     oldest = since_ns - int(config.age_seconds_max * 1_000_000_000)
     spans = (
-        raw.filter(pl.col("received_at").is_between(oldest, as_of_ns))
-        .join(touched, on="trace_id", how="semi")
+        store.scan_raw(
+            "spans",
+            project=project,
+            trace_ids=ids,
+            received_since=oldest,
+            received_until=as_of_ns + 1,
+        )
         .select(*dict.fromkeys((*LIGHT_COLUMNS, *CALL_COLUMNS)))
         .collect(engine="streaming")
     )
@@ -151,7 +159,7 @@ def read_touched(
         spans = spans.sort(
             ["end_time", "received_at"], descending=[True, False], nulls_last=True
         ).unique(key, keep="first", maintain_order=True)
-    contents = store.scan_raw("contents", project=project).join(touched, on="trace_id", how="semi")
+    contents = store.scan_raw("contents", project=project, trace_ids=ids)
     lazy = with_contents(spans.lazy(), contents, LIGHT_COLUMNS)
     return counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
 
