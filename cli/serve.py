@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 _KEPT_BYTES = 128 * 2**20
 """Freed memory that the servers keep: some requests of the largest size."""
-_NEW_OBJECTS = 100_000
-"""New objects after which the garbage collector looks at the youngest."""
 
 
 @click.command(epilog="Example: spandocket serve --grpc-port 0 --ready-file ready.json")
@@ -40,7 +38,6 @@ def serve(
     order: calls in flight end, what was acknowledged is loaded into the tables, at most
     receiver.drain_seconds later it ends.
     """
-    import gc
     import logging
     import time
     from dataclasses import replace
@@ -49,7 +46,7 @@ def serve(
 
     from cli.background import Background
     from cli.forwarding import forward_command
-    from otlp_receiver.memory import keep_freed_memory
+    from otlp_receiver.memory import keep_freed_memory, spare_garbage_collector
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
 
@@ -84,10 +81,7 @@ def serve(
         forward_command=forward_command(context),
     )
     keep_freed_memory(_KEPT_BYTES)
-    # What the program itself consists of is never garbage; requests, JSON above all, make so many
-    # objects that looking at it again and again took a quarter of the time.
-    gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS, 50, 100)
+    spare_garbage_collector()
     with Background(context):
         uvloop.run(service.run())
     say(

@@ -8,6 +8,7 @@ processor time of understanding a batch (measured: 19.5 us a span with, 14.2 wit
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 _TRIM_THRESHOLD = -1
@@ -18,6 +19,8 @@ _ARENA_MAX = -8
 
 _MMAP_THRESHOLD_BYTES_MAX = 32 * 2**20
 """What glibc before 2.35 takes."""
+_NEW_OBJECTS = 100_000
+"""After so many new ones the garbage collector looks at the youngest objects."""
 _TOP_PAD_BYTES = 16 * 2**20
 _BYTES_MAX = 2**30
 """``mallopt`` takes a C int."""
@@ -55,6 +58,16 @@ def give_back_freed_memory() -> None:
     malloc_trim = _of_libc("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def spare_garbage_collector() -> None:
+    """Let it look at new objects more seldom, and never again at what exists by now.
+
+    What the program consists of is no garbage; requests, JSON above all, make so many objects that
+    looking at it all again and again took a quarter of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 50, 100)
 
 
 def _of_libc(name: str) -> ctypes._NamedFuncPointer | None:
