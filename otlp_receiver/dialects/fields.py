@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from otlp_receiver.dialects.attributes import Kind
+from otlp_receiver.dialects.both_forms import better_told
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.error_levels import said_to_have_failed
@@ -217,6 +218,7 @@ class FieldSet:
             if values is None:
                 values = nulls(pl.String(), self.count)
             open_ = values.is_null().gather(owners).to_numpy()
+            open_ &= ~better_told(self.table, name, found.texts)
             texts = pl.Series(list(found.texts.values()), dtype=pl.String)
             self.columns[name] = values.scatter(owners[open_], texts.filter(pl.Series(open_)))
             self._source(name, owners[open_], found.family.source)

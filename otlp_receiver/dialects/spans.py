@@ -14,6 +14,7 @@ from otlp_receiver.dialects.evaluations import EVENT_NAME, Score
 from otlp_receiver.dialects.fields import FieldSet
 from otlp_receiver.dialects.relations import relation_rows
 from otlp_receiver.dialects.span_events import SpanEvents, links_json, objects
+from otlp_receiver.dialects.span_scores import flattened_scores
 from span_store.durations import milliseconds
 from span_store.schema import CONTENTS, SPANS
 
@@ -71,7 +72,7 @@ def span_rows(
     resources = AttributeTable(decoded.resources.field("attributes"))
     frame = frame.with_columns(**_resource(resources, decoded.resource))
     kept = _valid(frame) & ~fields.placeholders
-    scores = _scores(frame, events, kept)
+    scores = [*_scores(frame, events, kept), *flattened_scores(table, frame, kept)]
     frame = frame.select(_COLUMNS)
     contents = relation_rows(frame, table, kept)
     if not kept.all():
