@@ -8,6 +8,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import format_option, say, write_object
+from cli.queue_access import person_store
 from cli.queue_rows import annotation_row
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def anchor(
     from cli.conversations import span_with, texts_of_span
     from queue_store.anchors import found_again, of_quote
 
-    store = context.queue_store
+    store = person_store(context)
     row = store.annotation(project=context.project, annotation_id=annotation)
     place = None
     if not whole:

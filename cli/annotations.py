@@ -11,7 +11,7 @@ from cli.claims_filters import STATUSES
 from cli.context import pass_context
 from cli.moments import MOMENT
 from cli.output import format_option, say, write_object, write_rows
-from cli.queue_access import actor_option, name_and_value
+from cli.queue_access import actor_option, name_and_value, person_store
 from cli.queue_rows import ANNOTATION_COLUMNS, annotation_row
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def list_annotations(
     output_format: str | None,
 ) -> None:
     """List answers that stand, oldest first."""
-    found = context.queue_store.annotations(
+    found = person_store(context).annotations(
         project=context.project,
         field=field,
         queue=queue,
@@ -138,7 +138,7 @@ def import_file(
     from cli.annotation_files import read_rows
     from queue_store.model import ImportRow, RowProblem
 
-    fields = [field.name for field in context.queue_store.fields(project=context.project)]
+    fields = [field.name for field in person_store(context).fields(project=context.project)]
     rows, unreadable = read_rows(file, fields)
     problems = [RowProblem(line=line, reason=reason) for line, reason in unreadable]
     result = None
@@ -201,7 +201,7 @@ def export(
     from cli.table_files import write_table
 
     rows, columns = wide_rows(
-        context.queue_store,
+        person_store(context),
         context.project,
         queue=queue,
         status=status,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from cli.queue_access import person_store
 from queue_store.model import DatasetEntry, FieldPurpose, ItemState
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def completed_items(store: QueueStore, project: str, queue: str) -> list[Item]:
 
 def entry_of(context: Context, item: Item) -> DatasetEntry:
     """The item as a dataset keeps it."""
-    answers = context.queue_store.annotations(project=context.project, item_id=item.id)
+    answers = person_store(context).annotations(project=context.project, item_id=item.id)
     given, answered = _messages(context, item)
     return DatasetEntry(
         object_type=item.object_type,
@@ -91,7 +92,7 @@ def _expected(context: Context, answers: list[AnnotationRow]) -> Any:
         if row.corrected_output is not None:
             return row.corrected_output
     purposes = {
-        field.name: field.purpose for field in context.queue_store.fields(project=context.project)
+        field.name: field.purpose for field in person_store(context).fields(project=context.project)
     }
     expected: dict[str, Any] = {}
     for row in ordered:

@@ -10,7 +10,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import format_option, say, write_object, write_rows
-from cli.queue_access import actor_option, ready_store
+from cli.queue_access import actor_option, person_store, ready_store
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -56,7 +56,7 @@ def create(
 @pass_context
 def list_datasets(context: Context, output_format: str | None) -> None:
     """List the project's datasets."""
-    found = context.queue_store.datasets(project=context.project)
+    found = person_store(context).datasets(project=context.project)
     write_rows(
         [asdict(entry) for entry in found],
         output_format,
@@ -110,7 +110,7 @@ def add(
 @pass_context
 def versions(context: Context, name: str, output_format: str | None) -> None:
     """List a dataset's versions."""
-    found = context.queue_store.dataset_versions(project=context.project, dataset=name)
+    found = person_store(context).dataset_versions(project=context.project, dataset=name)
     write_rows(
         [asdict(entry) for entry in found],
         output_format,
@@ -132,7 +132,7 @@ def export(
     context: Context, name: str, version: int | None, out: str | None, output_format: str | None
 ) -> None:
     """Print or write the entries of a version."""
-    found = context.queue_store.entries(project=context.project, dataset=name, version=version)
+    found = person_store(context).entries(project=context.project, dataset=name, version=version)
     rows: list[dict[str, Any]] = [
         asdict(entry) | {"object_type": entry.object_type.value} for entry in found
     ]

@@ -8,7 +8,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import format_option, write_object, write_rows
-from cli.queue_access import actor_option
+from cli.queue_access import actor_option, person_store
 from cli.queue_rows import FIELD_COLUMNS, field_row
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _option(text: str) -> FieldOption:
 @pass_context
 def list_fields(context: Context, every_version: bool, output_format: str | None) -> None:
     """List the fields that the project may use."""
-    found = context.queue_store.fields(project=context.project, every_version=every_version)
+    found = person_store(context).fields(project=context.project, every_version=every_version)
     write_rows([field_row(field) for field in found], output_format, FIELD_COLUMNS)
 
 

@@ -9,7 +9,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import format_option, write_object, write_rows
-from cli.queue_access import actor_option
+from cli.queue_access import actor_option, person_store
 from cli.queue_rows import annotation_row
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def list_issues(context: Context, state: str | None, output_format: str | None) 
     """List known problems with how many answers point to them."""
     from queue_store.model import IssueState
 
-    found = context.queue_store.issues(
+    found = person_store(context).issues(
         project=context.project, state=IssueState(state) if state else None
     )
     write_rows([_row(issue) for issue in found], output_format, _COLUMNS)
@@ -77,7 +77,7 @@ def list_issues(context: Context, state: str | None, output_format: str | None) 
 @pass_context
 def show(context: Context, issue: str, output_format: str | None) -> None:
     """Show a known problem with the answers that point to it."""
-    store = context.queue_store
+    store = person_store(context)
     found = store.issue(project=context.project, title=issue)
     answers = [
         annotation_row(row)
@@ -129,7 +129,7 @@ def link_answer(
     context: Context, issue: str, annotation: int, reviewer: str, output_format: str | None
 ) -> None:
     """Point one of your answers to a known problem."""
-    store = context.queue_store
+    store = person_store(context)
     found = store.issue(project=context.project, title=issue)
     row = store.edit_annotation(
         project=context.project,

@@ -11,7 +11,7 @@ from cli.claims import VERBS
 from cli.claims_filters import queue_filters
 from cli.context import pass_context
 from cli.output import default_format, format_option, say, write_object, write_rows
-from cli.queue_access import actor_option, name_and_value, ready_store
+from cli.queue_access import actor_option, name_and_value, person_store, ready_store
 from cli.queue_rows import ITEM_COLUMNS, annotation_row, item_row
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def count(
 @pass_context
 def show(context: Context, item: int, output_format: str | None) -> None:
     """Show one item with its answers."""
-    store = context.queue_store
+    store = person_store(context)
     found = store.item(project=context.project, item_id=item)
     answers = store.annotations(project=context.project, item_id=item)
     write_object(

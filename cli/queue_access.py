@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -42,7 +43,22 @@ def ready_store(context: Context) -> QueueStore:
 
     store = context.queue_store
     store.ensure_system_queues(project=context.project, specs=SYSTEM_QUEUES, now=context.now())
-    return store
+    return person_store(context)
+
+
+def person_store(context: Context) -> QueueStore:
+    """The queue store as the person reads it who gives the command: who acts, else the user."""
+    current = click.get_current_context()
+    person = current.params.get("actor")
+    if person is None and current.info_name in _AS_REVIEWER:
+        person = current.params.get("reviewer")
+    if person is None:
+        person = os.environ.get("SPANDOCKET_ACTOR") or _user()
+    return context.queue_store.as_reader(str(person))
+
+
+_AS_REVIEWER = {"add", "anchor", "claim", "edit", "next", "undo", "withdraw"}
+"""Commands whose --reviewer gives the command; elsewhere it is a filter."""
 
 
 def name_and_value(text: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import click
 from cli.claims_filters import queue_filters
 from cli.context import pass_context
 from cli.output import format_option, write_object, write_rows
-from cli.queue_access import actor_option, ready_store
+from cli.queue_access import actor_option, person_store, ready_store
 from cli.queue_rows import ITEM_COLUMNS, item_row
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def save(
 @pass_context
 def list_views(context: Context, output_format: str | None) -> None:
     """List saved views."""
-    found = context.queue_store.views(project=context.project)
+    found = person_store(context).views(project=context.project)
     write_rows([asdict(view) for view in found], output_format, ["name", "queue", "filters"])
 
 

@@ -10,7 +10,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import format_option, say, write_object, write_rows
-from cli.queue_access import actor_option
+from cli.queue_access import actor_option, person_store
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -83,7 +83,7 @@ def create(
 @pass_context
 def list_webhooks(context: Context, output_format: str | None) -> None:
     """List webhooks with what waits and what was given up."""
-    found = context.queue_store.webhooks(project=context.project)
+    found = person_store(context).webhooks(project=context.project)
     write_rows([_row(hook) for hook in found], output_format, _COLUMNS)
 
 

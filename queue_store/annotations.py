@@ -82,7 +82,7 @@ class Annotations(StoreBase):
 
         Raises NotFoundError with the nearest names for an unknown field or queue.
         """
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             statement = annotation_statement(project)
             if field is not None:
                 statement = _of_field(connection, statement, project, field)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import bindparam, select
 
-from queue_store.errors import NotFoundError
-from queue_store.model import Hold, ItemState
+from queue_store.errors import NotFoundError, NotPermittedError
+from queue_store.model import Hold, ItemState, Role
 from queue_store.rows import item_from_row, queue_from_row
+from queue_store.tables.collections import EVERY_QUEUE, MEMBERS
 from queue_store.tables.fields import FIELDS
 from queue_store.tables.items import ITEMS, LEASES
 from queue_store.tables.queues import QUEUE_FIELDS, QUEUES
@@ -29,12 +31,33 @@ if TYPE_CHECKING:
 class StoreBase:
     """A database, the settings, and a source of claim tokens."""
 
+    reader: str | None = None
+    """Who reads, as :meth:`as_reader` said; None for no person."""
+
     def __init__(
         self, database: Database, config: QueueConfig, new_token: Callable[[], str]
     ) -> None:
         self.database = database
         self.config = config
         self.new_token = new_token
+
+    def as_reader(self, person: str) -> Self:
+        """The same store, read by this person: in a guarded project they need a role.
+
+        A role in one queue opens that queue, and what has no queue; not the other queues. Without
+        a person, as the analysis reads, everything is open. Writes name their person themselves.
+        """
+        store = copy(self)
+        store.reader = person
+        return store
+
+    @contextmanager
+    def _reading(self, project: str, queue: str | None = None) -> Iterator[Connection]:
+        """One consistent view of the data, for a reader who may see it."""
+        with self.database.reading() as connection:
+            if self.reader is not None:
+                _require_reader(connection, project, self.reader, queue)
+            yield connection
 
     @contextmanager
     def _writing(self, *, project: str, now: datetime, actor: str) -> Iterator[Writing]:
@@ -48,6 +71,20 @@ class StoreBase:
             )
             yield writing
             writing.finish()
+
+
+def _require_reader(connection: Connection, project: str, person: str, queue: str | None) -> None:
+    """Raise NotPermittedError unless the project is open or the person has a role there."""
+    rows = connection.execute(select(MEMBERS).where(MEMBERS.c.project == project)).all()
+    places = {row.queue_id for row in rows if row.person == person}
+    if not rows or EVERY_QUEUE in places:
+        return
+    about = "the project" if queue is None else repr(queue)
+    if not places or (
+        queue is not None
+        and find_queue(connection, project, queue, with_form=False).id not in places
+    ):
+        raise NotPermittedError(person, f"read {about}", f"that needs the role {Role.VIEWER.value}")
 
 
 _BY_NAME, _BY_LINK = (

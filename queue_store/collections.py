@@ -62,12 +62,12 @@ class Collections(StoreBase):
 
     def issue(self, *, project: str, title: str) -> Issue:
         """The issue with this title or number; NotFoundError names the nearest."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return find_issue(connection, project, title)
 
     def issues(self, *, project: str, state: IssueState | None = None) -> list[Issue]:
         """The project's issues, oldest first."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             found = _issues(connection, project)
         return [issue for issue in found if state is None or issue.state is state]
 
@@ -130,12 +130,12 @@ class Collections(StoreBase):
 
     def view(self, *, project: str, name: str) -> View:
         """One saved view; NotFoundError names the nearest."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return find_view(connection, project, name)
 
     def views(self, *, project: str) -> list[View]:
         """The project's saved views by name."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return _views(connection, project)
 
     def delete_view(self, *, project: str, name: str, now: datetime, actor: str) -> None:

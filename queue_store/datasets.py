@@ -53,12 +53,12 @@ class Datasets(StoreBase):
 
     def dataset(self, *, project: str, name: str) -> Dataset:
         """One dataset; NotFoundError names the nearest."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return find_dataset(connection, project, name)
 
     def datasets(self, *, project: str) -> list[Dataset]:
         """The project's datasets by name."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return _datasets(connection, project)
 
     def add_entries(
@@ -107,7 +107,7 @@ class Datasets(StoreBase):
         self, *, project: str, dataset: str, version: int | None = None
     ) -> list[DatasetEntry]:
         """The entries of a version, the newest by default, in the order they were added."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             target = find_dataset(connection, project, dataset)
             wanted = target.version if version is None else version
             if not 0 <= wanted <= target.version:
@@ -131,7 +131,7 @@ class Datasets(StoreBase):
 
     def dataset_versions(self, *, project: str, dataset: str) -> list[DatasetVersion]:
         """Every version, oldest first."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             target = find_dataset(connection, project, dataset)
             rows = connection.execute(
                 select(DATASET_VERSIONS)

@@ -113,7 +113,7 @@ class Edits(Annotations):
 
     def annotation(self, *, project: str, annotation_id: int) -> AnnotationRow:
         """One answer, whatever its state; raises NotFoundError."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             row = connection.execute(
                 annotation_statement(project).where(ANNOTATIONS.c.id == annotation_id)
             ).one_or_none()

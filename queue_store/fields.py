@@ -76,12 +76,12 @@ class Fields(StoreBase):
 
     def field(self, *, project: str, name: str) -> Field:
         """The newest version of a field, or ``NAME@VERSION``; NotFoundError names the nearest."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return find_field(connection, project, name)
 
     def fields(self, *, project: str, every_version: bool = False) -> list[Field]:
         """The fields that the project sees, by name; only the newest versions unless asked."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             rows = connection.execute(
                 select(FIELDS)
                 .where(FIELDS.c.project.in_((project, SHARED)))

@@ -86,8 +86,10 @@ class Items(StoreBase):
 
     def item(self, *, project: str, item_id: int) -> Item:
         """One item; raises NotFoundError."""
-        with self.database.reading() as connection:
-            return find_item(connection, project, item_id)
+        with self._reading(project) as connection:
+            found = find_item(connection, project, item_id)
+        with self._reading(project, found.queue):
+            return found
 
     def items(
         self,
@@ -111,7 +113,7 @@ class Items(StoreBase):
         Raises InvalidValueError for a limit, offset or cursor that cannot be used.
         """
         _check_page(limit, offset)
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue)
             wanted = _filters(
                 reviewer=reviewer,
@@ -136,7 +138,7 @@ class Items(StoreBase):
 
         With ``conversation_id``, the items about that session too.
         """
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             in_project = select(QUEUES.c.id).where(QUEUES.c.project == project)
             rows = connection.execute(
                 select(ITEMS, QUEUES.c.name.label("queue"), QUEUES.c.project)

@@ -58,12 +58,12 @@ class Queues(StoreBase):
 
     def queue(self, *, project: str, name: str) -> Queue:
         """The queue with this name or link; raises NotFoundError with the nearest names."""
-        with self.database.reading() as connection:
+        with self._reading(project, name) as connection:
             return find_queue(connection, project, name)
 
     def queues(self, *, project: str, kind: QueueKind | None = None) -> list[Queue]:
         """The project's queues, oldest first."""
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             return all_queues(connection, project, None if kind is None else kind.value)
 
     def ensure_system_queues(

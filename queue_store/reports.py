@@ -28,14 +28,14 @@ class Reports(StoreBase):
 
     def progress(self, *, project: str, queue: str) -> Progress:
         """One queue's counters; raises NotFoundError."""
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue, with_form=False)
             return Progress(queue=target.name, **counted(connection, target.id))
 
     def all_progress(self, *, project: str) -> list[Progress]:
         """The counters of every queue of the project, oldest queue first."""
         counters = QUEUE_COUNTERS.c
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             rows = connection.execute(
                 select(
                     QUEUES.c.id,
@@ -54,7 +54,7 @@ class Reports(StoreBase):
 
     def reviewers(self, *, project: str, queue: str | None = None) -> list[ReviewerProgress]:
         """What each reviewer did in each queue, by queue and name."""
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             statement = (
                 select(
                     QUEUES.c.name.label("queue"),
@@ -78,7 +78,7 @@ class Reports(StoreBase):
 
     def agreement(self, *, project: str, queue: str) -> dict[str, Agreement]:
         """How far the reviewers of a queue agree so far, by field; free text is left out."""
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue)
             rows = connection.execute(
                 select(
@@ -121,7 +121,7 @@ class Reports(StoreBase):
         before_id: int | None = None,
     ) -> list[AuditEntry]:
         """The newest writes first; ``before_id`` continues behind the last one seen."""
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             statement = (
                 select(AUDIT, QUEUES.c.name.label("queue"))
                 .outerjoin(QUEUES, QUEUES.c.id == AUDIT.c.queue_id)

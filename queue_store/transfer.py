@@ -45,7 +45,7 @@ class Transfer(StoreBase):
 
     def export_queue(self, *, project: str, queue: str) -> Iterator[str]:
         """The queue as lines of JSON, one consistent view of it."""
-        with self.database.reading() as connection:
+        with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue)
             yield _line("queue_export", {"form": FORM, "queue": target.name})
             for table, condition in [*_parts(target), *belongings_of(connection, target)]:

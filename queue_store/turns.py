@@ -31,10 +31,10 @@ _LOCK = struct.Struct("@hhqqi0q")
 _NUMBER = struct.Struct("<q")
 _FIRST_BYTE = 64
 """Numbers begin here; the bytes before hold the next number and the lock on it."""
-NEAR = 3
+NEAR = 2
 """So many places from the front one looks often whether it is one's turn."""
 SHORT_SECONDS = 0.0002
-LONG_SECONDS = 0.002
+PLACE_SECONDS = 0.001
 STUCK_SECONDS = 2.0
 """How long the line may stand still before its head is passed: it was stopped, or is slow."""
 
@@ -90,7 +90,9 @@ class Turns:
         front = _first_held(handle, self._passed + 1, place)
         moved = time.monotonic()
         while front is not None:
-            time.sleep(SHORT_SECONDS if place - front <= NEAR else LONG_SECONDS)
+            # Whoever is far back looks seldom: a turn takes longer than a place is worth here.
+            places = place - front
+            time.sleep(SHORT_SECONDS if places <= NEAR else min(places * PLACE_SECONDS, 0.05))
             now, before = time.monotonic(), front
             front = _first_held(handle, self._passed + 1, place)
             if front != before:

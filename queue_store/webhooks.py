@@ -74,7 +74,7 @@ class Webhooks(StoreBase):
         """The project's webhooks with what waits and what failed."""
         waiting = func.count(OUTBOX.c.next_attempt_at)
         failed = func.count(OUTBOX.c.id) - waiting - func.count(OUTBOX.c.delivered_at)
-        with self.database.reading() as connection:
+        with self._reading(project) as connection:
             rows = connection.execute(
                 select(
                     WEBHOOKS,

@@ -29,13 +29,15 @@ class ReviewCalls(Calls):
 
     def earlier(self, name: str, reviewer: str) -> list[int]:
         """The items of a queue that the reviewer has answered, in the order they did."""
-        rows = self.queues.annotations(project=self.project, queue=name, reviewer=reviewer)
+        mine = self.queues.as_reader(reviewer)
+        rows = mine.annotations(project=self.project, queue=name, reviewer=reviewer)
         done = dict.fromkeys(row.item_id for row in rows if row.item_id is not None)
         return list(done)[-EARLIER_MAX:]
 
     def show_item(self, item_id: int, reviewer: str) -> dict[str, Any]:
         """An item with what to read and the reviewer's own answers; never another's."""
-        return self._shown(self.queues.item(project=self.project, item_id=item_id), reviewer)
+        item = self.queues.as_reader(reviewer).item(project=self.project, item_id=item_id)
+        return self._shown(item, reviewer)
 
     def claim_next(self, name: str, body: Body) -> dict[str, Any]:
         """As :meth:`Calls.claim_next`, with the reviewer's drafts and passages on the item."""

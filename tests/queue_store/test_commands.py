@@ -245,6 +245,35 @@ def test_several_reviewers_a_decision_and_the_exports(here, tmp_path):
     assert one(here("store", "check"))["ok"] is True
 
 
+def test_a_guarded_project_is_read_by_its_people_alone(here, monkeypatch):
+    one(here("fields", "create", "correct", "--type", "boolean"))
+    here("items", "add", "refusal", TRACES[0])
+    lines(here("reviewers", "grant", "mia", "--role", "manager"))
+    lines(here("reviewers", "grant", "ana", "--role", "annotator", "--as", "mia"))
+    reads = (
+        ("queues", "list"),
+        ("items", "list", "refusal"),
+        ("items", "show", "1"),
+        ("annotations", "list"),
+        ("annotations", "export"),
+        ("datasets", "list"),
+        ("audit", "list"),
+    )
+
+    monkeypatch.setenv("SPANDOCKET_ACTOR", "eve")
+    for words in reads:
+        refused = here(*words)
+        assert (refused.code, refused.out) == (1, "")
+        assert "eve may not read" in refused.err
+    claim = one(here("items", "next", "refusal", "--reviewer", "ana"))
+    answer = ("--reviewer", "ana", "--field", "correct=no")
+    (row,) = lines(here("annotations", "add", claim["id"], *answer))
+    anchor = ("annotations", "anchor", row["id"], "--reviewer", "ana", "--quote", "no refunds")
+    assert one(here(*anchor))["anchor"]["quote"] == "no refunds"
+    monkeypatch.setenv("SPANDOCKET_ACTOR", "ana")
+    assert all(here(*words).code == 0 for words in reads)
+
+
 def test_items_are_found_by_the_day_they_were_added(here):
     here("items", "add", "refusal", *TRACES[:2])
 

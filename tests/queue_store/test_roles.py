@@ -102,3 +102,69 @@ def test_a_person_who_may_only_read_changes_nothing(guarded):
             getattr(guarded.store, name)(**arguments(guarded, name))
 
     assert guarded.store.audit(project=PROJECT, limit=1) == before
+
+
+READS = {
+    "queue": {"name": "spot_checks"},
+    "queues": {},
+    "field": {"name": "correct"},
+    "fields": {},
+    "item": {"item_id": 1},
+    "items": {"queue": "spot_checks"},
+    "items_of_trace": {"trace_id": "0" * 32},
+    "annotation": {"annotation_id": 1},
+    "annotations": {},
+    "annotation_frame_rows": {},
+    "disagreement": {"item_id": 1},
+    "issue": {"title": "curt"},
+    "issues": {},
+    "view": {"name": "mine"},
+    "views": {},
+    "dataset": {"name": "golden"},
+    "datasets": {},
+    "entries": {"dataset": "golden"},
+    "dataset_versions": {"dataset": "golden"},
+    "webhooks": {},
+    "progress": {"queue": "spot_checks"},
+    "all_progress": {},
+    "reviewers": {},
+    "agreement": {"queue": "spot_checks"},
+    "audit": {},
+    "export_queue": {"queue": "spot_checks"},
+}
+
+
+def read(store, name):
+    found = getattr(store, name)(project=PROJECT, **READS[name])
+    return list(found) if name == "export_queue" else found
+
+
+def test_a_person_without_a_role_reads_nothing_and_a_viewer_everything(guarded):
+    stranger, viewer = guarded.store.as_reader("eve"), guarded.store.as_reader("ana")
+    for name in READS:
+        with pytest.raises(NotPermittedError, match="eve may not read"):
+            read(stranger, name)
+        read(viewer, name)
+
+
+def test_every_verb_that_reads_is_tried():
+    open_to_all = {"members": "who may grant", "permits": "asks for a role itself"}
+    reads = {
+        name
+        for name, method in inspect.getmembers(QueueStore, inspect.isfunction)
+        if not name.startswith("_") and "project" in inspect.signature(method).parameters
+    }
+
+    assert reads - set(WRITES) - set(open_to_all) == set(READS) - {"annotation_frame_rows"}
+
+
+def test_a_role_in_one_queue_opens_no_other_to_read(guarded):
+    said = {"project": PROJECT, "now": guarded.clock.now, "actor": "mia"}
+    guarded.store.create_queue(draft=QueueDraft(name="other"), **said)
+    guarded.store.grant(person="ben", role=Role.VIEWER, queue="other", **said)
+    ben = guarded.store.as_reader("ben")
+
+    assert ben.items(project=PROJECT, queue="other").total == 0
+    for verb, wanted in (("items", {"queue": "spot_checks"}), ("item", {"item_id": 1})):
+        with pytest.raises(NotPermittedError, match="read 'spot_checks'"):
+            getattr(ben, verb)(project=PROJECT, **wanted)
