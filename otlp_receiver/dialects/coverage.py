@@ -19,6 +19,7 @@ from otlp_receiver.dialects.comparison import (
     Check,
     compare,
 )
+from otlp_receiver.dialects.quirks import QUIRKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -185,6 +186,14 @@ def page(captures: Sequence[Capture]) -> str:
         "",
         "Fields are resolved one by one from `otlp_receiver/dialects/mapping.csv`, so spans that",
         "mix dialects are read too. Your own keys go into the settings, see the receiver's README.",
+        "",
+    ]
+    lines += [
+        "## Quirks",
+        "",
+        "| what senders do, and what is made of it | test |",
+        "|---|---|",
+        *(f"| {quirk} | `{test}` |" for quirk, test in QUIRKS),
         "",
     ]
     for library in libraries:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from otlp_receiver.dialects.captures import read_captures, understand
 from otlp_receiver.dialects.coverage import FIELDS, checks_of, page, surprises, table
+from otlp_receiver.dialects.quirks import QUIRKS
 
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT / "tests" / "data" / "captures" / "captures.tar.xz"
@@ -68,6 +69,18 @@ def test_every_row_of_the_table_has_something_found():
     cells = table(checks())
 
     assert [field for field in FIELDS if not cells[field]] == []
+
+
+def test_every_quirk_names_a_test_that_exists():
+    missing = []
+    for quirk, named in QUIRKS:
+        file, _, test = named.partition(": ")
+        places = [ROOT / "tests" / room / file for room in ("otlp_receiver", "span_store")]
+        texts = [place.read_text(encoding="utf-8") for place in places if place.exists()]
+        if not any(f"def {test}(" in text for text in texts):
+            missing.append((quirk, named))
+
+    assert missing == []
 
 
 def test_the_page_is_the_same_every_time():
