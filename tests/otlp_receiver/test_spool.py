@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otlp_receiver.errors import SpoolLockedError, SpoolUnwritableError
-from otlp_receiver.segment import MARKER, segments
+from otlp_receiver.segment import MARKER, segment_name, segments
 from otlp_receiver.spool_folder import (
     NUMBER_GAP,
     FolderLock,
@@ -23,7 +27,7 @@ from otlp_receiver.spool_reader import SpoolReader
 from otlp_receiver.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from otlp_receiver.record import SpoolRecord
 
@@ -189,6 +193,68 @@ def test_a_failed_write_is_reported_and_the_next_one_goes_to_a_new_segment(
 
     assert [error is None for error in answers] == [True, False, True]
     assert bodies(read_all(spool)) == [b"good", b"after"]
+
+
+class Disk:
+    """What would be left after a loss of power: synced bytes of files with synced names."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.bytes: dict[str, int] = {}
+        self.names: set[str] = set()
+        for name in ("fsync", "fdatasync"):
+            patch.setattr(f"os.{name}", partial(self._sync, getattr(os, name)))
+
+    def _sync(self, really: Callable[[int], None], descriptor: int) -> None:
+        really(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.is_dir():
+            self.names.update(map(str, path.iterdir()))
+        else:
+            self.bytes[str(path)] = os.fstat(descriptor).st_size
+
+    def left(self, folder: Path) -> dict[str, bytes]:
+        found = {}
+        for first, path in segments(folder):
+            if str(path) in self.names:
+                found[segment_name(first)] = path.read_bytes()[: self.bytes.get(str(path), 0)]
+        return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc which file is synced")
+def test_after_a_loss_of_power_everything_acknowledged_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands and falls with what a disk calls synced; only pulling a plug would prove that."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    disk = Disk(monkeypatch)
+    writer = SpoolWriter(spool, next_number=1, segment_bytes=2000, clock=lambda: 7)
+    answered = threading.Semaphore(0)
+    acknowledged: list[bytes] = []
+    cuts: list[tuple[list[bytes], dict[str, bytes]]] = []
+
+    def done(body: bytes, _: OSError | None) -> None:
+        acknowledged.append(body)
+        cuts.append((list(acknowledged), disk.left(spool)))
+        answered.release()
+
+    for number in range(40):
+        body = b"%d" % number * 100
+        writer.append("p", "traces", body, partial(done, body))
+        if number % 2:
+            # Every second time two wait together.
+            assert answered.acquire(timeout=120)
+            assert answered.acquire(timeout=120)
+    writer.close()
+
+    assert len(acknowledged) == len(cuts) == 40
+    assert len(segments(spool)) > 2
+    for number, (sure, files) in enumerate(cuts):
+        after = tmp_path / f"after-{number}"
+        after.mkdir()
+        for name, content in files.items():
+            (after / name).write_bytes(content)
+        assert set(sure) <= set(bodies(read_all(after)))
 
 
 def _disk_full(descriptor: int) -> None:
