@@ -230,7 +230,7 @@ def test_with_client_authorities_a_client_needs_a_certificate(tmp_path: Path) ->
 
 
 @pytest.mark.acceptance
-def test_an_expired_client_certificate_is_refused(tmp_path: Path) -> None:
+def test_an_expired_client_certificate_is_refused_and_honest_clients_go_on(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
     authority = trustme.CA()
@@ -238,11 +238,14 @@ def test_an_expired_client_certificate_is_refused(tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     config = TLS.format(folder=tmp_path) + f'tls_client_ca = "{tmp_path}/ca.pem"\n'
     expired = authority.issue_cert("client.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    honest = authority.issue_cert("client.example")
     with Served(tmp_path / "data", config=config) as served:
         with pytest.raises(grpc.RpcError):
             secure_export(served, authority, expired, patient=False)
         with pytest.raises((ssl.SSLError, ConnectionError)):
             secure_post(served, authority, expired)
+        assert secure_export(served, authority, honest) == b""
+        assert secure_post(served, authority, honest) == 200
 
 
 @pytest.mark.acceptance
