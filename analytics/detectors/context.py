@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analytics.detectors.lazily import Lazily
+from analytics.detectors.prefilters import Inputs, inputs_of
 from analytics.messages import explode_messages
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class DetectorContext:
     def messages(self) -> pl.DataFrame:
         """The messages of every model call, one row a part; see :mod:`analytics.messages`."""
         return explode_messages(self.span_frame)
+
+    @Lazily
+    def inputs(self) -> Inputs:
+        """What the models of these traces were told, without the repetitions."""
+        return inputs_of(self.span_frame)
 
     @Lazily
     def semantic(self) -> SemanticView:

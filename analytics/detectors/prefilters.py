@@ -11,7 +11,7 @@ an end, a second turn of the user) slows that expression down by half, so it is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -128,18 +128,17 @@ _SHAPES = {
 """What is no word, and how it is looked for at first."""
 
 
-def hits(spans: pl.DataFrame) -> pl.DataFrame:
+def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """Which prefilters let which traces through: ``trace_id`` and a column a detector.
 
     ``spans`` holds ``trace_id``, ``start_time`` and the three columns of texts. Traces that no
     prefilter let through are left out. Texts that are null are dropped before any expression
     runs: an expression costs as much on a null as on a word.
     """
-    told, repeated = _inputs(spans)
     found = [
-        _hits_of("input_messages", told),
+        _hits_of("input_messages", inputs.told),
         *(_hits_of(column, _texts(spans, column)) for column in ("output_messages", "tool_result")),
-        repeated.filter(_SHAPES[ODD_END]).select(
+        inputs.repeated.filter(_SHAPES[ODD_END]).select(
             "trace_id", *_wanted_by("input_messages", patterns=(ODD_END,))
         ),
     ]
@@ -178,11 +177,20 @@ def _texts(spans: pl.DataFrame, column: str) -> pl.DataFrame:
     return spans.select("trace_id", text=column).drop_nulls("text")
 
 
-def _inputs(spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The inputs that say something new, and those that a later call says again.
+class Inputs(NamedTuple):
+    """What models were told: ``trace_id`` and ``text``, the JSON of input messages."""
 
-    A model call repeats what was said before it: an input that begins the next one need not be
-    read, but for what only its end can tell.
+    told: pl.DataFrame
+    """The inputs that say something new."""
+    repeated: pl.DataFrame
+    """Those that the trace's next call says again from the beginning, and more."""
+
+
+def inputs_of(spans: pl.DataFrame) -> Inputs:
+    """The inputs of these spans, apart from those that need not be read twice.
+
+    A model call repeats what was said before it: of an input that begins the next one, nothing
+    needs to be read but what only its end can tell.
     """
     told = (
         spans.select("start_time", "trace_id", text="input_messages")
@@ -193,7 +201,7 @@ def _inputs(spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         -1
     ).str.starts_with(pl.col("text").str.strip_suffix("]"))
     told = told.select("trace_id", "text", is_repeated=is_repeated.fill_null(value=False))
-    return (
-        told.filter(~pl.col("is_repeated")).drop("is_repeated"),
-        told.filter("is_repeated").drop("is_repeated"),
+    return Inputs(
+        told=told.filter(~pl.col("is_repeated")).drop("is_repeated"),
+        repeated=told.filter("is_repeated").drop("is_repeated"),
     )

@@ -45,7 +45,12 @@ class SemanticView:
             .agg(pl.all().any())
             .sort("trace_id")
             .collect()
-            .join(hits(self.context.span_frame), on="trace_id", how="left", maintain_order="left")
+            .join(
+                hits(self.context.span_frame, self.context.inputs),
+                on="trace_id",
+                how="left",
+                maintain_order="left",
+            )
             .with_columns(pl.col(*PREFILTERS).fill_null(value=False))
         )
         config = self.context.config

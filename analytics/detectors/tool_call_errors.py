@@ -17,6 +17,7 @@ from analytics.detectors.tool_failure import failure_of, marked
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
+    from analytics.detectors.prefilters import Inputs
 
 _ENTRY = entry_of("tool_call_errors")
 _RECOVERED_SEVERITY = 0.25
@@ -46,7 +47,7 @@ class ToolCallErrors:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace with a sign of failure or truncated content."""
-        wanted = candidates(context.span_frame)["trace_id"]
+        wanted = candidates(context.span_frame, context.inputs)["trace_id"]
         if wanted.is_empty():
             return decisions([])
         spans = context.spans_of(wanted)
@@ -145,7 +146,7 @@ class ToolCallErrors:
         )
 
 
-def candidates(spans: pl.DataFrame) -> pl.DataFrame:
+def candidates(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """Ids of the traces worth parsing, found by filters over columns and strings.
 
     Parsing every message would cost many times everything else; a trace is worth it when a tool
@@ -177,7 +178,8 @@ def candidates(spans: pl.DataFrame) -> pl.DataFrame:
         bad_tools,
         marked(tools, "tool_result"),
         telling.filter((calls != answers) | has_foreign),
-        marked(telling, "input_messages"),
+        # A sign that is told again in a later call is found there.
+        marked(inputs.told.filter(pl.col("text").str.contains("tool_call", literal=True)), "text"),
     ]
     bad = set(pl.concat([sign.select("trace_id") for sign in signs])["trace_id"].unique())
     calling = (

@@ -5,7 +5,7 @@ import random
 
 import polars as pl
 
-from analytics.detectors.prefilters import PREFILTERS, hits
+from analytics.detectors.prefilters import PREFILTERS, hits, inputs_of
 
 WORDS = (  # noqa: SIM905  # A list of words reads best as words.
     "flight refund ticket Ignore DAN assistant must now sorry Again 12 words for list 5 naked \\ "
@@ -69,7 +69,7 @@ def test_reading_each_text_once_finds_what_every_expression_alone_finds():
         conversations(seed).with_columns(pl.col("trace_id") + str(seed)) for seed in range(4)
     )
 
-    found = hits(spans)
+    found = hits(spans, inputs_of(spans))
 
     expected = asked_one_by_one(spans)
     assert {name: set(found.filter(name)["trace_id"]) for name in PREFILTERS} == expected
@@ -82,4 +82,4 @@ def test_spans_without_content_hit_nothing():
         for name in ("input_messages", "output_messages", "tool_result")
     )
 
-    assert hits(spans).is_empty()
+    assert hits(spans, inputs_of(spans)).is_empty()
