@@ -14,6 +14,7 @@ import polars as pl
 
 from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job import verdicts
+from analytics.job.teaching import answer_times
 from analytics.learning.errors import LearningError
 from analytics.learning.lesson import learn
 from analytics.learning.texts import trace_texts
@@ -69,12 +70,14 @@ def teach_queue(  # One argument a part of the question.
         schema={"trace_id": pl.String, "is_right": pl.Boolean},
     )
     texts = _texts(store, judged["trace_id"], project=project)
+    known = judged.join(texts, on="trace_id").join(answer_times(answers), on="trace_id")
     return learn(
-        _with_evidence(judged.join(texts, on="trace_id", how="inner")),
+        _with_evidence(known),
         detector=name,
         detector_version=QUEUE_VERSION,
         version=shelf.next_version(name),
         seed=seed,
+        current=shelf.used_for(name, QUEUE_VERSION),
     )
 
 

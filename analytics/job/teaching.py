@@ -22,12 +22,14 @@ from analytics.selection import RANDOM_FLOOR
 from analytics.traces import LIGHT_COLUMNS, assemble
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
     from analytics.learning.lesson import Lesson
     from analytics.learning.shelf import ModelShelf
+    from queue_store.model import AnnotationRow
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -54,13 +56,36 @@ def teach(  # One argument a part of the question.
     detector = _detector(detector_id, config)
     given = trace_verdicts(queues, detector_id, project=project)
     context = context_of(store, list(given), project=project, as_of=as_of, config=config)
-    examples = _examples(detector, context, given)
+    times = answer_times(
+        [
+            answer
+            for field in (verdicts.FLOOR_FIELD, verdicts.VERDICT_FIELD)
+            for answer in verdicts.answers(queues, project=project, field=field)
+            if answer.queue in (RANDOM_FLOOR, detector_id)
+        ]
+    )
+    examples = _examples(detector, context, given).join(
+        times, on="trace_id", how="left", maintain_order="left"
+    )
     return learn(
-        examples,
+        examples.with_columns(pl.col("answered_at").fill_null(0)),
         detector=detector_id,
         detector_version=detector.version,
         version=shelf.next_version(detector_id),
         seed=seed,
+        current=shelf.used_for(detector_id, detector.version),
+    )
+
+
+def answer_times(answers: Sequence[AnnotationRow]) -> pl.DataFrame:
+    """``trace_id, answered_at``: when each trace was last answered about (ns)."""
+    latest: dict[str, int] = {}
+    for answer in answers:
+        trace_id = answer.trace_id or answer.object_id.partition(":")[0]
+        latest[trace_id] = max(latest.get(trace_id, 0), nanoseconds(answer.time))
+    return pl.DataFrame(
+        {"trace_id": list(latest), "answered_at": list(latest.values())},
+        schema={"trace_id": pl.String, "answered_at": pl.Int64},
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -47,11 +47,19 @@ class Lesson:
     is_better: bool
 
 
-def learn(
-    examples: pl.DataFrame, *, detector: str, detector_version: str, version: int, seed: int
+def learn(  # One argument a part of the question.
+    examples: pl.DataFrame,
+    *,
+    detector: str,
+    detector_version: str,
+    version: int,
+    seed: int,
+    current: LearnedClassifier | None = None,
 ) -> Lesson:
-    """Learn from ``trace_id, text, is_right`` and :data:`EVIDENCE`; one row a trace.
+    """Learn from ``trace_id, text, is_right, answered_at`` and :data:`EVIDENCE`; a row a trace.
 
+    Compared with the shipped rung, or with the ``current`` classifier where one is in use: then
+    on the verdicts given since that was learned, which it cannot have seen.
     Raises :class:`NotEnoughVerdictsError`.
     """
     rows = examples.sort("trace_id").with_columns(pl.col("text").fill_null(""))
@@ -66,7 +74,18 @@ def learn(
     chances = _calibrated_across(margins, labels, folds)
     model = _fitted(features, labels)
     slope, intercept = _platt(margins, labels)
-    report = compare(labels, chances, rows["is_matched"].to_numpy() > 0, seed)
+    rung = _rung_in_use(rows, labels, detector, current)
+    report = compare(
+        labels[rung.compared],
+        chances[rung.compared],
+        (rung.flagged[rung.compared], rung.claimed[rung.compared]),
+        seed,
+    ) | {
+        "verdicts": len(labels),
+        "compared": int(rung.compared.sum()),
+        "against": "shipped" if current is None else f"version {current.version}",
+        "answered_until": rows["answered_at"].max(),
+    }
     head = LinearHead(
         name=f"learned/{detector}",
         version=str(version),
@@ -90,15 +109,48 @@ def learn(
     return Lesson(classifier=classifier, is_better=report["difference_99"]["low"] > 0)
 
 
+class _Rung(NamedTuple):
+    """What the rung in use says of the judged traces, and which of them it did not learn from."""
+
+    flagged: NDArray[np.bool_]
+    claimed: NDArray[np.bool_]
+    compared: NDArray[np.bool_]
+
+
+def _rung_in_use(
+    rows: pl.DataFrame,
+    labels: NDArray[np.int64],
+    detector: str,
+    current: LearnedClassifier | None,
+) -> _Rung:
+    is_matched = rows["is_matched"].to_numpy() > 0
+    flagged = is_matched | (rows["is_ambiguous"].to_numpy() > 0)
+    if current is None:
+        return _Rung(flagged, is_matched, np.ones(len(labels), dtype=bool))
+    chances = current.probabilities(rows["text"], rows)
+    until = current.report.get("answered_until") or 0
+    fresh = rows["answered_at"].to_numpy() > until
+    right, wrong = int(labels[fresh].sum()), int((1 - labels[fresh]).sum())
+    if min(right, wrong) < VERDICTS_MIN:
+        since = f"{detector}, since version {current.version} was learned"
+        raise NotEnoughVerdictsError(since, right, wrong, VERDICTS_MIN)
+    return _Rung(flagged, flagged & (chances >= current.head.rung.matched_at), fresh)
+
+
 def compare(
     labels: NDArray[np.int64],
     chances: NDArray[np.float64],
-    claimed_now: NDArray[np.bool_],
+    in_use: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     seed: int,
 ) -> dict[str, Any]:
-    """Both rungs on the same held-out verdicts, and the bound of their difference."""
+    """Both rungs on the same held-out verdicts, and the bound of their difference.
+
+    ``in_use`` holds what the offline rung flags, beyond which nothing can be claimed, and what
+    the rung in use claims.
+    """
+    flagged, claimed_now = in_use
     wanted = labels == 1
-    claimed = chances >= CLAIM_AT
+    claimed = flagged & (chances >= CLAIM_AT)
     gains = (claimed == wanted).astype(float) - (claimed_now == wanted).astype(float)
     generator = np.random.default_rng(seed)
     # Both kinds of verdict weigh the same: otherwise claiming nothing would pass for better
@@ -111,7 +163,6 @@ def compare(
     low, high = np.quantile((draws[0] + draws[1]) / 2, [0.005, 0.995])
     gain = (kinds[0].mean() + kinds[1].mean()) / 2
     return {
-        "verdicts": len(labels),
         "right": int(wanted.sum()),
         "current": _figures(claimed_now, wanted),
         "learned": _figures(claimed, wanted)

@@ -54,6 +54,12 @@ class ModelShelf:
         history = self._history(detector)
         return history[-1] if history else None
 
+    def used_for(self, detector: str, detector_version: str) -> LearnedClassifier | None:
+        """The classifier that decides for this version of the detector; None for the shipped."""
+        version = self.current(detector)
+        found = None if version is None else self.get(detector, version)
+        return found if found is not None and found.detector_version == detector_version else None
+
     def promote(self, detector: str, version: int) -> None:
         """Use a version from now on."""
         self.get(detector, version)

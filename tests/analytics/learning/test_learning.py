@@ -44,8 +44,9 @@ def examples(count=80, *, noise=False, seed=1):
         is_polite = number % 2 == 0
         is_right = bool(generator.integers(0, 2)) if noise else is_polite
         text = sentence(generator, polite=is_polite)
-        rows.append((f"{number:032x}", text, is_right, 0.8, 1.0, 0.0))
-    names = ["trace_id", "text", "is_right", "confidence", "is_matched", "is_ambiguous"]
+        rows.append((f"{number:032x}", text, is_right, number, 0.8, 1.0, 0.0))
+    names = ["trace_id", "text", "is_right", "answered_at"]
+    names += ["confidence", "is_matched", "is_ambiguous"]
     return pl.DataFrame(rows, schema=names, orient="row")
 
 
@@ -74,15 +75,58 @@ def test_copies_of_a_trace_do_not_pass_for_knowledge():
     generator = np.random.default_rng(4)
     verdicts = dict(zip(THINGS, generator.permutation([True, False] * 5), strict=True))
     rows = [
-        (f"{copy}{place:031x}", f"please make a {thing}", bool(verdicts[thing]), 0.8, 1.0, 0.0)
+        (f"{copy}{place:031x}", f"please make a {thing}", bool(verdicts[thing]), 0, 0.8, 1.0, 0.0)
         for copy in range(8)
         for place, thing in enumerate(THINGS)
     ]
-    names = ["trace_id", "text", "is_right", "confidence", "is_matched", "is_ambiguous"]
+    names = ["trace_id", "text", "is_right", "answered_at"]
+    names += ["confidence", "is_matched", "is_ambiguous"]
 
     lesson = lesson_of(pl.DataFrame(rows, schema=names, orient="row"))
 
     assert not lesson.is_better
+
+
+def test_a_second_training_must_beat_the_first_on_verdicts_that_it_never_saw():
+    first = lesson_of(examples(60)).classifier
+    assert (first.report["against"], first.report["compared"]) == ("shipped", 60)
+
+    with pytest.raises(NotEnoughVerdictsError, match="since version 1 was learned"):
+        second_lesson(examples(70), first)
+    second = second_lesson(examples(140), first)
+
+    report = second.classifier.report
+    assert (report["against"], report["compared"], report["verdicts"]) == ("version 1", 80, 140)
+    # The first knows already what there is to know: better than the shipped rung is not enough.
+    assert report["learned"]["agreement"] > 0.9
+    assert not second.is_better
+
+
+def test_a_second_training_replaces_a_first_that_people_no_longer_agree_with():
+    first = lesson_of(examples(60)).classifier
+    rows = examples(200)
+    turned = rows.with_columns(
+        is_right=pl.when(pl.col("answered_at") < 60).then("is_right").otherwise(~pl.col("is_right"))
+    )
+
+    assert second_lesson(turned, first).is_better
+
+
+def second_lesson(frame, current):
+    return learn(
+        frame, detector="refusal", detector_version="1", version=2, seed=0, current=current
+    )
+
+
+def test_what_the_offline_rung_passes_over_cannot_be_claimed():
+    rows = examples().with_columns(
+        is_matched=pl.when(pl.col("answered_at") % 4 == 0).then(0.0).otherwise(1.0)
+    )
+
+    report = lesson_of(rows).classifier.report
+
+    # Half of what people wanted was never flagged: no classifier of flags can find it.
+    assert report["learned"]["recall"]["value"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_too_few_verdicts_say_how_many_are_needed():
