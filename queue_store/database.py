@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from queue_store.config import QueueConfig
 
+STUCK_SHARE = 1 / 3
+"""Of the time that a write waits for another: how long the line of writers may stand still."""
 WRITE = "spandocket_write"
 """Execution option of a connection whose transaction will write."""
 
@@ -40,7 +42,10 @@ class Database:
         self.place = self.url.render_as_string(hide_password=True)
         self._alone: Any = threading.RLock() if self.is_memory else nullcontext()
         self._turns = (
-            Turns(Path(f"{self.url.database}-turn"))
+            Turns(
+                Path(f"{self.url.database}-turn"),
+                stuck_seconds=config.busy_timeout_seconds * STUCK_SHARE,
+            )
             if self.is_sqlite and not self.is_memory
             else None
         )

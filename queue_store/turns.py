@@ -35,16 +35,15 @@ NEAR = 2
 """So many places from the front one looks often whether it is one's turn."""
 SHORT_SECONDS = 0.0002
 PLACE_SECONDS = 0.001
-STUCK_SECONDS = 2.0
-"""How long the line may stand still before its head is passed: it was stopped, or is slow."""
 
 
 class Turns:
     """The line of writers of one database file, across threads and processes."""
 
-    def __init__(self, path: Path, stuck_seconds: float = STUCK_SECONDS) -> None:
+    def __init__(self, path: Path, stuck_seconds: float) -> None:
         self.path = path
         self.stuck_seconds = stuck_seconds
+        """How long the line may stand still before its head is passed: it was stopped."""
         self._idle: list[int] = []
         # Numbers up to here are waited for no more: their holders were stopped, or are slow.
         self._passed = _FIRST_BYTE - 1

@@ -62,7 +62,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from queue_store.turns import Turns
-with Turns(Path(sys.argv[1])).taken():
+with Turns(Path(sys.argv[1]), stuck_seconds=60).taken():
     print("held", flush=True)
     time.sleep(600)
 """
@@ -81,13 +81,17 @@ def holder(path):
     return process
 
 
-def test_a_writer_that_stands_still_is_passed(desk, tmp_path):
+def test_a_writer_that_stands_still_is_passed(tmp_path):
+    config = QueueConfig(busy_timeout_seconds=1.5)
+    store = QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", config)
+    desk = Desk(store, Clock())
     stands = holder(tmp_path / "queue.sqlite3-turn")
     try:
         desk.queue()
         desk.add(3)
         assert desk.next().item.id == 1
     finally:
+        store.close()
         stands.kill()
         stands.wait()
         stands.stdout.close()
