@@ -90,20 +90,20 @@ def learn(  # One argument a part of the question.
         name=f"learned/{detector}",
         version=str(version),
         rules=None,
-        bias=round(float(model.intercept_[0]), 6),
+        bias=round(model.intercept, 6),
         dense=(),
         slope=round(slope, 6),
         intercept=round(intercept, 6),
         rung=Rung(ambiguous_at=AMBIGUOUS_AT, matched_at=CLAIM_AT),
         trained_on=("people's verdicts of this project",),
-        weights=model.coef_[0][:WIDTH].astype("<f2").astype(np.float32),
+        weights=model.weights[:WIDTH].astype("<f2").astype(np.float32),
     )
     classifier = LearnedClassifier(
         detector=detector,
         detector_version=detector_version,
         version=version,
         head=head,
-        evidence=tuple(round(float(value), 6) for value in model.coef_[0][WIDTH:]),
+        evidence=tuple(round(float(value), 6) for value in model.weights[WIDTH:]),
         report=report,
     )
     return Lesson(classifier=classifier, is_better=report["difference_99"]["low"] > 0)
@@ -213,7 +213,7 @@ def _held_out(
         folds[test_rows] = number
         if len(np.unique(labels[train_rows])) == 2:
             model = _fitted(features[train_rows], labels[train_rows])
-            margins[test_rows] = model.decision_function(features[test_rows])
+            margins[test_rows] = model.margins(features[test_rows])
     return margins, folds
 
 
@@ -232,11 +232,27 @@ def _calibrated_across(
     return chances
 
 
-def _fitted(features: sparse.csr_matrix, labels: NDArray[np.int64]) -> LogisticRegression:
+class _Linear(NamedTuple):
+    """A fitted model: a weight a column, and the intercept."""
+
+    weights: NDArray[np.float64]
+    intercept: float
+
+    def margins(self, features: sparse.csr_matrix) -> NDArray[np.float64]:
+        """The signed distance of each row."""
+        return np.asarray(features @ self.weights + self.intercept)
+
+
+def _fitted(features: sparse.csr_matrix, labels: NDArray[np.int64]) -> _Linear:
+    """Fitted on the columns that occur: the others, nearly all, weigh nothing anyway."""
+    occurring = np.unique(features.indices)
     model = LogisticRegression(
         C=3.0, solver="liblinear", class_weight="balanced", random_state=0, max_iter=1000
     )
-    return model.fit(features, labels)
+    model.fit(features[:, occurring], labels)
+    weights = np.zeros(features.shape[1])
+    weights[occurring] = model.coef_[0]
+    return _Linear(weights, float(model.intercept_[0]))
 
 
 def _platt(margins: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
