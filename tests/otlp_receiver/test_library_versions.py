@@ -416,3 +416,47 @@ def test_strands_check_of_a_structured_answer_is_no_call_of_a_tool(scope, operat
     )
 
     assert (span["operation_name"], span["is_tool_call"]) == (operation, is_tool)
+
+
+@pytest.mark.parametrize(
+    ("picture", "part"),
+    [
+        (
+            {
+                "type": "uri",
+                "modality": "image",
+                "mime_type": "image/png",
+                "uri": "https://e.test/a",
+            },
+            {
+                "type": "uri",
+                "modality": "image",
+                "mime_type": "image/png",
+                "uri": "https://e.test/a",
+            },
+        ),
+        (
+            {"type": "image-url", "url": "https://e.test/a.png"},
+            {"type": "uri", "modality": "image", "uri": "https://e.test/a.png"},
+        ),
+        (
+            {"type": "binary", "media_type": "image/png", "content": "YWJj"},
+            {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "YWJj"},
+        ),
+    ],
+)
+def test_pydantics_pictures_are_parts_of_the_convention_in_every_data_format(picture, part):
+    said = [{"role": "user", "parts": [{"type": "text", "content": "what is this"}, picture]}]
+    thought = [{"role": "assistant", "parts": [{"type": "thinking", "content": "hm"}]}]
+    span = span_of(
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.input.messages": json.dumps(said),
+            "gen_ai.output.messages": json.dumps(thought),
+        },
+        scope="pydantic-ai",
+    )
+
+    assert span["dialect"] == "F3+"
+    assert messages(span, "input_messages")[0]["parts"][1] == part
+    assert messages(span, "output_messages")[0]["parts"] == [{"type": "reasoning", "content": "hm"}]
