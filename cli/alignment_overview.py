@@ -132,7 +132,9 @@ def _classes_of(
     if pair is None and human and len(human) > 2 - (positive is not None):
         known = [*labels] or sorted(texts)
         if positive is not None:
-            return {text: int(text == positive) for text in known}, 2
+            # A detector says true or false about the positive value, whatever it is called.
+            words = binary_values(sorted(texts), None)
+            return words | {text: int(text == positive) for text in known}, 2
         return {text: code for code, text in enumerate(known)}, max(2, len(known))
     if positive is None and pair in JUDGED and pair is not None:
         positive = pair[1]

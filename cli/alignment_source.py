@@ -187,7 +187,7 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
         human=pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String),
         weight=pl.when(pl.col("excluded").is_null()).then("weight"),
     )
-    scores = _every_score(context, answers)
+    scores = _every_score(context, answers, field)
     joined = scores.join(settled, on="item", how="left")
     return (joined if joined["cluster"].is_not_null().any() else joined.drop("cluster")), scale
 
@@ -196,9 +196,11 @@ def _object_key() -> pl.Expr:
     return pl.concat_str("object_type", pl.lit(" "), "object_id")
 
 
-def _every_score(context: Context, answers: pl.DataFrame) -> pl.DataFrame:
+def _every_score(context: Context, answers: pl.DataFrame, field: Field) -> pl.DataFrame:
     """Each evaluator version's newest score on each object, as text."""
     score = pl.col("score").map_elements(number_text, return_dtype=pl.String)
+    by_label = field.type in (FieldType.CATEGORICAL, FieldType.STRING)
+    order = [pl.col("label"), score] if by_label else [score, pl.col("label")]
     stored = context.span_store.scan("evaluations", project=context.project).collect()
     newest = (
         placed(context, stored)
@@ -221,7 +223,7 @@ def _every_score(context: Context, answers: pl.DataFrame) -> pl.DataFrame:
     scores = newest.select(
         item=_object_key(),
         evaluator_name=pl.concat_str("evaluator", "version", separator=" ", ignore_nulls=True),
-        evaluator=pl.when(pl.col("error_type").is_null()).then(pl.coalesce(score, "label")),
+        evaluator=pl.when(pl.col("error_type").is_null()).then(pl.coalesce(order)),
     )
     decided = every_decision(context, without=set(newest["evaluator"]))
     return pl.concat([scores, decided.select(scores.columns)])

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from test_stored_data import SCORES, answer, boolean_field, queue_store, trace, write_csv
+from test_stored_data import NOW, SCORES, answer, boolean_field, queue_store, trace, write_csv
 from test_stored_design import write_traces
 
 from analytics.alignment.overview import binary_values, overview
 from analytics.alignment.report import ReportOptions, report
+from queue_store.model import FieldDraft, FieldOption, FieldType
 
 __all__ = ["queue_store"]
 
@@ -155,3 +156,26 @@ def test_overview_of_a_field_with_several_classes(command, tmp_path):
     assert said[0]["raw_accuracy"] == pytest.approx(50 / 60)
     assert "raw_tpr" not in said[0]
     assert named[0]["raw_tnr"] == 1
+
+
+def test_overview_reads_labels_of_a_categorical_field(command, tmp_path, queue_store):
+    options = tuple(FieldOption(value=name) for name in ("full", "none", "part"))
+    draft = FieldDraft(name="refusal", type=FieldType.CATEGORICAL, options=options)
+    queue_store.create_field(project="default", draft=draft, now=NOW, actor="test")
+    rows = []
+    for number in range(30):
+        answer(queue_store, trace(number), ("full", "none", "part")[number % 3], field="refusal")
+        rows.append(("trace", trace(number), "judge", number % 2, ("full", "none")[number % 2]))
+        rows.append(("trace", trace(number), "yes_no", int(number % 3 == 0), ""))
+    path = write_csv(tmp_path / "s.csv", (*SCORES, "label"), rows)
+    assert command("evaluations", "import", path).code == 0
+
+    said = command("alignment", "overview", "--field", "refusal", "--format", "json").json
+    named = command("alignment", "overview", "--field", "refusal", "--positive", "full",
+                    "--format", "json").json  # fmt: skip
+
+    pairs = {row["evaluator_name"]: row["pairs"] for row in said}
+    assert pairs == {"judge": 30, "yes_no": 0}
+    accuracy = {row["evaluator_name"]: row["raw_accuracy"] for row in named}
+    assert accuracy["yes_no"] == 1
+    assert accuracy["judge"] == pytest.approx(0.5)
