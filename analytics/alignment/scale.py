@@ -279,8 +279,28 @@ def _labelled(pairs: Pairs, options: ScaleOptions, human: list[str], evaluator: 
     if pair and options.score_type in (None, ScoreType.BOOLEAN) and len(labels) == 2:
         scale = _boolean(options, pair, pair)
         return scale if not outside else _with_outside(scale, outside)
+    if options.score_type is None and options.positive in labels and set(evaluator) == set(outside):
+        yes_no = word_pair(evaluator)
+        if yes_no is not None and yes_no not in JUDGED:
+            return _yes_no(options.positive, labels, yes_no)
     kind = options.score_type or ScoreType.CATEGORICAL
     return _categorical(options, labels, kind, outside)
+
+
+def _yes_no(positive: str, labels: list[str], words: tuple[str, str]) -> Scale:
+    """A detector that says yes or no, beside people's classes: yes means the positive one."""
+    human = {label: int(label == positive) for label in labels}
+    evaluator = spellings(words, (1, 0))
+    return Scale(
+        score_type=ScoreType.BOOLEAN, labels=(f"not {positive}", positive), human_codes=human,
+        evaluator_codes=evaluator, human_numbers={}, evaluator_numbers={}, human_binary=human,
+        evaluator_binary=evaluator, positive=positive, pass_value=f"not {positive}",
+        pass_named=True, threshold=None, binary_reason=None,
+        mapping=(
+            f"positive class: {positive}, against all others",
+            f"evaluator {words[0]} is read as {positive}, {words[1]} as any other class",
+        ),
+    )  # fmt: skip
 
 
 def _with_outside(scale: Scale, outside: tuple[str, ...]) -> Scale:

@@ -275,3 +275,15 @@ def test_a_file_with_other_columns_is_told_which(command, tmp_path, text, told):
 
     assert said.code == 2
     assert told in said.err
+
+
+def test_a_detector_that_says_yes_or_no_is_compared_with_the_positive_class():
+    frame = pl.DataFrame(
+        {"human": ["full", "none", "part", "full"], "evaluator": ["true", "false", "true", "false"]}
+    )
+    asked = ScaleOptions(labels=("full", "none", "part"), positive="full")
+    result = report(frame, ReportOptions(scale=asked))
+
+    assert result.scope["score_type"] == "boolean"
+    assert (result.confusion["tp"], result.confusion["fn"], result.confusion["fp"]) == (1, 1, 1)
+    assert "evaluator true is read as full" in " ".join(result.scope["mapping"])
