@@ -6,18 +6,20 @@ import polars as pl
 
 from span_store.errors import InvalidFilterError, UnknownColumnError
 from span_store.schema import Form, TableSchema
+from span_store.time_literals import UnreadableTimeError, with_times
 
 
 def compile_filter(filter_sql: str, schema: TableSchema) -> pl.Expr:
     """Turn a SQL boolean expression into a Polars expression and check it.
 
+    Columns of time may be compared with texts such as ``'2026-03-01T08:00:00Z'``.
     Raises :class:`UnknownColumnError` with the nearest names, and :class:`InvalidFilterError`
     for anything that is not a boolean expression.
     """
     try:
-        expression = pl.sql_expr(filter_sql)
+        expression = pl.sql_expr(with_times(filter_sql, schema.of_form(Form.TIME)))
         names = set(expression.meta.root_names())
-    except pl.exceptions.PolarsError as error:
+    except (UnreadableTimeError, pl.exceptions.PolarsError) as error:
         raise InvalidFilterError(filter_sql, str(error)) from error
     for name in sorted(names - set(schema.names)):
         raise UnknownColumnError(name, schema.name, schema.names)
