@@ -67,6 +67,8 @@ def read_traces(
             store, project=project, since_ns=touched_since, as_of_ns=as_of_ns, config=config
         )
     traces = assemble(light)
+    # The spans are the largest thing in memory; from here on only their traces matter.
+    del light
     traces = with_completion(traces, as_of=as_of, config=config)
     contents = (
         store.scan_raw("contents", project=project)
@@ -172,16 +174,18 @@ def read_history(
     if not isinstance(earliest, int):
         return pl.DataFrame(schema=dict.fromkeys(HISTORY_COLUMNS, pl.Null))
     begin = earliest - int(config.baseline_window_seconds * 1_000_000_000)
-    return (
+    history = (
         store.scan_raw("traces", project=project)
         .filter(pl.col("end_time") >= begin)
         .select(*HISTORY_COLUMNS, "revision")
         .collect(engine="streaming")
         .join(traces.select("trace_id"), on="trace_id", how="anti")
-        .sort("revision", maintain_order=True)
-        .unique("trace_id", keep="last", maintain_order=True)
-        .drop("revision")
     )
+    if history["trace_id"].is_duplicated().any():
+        history = history.sort("revision", maintain_order=True).unique(
+            "trace_id", keep="last", maintain_order=True
+        )
+    return history.drop("revision")
 
 
 HISTORY_COLUMNS = (

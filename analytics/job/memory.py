@@ -4,9 +4,9 @@ from __future__ import annotations
 
 POLARS_ALLOCATOR = (
     "_RJEM_MALLOC_CONF",
-    "narenas:2,dirty_decay_ms:10000,muzzy_decay_ms:0",
+    "narenas:2,dirty_decay_ms:3000,muzzy_decay_ms:0",
 )
-"""Name and value of the setting with which Polars' own allocator keeps freed pages ten seconds.
+"""Name and value of the setting with which Polars' own allocator keeps freed pages three seconds.
 
 The columns of a chunk are freed when the next chunk's are about to come. With the default of half
 a second most pages are given back to the system and taken anew, which costs a tenth of the run's
