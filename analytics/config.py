@@ -129,7 +129,7 @@ class AnalysisConfig:
         metadata={"doc": "Most items that one run adds to one queue; 0 for no limit."},
     )
     chunk_traces: int = field(
-        default=15_000,
+        default=20_000,
         metadata={"doc": "Traces of one chunk; the content of two chunks is in memory at a time."},
     )
 
