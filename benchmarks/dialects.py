@@ -1,6 +1,6 @@
 """Decoding and understanding together, against ptars alone on the same bytes, on one core.
 
-Usage: python -m benchmarks.dialects [--spans 20000] [--repeats 5] [--profile CODE]
+Usage: python -m benchmarks.dialects [--spans 40000] [--repeats 5] [--profile CODE]
 
 The bytes are the captured exports of each dialect, repeated; in every repetition words of the
 prompts and answers are replaced, so that the texts of different repetitions are distinct and
@@ -82,7 +82,7 @@ def seconds(function: Callable[[], object]) -> float:
 def main() -> None:
     """Print one line a dialect."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spans", type=int, default=20_000)
+    parser.add_argument("--spans", type=int, default=40_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", default="")
     parser.add_argument("--profile", default="")
