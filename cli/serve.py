@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,10 +39,10 @@ def serve(
     order: calls in flight end, what was acknowledged is loaded into the tables, at most
     receiver.drain_seconds later it ends.
     """
-    import logging
     import time
     from dataclasses import replace
 
+    keep_connections_over_forks()
     import uvloop
 
     from cli.background import Background
@@ -52,8 +53,7 @@ def serve(
 
     if ready_file is not None:
         _clear(ready_file)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _log_sentences()
     config = context.configuration.receiver
     if grpc_port is not None:
         config = replace(config, grpc_port=grpc_port)
@@ -89,6 +89,23 @@ def serve(
         if service.is_drained
         else "Stopped; what is left in the spool is loaded at the next start."
     )
+
+
+def keep_connections_over_forks() -> None:
+    """Before gRPC is imported: starting the loader must not disturb callers.
+
+    gRPC's own handling of forks, which is on by default, closes open connections now and then when
+    a child is started ("Socket closed", twice in a thousand calls beside 150 starts); the children
+    here run other programs and need none of it.
+    """
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def _log_sentences() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _clear(ready_file: Path) -> None:
