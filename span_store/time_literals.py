@@ -37,6 +37,8 @@ def with_times(filter_sql: str, time_columns: Collection[str]) -> str:
     Literals are dates or RFC 3339 times, in UTC without a zone, plain or as ``TIMESTAMP '…'``.
     Raises :class:`UnreadableTimeError`.
     """
+    if not time_columns:
+        return filter_sql
     texts: list[str] = []
 
     def set_aside(found: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ import pytest
 from span_store.errors import InvalidFilterError
 from span_store.filters import compile_filter
 from span_store.schema import SPANS
+from span_store.time_literals import with_times
 
 SECOND = 1_000_000_000
 NINE = 1_772_442_000 * SECOND
@@ -46,3 +47,7 @@ def test_times_are_compared_to_the_nanosecond(filter_sql: str, names: str) -> No
 def test_a_text_that_is_no_time_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(InvalidFilterError, match="write one as '2026-03-01T08:00:00Z'"):
         compile_filter(f"start_time > '{text}'", SPANS)
+
+
+def test_a_table_without_times_keeps_its_filter() -> None:
+    assert with_times("name = '2026-03-01'", []) == "name = '2026-03-01'"
