@@ -80,7 +80,7 @@ def _store_answers(context: Context, judged: JudgedSet) -> tuple[int, int]:
 
 
 def _store_scores(context: Context, judged: JudgedSet) -> int:
-    from cli.evaluation_import import unseen
+    from review_app.evaluation_rows import unseen
 
     frame = unseen(_score_rows(context, judged), context.span_store, context.project)
     if frame.height:

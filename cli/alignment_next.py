@@ -67,9 +67,9 @@ def enqueue_items(context: Context, queue: str, document: Mapping[str, Any]) -> 
 
     Raises the queue store's NotFoundError for an unknown queue.
     """
-    from cli.object_ids import typed
     from cli.queue_access import ready_store
     from queue_store.model import ItemDraft, ItemSource, ObjectType, Selection
+    from span_store.object_ids import typed
 
     scope = document["scope"]
     if scope.get("file"):

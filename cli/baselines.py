@@ -53,7 +53,7 @@ def list_baselines(
     output_format: str | None,
 ) -> None:
     """Print cohort, metric, n, median, p90, p95, p99 and log-MAD."""
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import BASELINES
 
     frame = _stored(context, metric, level)

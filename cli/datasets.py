@@ -85,7 +85,7 @@ def add(
 
     All of them make one new version; entries that are there unchanged make none.
     """
-    from cli.dataset_contents import completed_items, entry_of
+    from review_app.dataset_contents import completed_items, entry_of
 
     store = ready_store(context)
     if not items and queue is None:
@@ -96,7 +96,7 @@ def add(
     dataset = store.add_entries(
         project=context.project,
         dataset=name,
-        entries=[entry_of(context, item) for item in wanted],
+        entries=[entry_of(store, context.span_store, item) for item in wanted],
         note=note,
         now=context.now(),
         actor=actor,

@@ -41,7 +41,7 @@ def list_evaluations(
     """List stored scores, oldest first."""
     import polars as pl
 
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import EVALUATIONS
 
     frame = context.span_store.scan("evaluations", project=context.project, where=where)
@@ -68,8 +68,8 @@ def import_evaluations(
     explanation, time. A bad row is named by its line, and then nothing is stored without
     --skip-bad.
     """
-    from cli.evaluation_import import evaluation_rows, unseen
     from cli.pairs_file import read_table
+    from review_app.evaluation_rows import evaluation_rows, unseen
 
     checked = evaluation_rows(read_table(file), context.project, context.now())
     for problem in checked.problems[:20]:

@@ -42,7 +42,7 @@ def list_findings(
     """Print detector, version, decision, severity, confidence, reason and evidence."""
     import polars as pl
 
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import FINDINGS
 
     frame = context.span_store.scan("findings", project=context.project)

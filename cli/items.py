@@ -67,7 +67,7 @@ def add(
 
     Ids that no stored span belongs to are named, the others are added; then the exit code is 1.
     """
-    from cli.item_adding import add_known, typed_ids
+    from review_app.adding import add_known, matching_traces, typed_ids
 
     listed = [line.strip() for line in id_file] if id_file is not None else []
     wanted = typed_ids([*ids, *filter(None, listed)], object_type)
@@ -79,9 +79,23 @@ def add(
         "reason": reason,
         "assignee": assignee,
     }
-    unknown, row = add_known(context, queue, wanted, where, facts, actor)
-    for kind, object_id in unknown:
-        say(f"unknown {kind}: {object_id}")
+    store = ready_store(context)
+    store.queue(project=context.project, name=queue)
+    if where is not None:
+        wanted += matching_traces(context.span_store, context.project, where)
+    row = add_known(
+        store,
+        context.span_store,
+        project=context.project,
+        queue=queue,
+        wanted=[(kind, object_id, facts) for kind, object_id in wanted],
+        now=context.now(),
+        actor=actor,
+    )
+    unknown = set(row["unknown"])
+    for kind, object_id in dict.fromkeys(wanted):
+        if object_id in unknown:
+            say(f"unknown {kind}: {object_id}")
     write_object(row, output_format)
     if unknown:
         raise click.exceptions.Exit(1)

@@ -47,7 +47,7 @@ def show_run(context: Context, run_id: str, output_format: str | None) -> None:
 
 
 def _rows(context: Context) -> Iterator[dict[str, Any]]:
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import RUNS
 
     frame = context.span_store.scan("runs", project=context.project).collect()

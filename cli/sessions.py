@@ -68,8 +68,8 @@ def list_sessions(
     import polars as pl
 
     from analytics.sessions import SESSIONS, roll_up
-    from cli.frames import canonical_rows
     from span_store.filters import compile_filter
+    from span_store.plain_rows import canonical_rows
 
     condition = pl.lit(value=True) if where is None else compile_filter(where, SESSIONS)
     found = roll_up(_traces(context))
@@ -90,7 +90,7 @@ def show_session(context: Context, conversation_id: str, output_format: str | No
     import polars as pl
 
     from analytics.sessions import SESSIONS, roll_up
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import FINDINGS, TRACES
 
     traces = _traces(context)

@@ -51,7 +51,7 @@ def list_spans(
     output_format: str | None,
 ) -> None:
     """List spans in the order of their start times."""
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import SPANS
 
     traces = None if trace_id is None else [trace_id]
@@ -78,7 +78,7 @@ def show(
     """Show one span with everything that is known about it."""
     import polars as pl
 
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import SPANS
 
     frame: pl.DataFrame = (

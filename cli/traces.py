@@ -73,7 +73,7 @@ def list_traces(context: Context, where: str | None, limit: int, output_format: 
     """List the facts of analysed traces, the latest revision of each, the newest first."""
     import polars as pl
 
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import TRACES
 
     latest = pl.col("revision") == pl.col("revision").max().over("trace_id")
@@ -116,7 +116,7 @@ def _rows(context: Context, table: str, trace_id: str) -> list[dict[str, Any]]:
     """The rows of one trace in one table."""
     import polars as pl
 
-    from cli.frames import canonical_rows
+    from span_store.plain_rows import canonical_rows
     from span_store.schema import TABLES
 
     frame = context.span_store.scan(table, project=context.project)

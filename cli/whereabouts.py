@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from cli.frames import canonical_rows
 from cli.output import rfc3339
+from span_store.plain_rows import canonical_rows
 from span_store.schema import TRACES
 
 if TYPE_CHECKING:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from cli.queue_access import person_store
 from queue_store.model import DatasetEntry, FieldPurpose, ItemState
 
 if TYPE_CHECKING:
-    from cli.context import Context
     from queue_store.model import AnnotationRow, Item
     from queue_store.store import QueueStore
+    from span_store.store import SpanStore
 
 
 def completed_items(store: QueueStore, project: str, queue: str) -> list[Item]:
@@ -34,16 +33,16 @@ def completed_items(store: QueueStore, project: str, queue: str) -> list[Item]:
             return found
 
 
-def entry_of(context: Context, item: Item) -> DatasetEntry:
+def entry_of(queues: QueueStore, spans: SpanStore, item: Item) -> DatasetEntry:
     """The item as a dataset keeps it."""
-    answers = person_store(context).annotations(project=context.project, item_id=item.id)
-    given, answered = _messages(context, item)
+    answers = queues.annotations(project=item.project, item_id=item.id)
+    given, answered = _messages(spans, item)
     return DatasetEntry(
         object_type=item.object_type,
         object_id=item.object_id,
         input=given,
         output=answered,
-        expected=_expected(context, answers),
+        expected=_expected(queues, item.project, answers),
         annotations=[
             {
                 "reviewer": row.reviewer,
@@ -58,7 +57,7 @@ def entry_of(context: Context, item: Item) -> DatasetEntry:
     )
 
 
-def _messages(context: Context, item: Item) -> tuple[Any, Any]:
+def _messages(spans: SpanStore, item: Item) -> tuple[Any, Any]:
     """What went into the last model call of the object, and what came out."""
     condition = pl.col("trace_id") == (item.trace_id or "")
     match item.object_type.value:
@@ -69,7 +68,7 @@ def _messages(context: Context, item: Item) -> tuple[Any, Any]:
         case _:
             pass
     frame = (
-        context.span_store.scan("spans", project=context.project)
+        spans.scan("spans", project=item.project)
         .filter(condition & pl.col("output_messages").is_not_null())
         .sort("end_time", "span_id")
         .select("input_messages", "output_messages")
@@ -82,7 +81,7 @@ def _messages(context: Context, item: Item) -> tuple[Any, Any]:
     return (json.loads(given) if given else None), json.loads(answered)
 
 
-def _expected(context: Context, answers: list[AnnotationRow]) -> Any:
+def _expected(queues: QueueStore, project: str, answers: list[AnnotationRow]) -> Any:
     """What people said should have come out: a correction, else answers to expectation fields.
 
     An adjudicated answer goes before others, a later one before an earlier.
@@ -91,9 +90,7 @@ def _expected(context: Context, answers: list[AnnotationRow]) -> Any:
     for row in ordered:
         if row.corrected_output is not None:
             return row.corrected_output
-    purposes = {
-        field.name: field.purpose for field in person_store(context).fields(project=context.project)
-    }
+    purposes = {field.name: field.purpose for field in queues.fields(project=project)}
     expected: dict[str, Any] = {}
     for row in ordered:
         if purposes.get(row.field) is FieldPurpose.EXPECTATION:

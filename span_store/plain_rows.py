@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from cli.output import rfc3339
 from span_store.schema import Form
 
 if TYPE_CHECKING:
@@ -15,15 +14,16 @@ if TYPE_CHECKING:
 
     from span_store.schema import TableSchema
 
+_TIME = pl.Datetime("ns", "UTC")
+_RFC3339 = "%Y-%m-%dT%H:%M:%S%.9fZ"
+
 
 def canonical_rows(frame: pl.DataFrame, schema: TableSchema) -> Iterator[dict[str, Any]]:
     """Each row with its times as RFC 3339 with nanoseconds and its JSON text as values."""
     times = [name for name in schema.of_form(Form.TIME) if name in frame.columns]
     structured = [name for name in schema.of_form(Form.JSON) if name in frame.columns]
-    plain = frame.with_columns(pl.col(times).to_physical())
+    plain = frame.with_columns(pl.col(times).cast(_TIME).dt.to_string(_RFC3339))
     for row in plain.iter_rows(named=True):
-        for name in times:
-            row[name] = None if row[name] is None else rfc3339(row[name])
         for name in structured:
             row[name] = None if row[name] is None else json.loads(row[name])
         yield row
