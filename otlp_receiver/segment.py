@@ -15,7 +15,8 @@ number         8  the record's number
 received       8  nanoseconds since 1970 UTC
 =========  =====  ==============================================================
 
-followed by the project's name and the body. Integers are little endian.
+followed by the project's name and the body. Integers are little endian. Records that were written
+together are followed by zeros up to the end of the block.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, get_args
 
 import google_crc32c
 
+from otlp_receiver.block_files import BLOCK_BYTES
 from otlp_receiver.record import Signal, SpoolRecord
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def encode(record: SpoolRecord) -> tuple[bytes, bytes]:
     return _HEADER.pack(MARKER, checksum) + rest, record.body
 
 
-def decode(buffer: bytes, start: int) -> tuple[SpoolRecord, int] | None:
+def decode(buffer: bytes | memoryview, start: int) -> tuple[SpoolRecord, int] | None:
     """The record at this offset and the offset behind it; None when it is torn or damaged."""
     if len(buffer) - start < HEADER_BYTES:
         return None
@@ -96,11 +98,11 @@ def decode(buffer: bytes, start: int) -> tuple[SpoolRecord, int] | None:
     end = body_start + body_bytes
     if marker != MARKER or reserved or signal not in _NAMES or end > len(buffer):
         return None
-    body = buffer[body_start:end]
-    rest = buffer[start + _HEADER.size : body_start]
+    body = bytes(buffer[body_start:end])
+    rest = bytes(buffer[start + _HEADER.size : body_start])
     if google_crc32c.extend(google_crc32c.value(rest), body) != checksum:
         return None
-    project = buffer[start + HEADER_BYTES : body_start].decode()
+    project = rest[_FIELDS.size :].decode()
     record = SpoolRecord(
         number=number,
         project=project,
@@ -111,7 +113,16 @@ def decode(buffer: bytes, start: int) -> tuple[SpoolRecord, int] | None:
     return record, end
 
 
-def missing_bytes(buffer: bytes, start: int) -> int:
+def padding_bytes(buffer: bytes | memoryview, start: int, offset: int) -> int:
+    """How many zeros follow up to the end of the block; 0 when there is something else.
+
+    ``offset`` is where in the file ``start`` lies.
+    """
+    size = min(-offset % BLOCK_BYTES, len(buffer) - start)
+    return 0 if any(buffer[start : start + size]) else size
+
+
+def missing_bytes(buffer: bytes | memoryview, start: int) -> int:
     """How many bytes a record that begins here still lacks; 0 when it is not a torn one."""
     left = len(buffer) - start
     if left < HEADER_BYTES:
@@ -131,6 +142,9 @@ def walk(buffer: bytes) -> Iterator[tuple[int, SpoolRecord | Damage]]:
         if found is not None:
             yield offset, found[0]
             offset = found[1]
+            continue
+        if padding := padding_bytes(buffer, offset, offset):
+            offset += padding
             continue
         after = next_record(buffer, offset + 1)
         yield offset, Damage(offset, after)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from otlp_receiver.segment import decode, missing_bytes, next_record, segments
+from otlp_receiver.block_files import BlockReader
+from otlp_receiver.segment import decode, missing_bytes, next_record, padding_bytes, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ class SpoolReader:
         self._folder = folder
         self._after = after
         self._offset = 0
+        self._blocks = BlockReader()
         self.segment = 0
 
     def read(self, bytes_max: int, *, records_max: int | None = None) -> list[SpoolRecord]:
@@ -69,6 +71,8 @@ class SpoolReader:
                 if found[0].number > self._after:
                     records.append(found[0])
                 passed = found[1]
+            elif padding := padding_bytes(buffer, passed, self._offset + passed):
+                passed += padding
             elif missing_bytes(buffer, passed) > 0 and (passed > 0 or not is_closed):
                 # Cut by the size of this read, or still being written: the next read begins here.
                 break
@@ -78,13 +82,13 @@ class SpoolReader:
         self._offset += passed
         return records, passed
 
-    def _buffer(self, path: Path, bytes_max: int) -> bytes:
+    def _buffer(self, path: Path, bytes_max: int) -> memoryview:
         """Bytes from the current offset, with at least one whole record when there is one."""
-        with path.open("rb") as file:
-            file.seek(self._offset)
-            buffer = file.read(bytes_max)
-            while (lacking := missing_bytes(buffer, 0)) and (more := file.read(lacking)):
-                buffer += more
+        size = bytes_max
+        buffer = self._blocks.read(path, self._offset, size)
+        while len(buffer) == size and (lacking := missing_bytes(buffer, 0)):
+            size += lacking
+            buffer = self._blocks.read(path, self._offset, size)
         return buffer
 
     def _damaged_bytes(self, path: Path, start: int, *, is_closed: bool) -> int:

@@ -77,7 +77,7 @@ def test_a_record_larger_than_a_read_comes_back_whole(tmp_path: Path) -> None:
     assert bodies(read_all(tmp_path / "spool", bytes_max=100)) == [b"a", b"x" * 5000, b"b"]
 
 
-@pytest.mark.parametrize("cut", [1, 20, 36, 40, 99])
+@pytest.mark.parametrize("cut", [1, 20, 36, 40, 96])
 def test_a_torn_tail_is_cut_and_the_records_before_it_stay(tmp_path: Path, cut: int) -> None:
     spool = tmp_path / "spool"
     write(spool, [b"first", b"second" * 10])
