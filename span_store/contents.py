@@ -91,23 +91,38 @@ def with_contents(
     logs = {name: pl.col(f"{name}_told") for name in told}
     steps: list[pl.Expr] = []
     if "field_sources" in names and (needed is None or "field_sources" in needed):
-        steps.append(_sources(told))
+        steps.append(_sources(told, names))
     if "error_type" in wanted:
         steps += _failed(names)
-    steps += [pl.coalesce(_said(name, logs[name]), logs[name]).alias(name) for name in told]
+    steps += [pl.coalesce(_said(name, logs[name], names), logs[name]).alias(name) for name in told]
     frame = spans.join(filled, on=list(_KEY), how="left").with_columns(steps)
     if {"finish_reasons", "output_messages"} <= set(names) and "output_messages" in told:
         frame = frame.with_columns(_finish_reasons())
     return frame.select(names)
 
 
-def _said(name: str, told: pl.Expr) -> pl.Expr:
-    """What the span itself says; an answer without any part says nothing when another is told."""
-    own = pl.col(name)
-    if name != "output_messages":
-        return own
-    return pl.when(told.is_null() | ~own.str.contains(_EMPTY_ANSWER)).then(own)
+def _said(name: str, told: pl.Expr, names: Collection[str]) -> pl.Expr:
+    """What the span itself says, but for what says nothing when something else is told.
 
+    An answer without any part says nothing, nor does an argument without its name, nor the model
+    asked for in place of the one that answered.
+    """
+    own = pl.col(name)
+    match name:
+        case "output_messages":
+            says = ~own.str.contains(_EMPTY_ANSWER)
+        case "tool_arguments":
+            # A single argument that was sent without its name.
+            says = ~(own.str.starts_with('"') & told.str.contains(own, literal=True))
+        case "response_model" if "request_model" in names:
+            says = own != pl.col("request_model")
+        case _:
+            return own
+    return pl.when(told.is_null() | says).then(own)
+
+
+_REPLACED = ("output_messages", "response_model", "tool_arguments")
+"""Columns of which a span may say something that says nothing."""
 
 _EMPTY_ANSWER = r'^\[\{"role": ?"assistant", ?"parts": ?\[\](, ?"finish_reason": ?"\w+")?\}\]$'
 
@@ -138,26 +153,49 @@ def _addressed(contents: pl.LazyFrame, spans: pl.LazyFrame, wanted: Sequence[str
 
 
 def _handed_down(above: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
-    """Rows that name a span, addressed to the nearest model calls below it."""
+    """Rows that name a span, addressed to the nearest calls below it, or to itself if it is one.
+
+    Some libraries make the next step a part of the call. Arguments are for calls of tools, all
+    else for calls of models.
+    """
+    of_tools = pl.col("field") == BELOW + "tool_arguments"
+    found = [
+        _handed_to(above.filter(holds), spans, column)
+        for holds, column in ((of_tools, "is_tool_call"), (~of_tools, "is_model_call"))
+    ]
+    return pl.concat(found)
+
+
+def _handed_to(above: pl.DataFrame, spans: pl.LazyFrame, wanted: str) -> pl.DataFrame:
+    """Rows addressed to the nearest spans of the wanted kind, at or below the span they name."""
+    if above.is_empty():
+        return above.with_columns(call_response_id=pl.lit(None, pl.String))
     traces = above.select("project", "trace_id").unique().lazy()
-    family = (
-        spans.select(*_KEY, "parent_span_id", "operation_name", "is_model_call", "response_id")
+    every = (
+        spans.select(
+            *_KEY,
+            "parent_span_id",
+            "operation_name",
+            "response_id",
+            is_wanted=pl.col(wanted).fill_null(value=False),
+        )
         .join(traces, on=["project", "trace_id"], how="semi")
-        .filter(pl.col("parent_span_id").is_not_null())
-        .rename({"span_id": "inner_id", "parent_span_id": "span_id"})
         .collect(engine="streaming")
     )
-    found = above.clear().with_columns(call_response_id=pl.lit(None, pl.String))
+    calls = every.filter("is_wanted").select(*_KEY, call_response_id="response_id")
+    found = above.join(calls, on=list(_KEY), how="inner")
+    above = above.join(calls, on=list(_KEY), how="anti")
+    family = every.filter(pl.col("parent_span_id").is_not_null()).rename(
+        {"span_id": "inner_id", "parent_span_id": "span_id"}
+    )
     for _ in range(_DEPTH_MAX):
-        reached = (
-            above.join(family, on=list(_KEY), how="inner")
-            .with_columns(span_id=pl.col("inner_id"))
-            .with_columns(pl.col("is_model_call").fill_null(value=False))
+        reached = above.join(family, on=list(_KEY), how="inner").with_columns(
+            span_id=pl.col("inner_id")
         )
-        calls = reached.filter("is_model_call")
+        calls = reached.filter("is_wanted")
         found = pl.concat([found, calls.select(*above.columns, call_response_id="response_id")])
         through = ~pl.col("operation_name").is_in(_NOT_THROUGH).fill_null(value=False)
-        above = reached.filter(~pl.col("is_model_call") & through).select(above.columns)
+        above = reached.filter(~pl.col("is_wanted") & through).select(above.columns)
         if above.is_empty():
             break
     return found
@@ -211,11 +249,16 @@ def _typed(value: pl.Expr, name: str) -> pl.Expr:
 _FORMS = {column.name: column.form for column in SPANS.columns}
 
 
-def _sources(told: Sequence[str]) -> pl.Expr:
+def _sources(told: Sequence[str], names: Collection[str]) -> pl.Expr:
     """The span's own list of sources, with those of the fields that were filled."""
+    filled = {
+        name: _said(name, pl.col(f"{name}_told"), names).is_null()
+        & pl.col(f"{name}_told").is_not_null()
+        for name in told
+    }
     added = pl.concat_str(
         [
-            pl.when(pl.col(name).is_null() & pl.col(f"{name}_told").is_not_null())
+            pl.when(filled[name])
             .then(
                 pl.concat_str(
                     pl.lit(f',"{name}":"'), pl.col(f"{name}_source").fill_null("log"), pl.lit('"')
@@ -226,6 +269,10 @@ def _sources(told: Sequence[str]) -> pl.Expr:
         ]
     )
     own = pl.col("field_sources").fill_null("{}").str.strip_suffix("}")
+    for name in _REPLACED:
+        if name in filled:
+            without = own.str.replace(rf'"{name}":"[^"]*",?', "").str.strip_suffix(",")
+            own = pl.when(filled[name]).then(without).otherwise(own)
     joined = pl.concat_str(own, added, pl.lit("}"))
     return (
         pl.when(added != "")

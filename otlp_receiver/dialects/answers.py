@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from otlp_receiver.dialects.conversations import output_messages
 from otlp_receiver.dialects.finish_reasons import fold
 from otlp_receiver.dialects.json_text import dumps, loads
+from otlp_receiver.dialects.resolution import first_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     import polars as pl
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from otlp_receiver.dialects.attributes import AttributeTable
 
 _KEYS = (
-    # attribute, whether it holds what went out
-    ("traceloop.entity.input", False),
-    ("traceloop.entity.output", True),
-    ("mlflow.spanInputs", False),
-    ("mlflow.spanOutputs", True),
-    ("langfuse.observation.input", False),
-    ("langfuse.observation.output", True),
+    # attribute, whether it holds what went out, and where in it what went in stands all the same
+    ("traceloop.entity.input", False, ()),
+    ("traceloop.entity.output", True, ()),
+    ("traceloop.entity.output", False, ("kwargs", "inputs")),
+    ("mlflow.spanInputs", False, ()),
+    ("mlflow.spanOutputs", True, ()),
+    ("langfuse.observation.input", False, ()),
+    ("langfuse.observation.output", True, ()),
 )
 
 _SILENT_DIALECTS = frozenset(("C1", "H", "I"))
@@ -43,12 +45,12 @@ def told_answers(
     table: AttributeTable, spans: pl.DataFrame, kept: np.ndarray
 ) -> Iterator[tuple[int, bool, str, dict[str, str]]]:
     """Row, whether the call is inside the span, the attribute's key, and the answer's fields."""
-    at_keys = [(key, out, table.positions(key)) for key, out in _KEYS]
-    if not any(len(at) for _, _, at in at_keys):
+    at_keys = [(key, out, steps, table.positions(key)) for key, out, steps in _KEYS]
+    if not any(len(at) for *_, at in at_keys):
         return
     dialects = spans["dialect"].to_list()
     calls = spans["is_model_call"].to_list()
-    for key, is_output, at in at_keys:
+    for key, is_output, steps, at in at_keys:
         if not len(at):
             continue
         marked = table.texts_at(at).str.contains(_MARK, literal=True).fill_null(value=False)
@@ -56,15 +58,16 @@ def told_answers(
             owner = int(table.owner[row])
             if not kept[owner] or calls[owner] or dialects[owner] not in _DIALECTS:
                 continue
-            fields = _answer(table.text[row], dialects[owner], is_output=is_output)
+            fields = _answer(table.text[row], dialects[owner], steps, is_output=is_output)
             if fields:
                 yield owner, is_output, key, fields
 
 
-def _answer(text: str, dialect: str, *, is_output: bool) -> dict[str, str]:
+def _answer(text: str, dialect: str, steps: Sequence[str], *, is_output: bool) -> dict[str, str]:
     """The fields of the one answer in an attribute, as JSON texts; none when there is not one."""
     try:
-        message = _single(loads(text), is_output=is_output)
+        value = first_at(loads(text), [steps]) if steps else loads(text)
+        message = _single(value, is_output=is_output)
         return {} if message is None else _fields(message, dialect)
     except Exception:  # noqa: BLE001  # content is hostile; it tells nothing then
         return {}
@@ -76,7 +79,9 @@ def _fields(message: dict[str, Any], dialect: str) -> dict[str, str]:
     extra = inner.get("additional_kwargs")
     refusal = extra.get("refusal") if isinstance(extra, dict) else None
     is_empty = not inner.get("content") and not inner.get("tool_calls")
-    if not (refusal or is_empty or dialect in _SILENT_DIALECTS):
+    # An answer without an id was streamed: no exporter knows which model gave it.
+    was_streamed = "id" not in metadata
+    if not (refusal or is_empty or was_streamed or dialect in _SILENT_DIALECTS):
         return {}
     reason = metadata.get("finish_reason") or metadata.get("stop_reason")
     said = {

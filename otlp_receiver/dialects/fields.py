@@ -27,6 +27,8 @@ from otlp_receiver.dialects.names import (
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 from otlp_receiver.dialects.resolution import Column, Resolution, converted, nulls
+from otlp_receiver.dialects.wrapped_errors import CODES as TOOL_CODES
+from otlp_receiver.dialects.wrapped_errors import named_in_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +41,7 @@ Mask = NDArray[np.bool_]
 
 _FILLED_FOR = {
     "tool_name": ["execute_tool"],
-    "agent_name": ["invoke_agent", "create_agent"],
+    "agent_name": ["invoke_agent", "create_agent", "invoke_workflow"],
     "provider_name": sorted(MODEL_OPERATIONS),
 }
 """Operations for which a span's name may tell a field."""
@@ -291,6 +293,7 @@ class FieldSet:
         changed = sent.is_null() & types.is_not_null()
         self._source("error_type", changed.arg_true().to_numpy(), "event:exception")
         self._error_types_from_messages()
+        self._error_types_from_answers()
 
     def _error_types_from_messages(self) -> None:
         """The error's class, else the HTTP code, that only the description tells."""
@@ -305,6 +308,21 @@ class FieldSet:
         rows = at.filter(known)
         self.columns["error_type"] = types.scatter(rows, found.filter(known))
         self._source("error_type", rows.to_numpy(), "status_message")
+
+    def _error_types_from_answers(self) -> None:
+        """The class that a failed tool's answer names, where a code says only that it failed."""
+        types = self.columns["error_type"]
+        at = types.is_in(TOOL_CODES).fill_null(value=False).arg_true()
+        if at.is_empty():
+            return
+        answers = self.columns["tool_result"].gather(at).to_frame("answer")
+        found = answers.select(named_in_answer(pl.col("answer"))).to_series()
+        known = found.is_not_null()
+        rows = at.filter(known)
+        self.columns["error_type"] = types.scatter(rows, found.filter(known))
+        self._source("error_type", rows.to_numpy(), "tool_result")
+        codes = self.table.positions("error.type")
+        self.taken[codes[np.isin(self.table.owner[codes], rows.to_numpy())]] = False
 
     def _finish(self) -> None:
         """Tokens made consistent, first chunk, model call, cost source, truncation."""

@@ -39,6 +39,7 @@ _OPERATIONS = (
 
 _PROVIDERS = (
     # pattern of the span's name, provider
+    (r"^(Async)?Embeddings$", "openai"),
     (r"^Azure(Chat)?OpenAI\b", "azure.ai.openai"),
     (r"^(Chat)?OpenAI(-generation|\b)", "openai"),
     (r"^(Chat)?Anthropic\b", "anthropic"),
@@ -61,6 +62,10 @@ _SCOPE_PROVIDERS = (
     (r"instrumentation[.-]mistral(ai)?$", "mistral_ai"),
     (r"instrumentation[.-]vertexai$", "gcp.vertex_ai"),
 )
+
+
+_CLASS_OF_LANGCHAIN = r"^(LangGraph|Runnable\w*|\w+(Chain|Parser|Template|Executor))$"
+"""Names that LangChain gives to what a program does not name; another name is an agent's."""
 
 
 def _in(codes: str) -> pl.Expr:
@@ -99,11 +104,20 @@ def agent_of_name() -> pl.Expr:
     named = pl.col("name").str.extract(r"^(?:invoke_agent|create_agent)\s+(.+)$")
     old = pl.col("name").str.extract(r"^agent_run \[(.+)\]$")
     decorated = pl.col("name").str.extract(r"^(.+)\.agent$")
+    graph = pl.col("name").str.extract(r"^(.+)\.workflow$")
+    is_graph = (
+        _in("C1")
+        & (pl.col("operation_name") == "invoke_workflow")
+        & pl.col("scope_name").str.ends_with("langchain")
+        & ~graph.str.contains(_CLASS_OF_LANGCHAIN)
+    )
     whole = pl.when(_in("H I D") & ~pl.col("name").str.contains(r"\s")).then("name")
     is_agent = pl.col("operation_name").is_in(["invoke_agent", "create_agent"])
     return (
         pl.when(given.is_null() & is_agent)
         .then(pl.coalesce(named, old, decorated, whole))
+        .when(given.is_null() & is_graph)
+        .then(graph)
         .otherwise(given)
         .alias("agent_name")
     )

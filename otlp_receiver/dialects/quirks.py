@@ -74,6 +74,34 @@ QUIRKS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        "A library reports an error of its own about what a tool raised.",
+        (
+            "test_wrapped_errors.py:"
+            " test_what_a_tool_raised_stands_above_the_librarys_error_about_it"
+        ),
+    ),
+    (
+        "Google's ADK writes messages on the calls alone, none on the agent around them.",
+        (
+            "test_told_by_neighbours.py:"
+            " test_adks_calls_tell_what_began_and_what_ended_the_agents_run"
+        ),
+    ),
+    (
+        "OpenInference sends a single argument of LangChain's tools without its name.",
+        (
+            "test_told_by_neighbours.py:"
+            " test_a_bare_argument_has_the_name_that_the_node_of_its_call_tells"
+        ),
+    ),
+    (
+        "A streamed answer of LangChain names the model asked for as the one that answered.",
+        (
+            "test_told_by_neighbours.py:"
+            " test_the_model_asked_for_makes_way_for_the_one_that_answered"
+        ),
+    ),
+    (
         "A score names the answer by its response id alone.",
         "test_judged.py: test_a_score_is_given_the_span_of_its_answer_whichever_came_first",
     ),

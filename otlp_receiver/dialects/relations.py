@@ -39,6 +39,9 @@ Not Semantic Kernel, which does so too: it offers no tools in the last call that
 _RUN_DIALECTS = ("F2", "F3+")
 """Libraries that write no messages on a call that failed, but those of the run that it ended."""
 
+_CALL_DIALECTS = ("J1", "J2")
+"""Libraries that write messages on the calls alone, whose parent is the agent's span."""
+
 _ASKED = ("output_schema", "output_type")
 
 _NONE = pl.DataFrame(schema=CONTENTS.polars)
@@ -46,7 +49,9 @@ _NONE = pl.DataFrame(schema=CONTENTS.polars)
 
 def relation_rows(spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray) -> pl.DataFrame:
     """Rows of the contents table that the kept ones of these canonical spans give for others."""
-    rows = [*_answers(spans, table, kept), *_asked(spans.filter(pl.Series(kept)))]
+    sent = spans.filter(pl.Series(kept))
+    rows = [*_answers(spans, table, kept), *_asked(sent), *_of_agents(sent)]
+    rows += _of_tools(spans, table, kept)
     return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
 
 
@@ -59,6 +64,59 @@ def _answers(
         target = span["span_id"] if is_inside else span["parent_span_id"]
         if target:
             yield _row(span, BELOW + ANSWER, target, dumps(fields), key)
+
+
+def _of_tools(
+    spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """LangGraph's node of a call names the arguments; the tool's span may hold one bare."""
+    at = table.positions("input.value")
+    if not len(at):
+        return
+    told = table.texts_at(at).str.contains(_ONE_CALL).fill_null(value=False).to_numpy()
+    for row in at[told].tolist():
+        owner = int(table.owner[row])
+        arguments = _only_arguments(table.text[row])
+        if kept[owner] and arguments is not None:
+            span = spans.row(owner, named=True)
+            field = BELOW + "tool_arguments"
+            yield _row(span, field, span["span_id"], arguments, "input.value")
+
+
+_ONE_CALL = r'^\[\{.*"type": ?"tool_call"\}\]$'
+
+
+def _only_arguments(text: str) -> str | None:
+    """The arguments of the only tool call in a list."""
+    try:
+        (call,) = loads(text)
+        arguments = call["args"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return dumps(arguments) if isinstance(arguments, dict) and arguments else None
+
+
+def _of_agents(spans: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """What a call tells about the agent above it: how the agent's run began, and how it ended."""
+    calls = spans.filter(
+        pl.col("dialect").is_in(_CALL_DIALECTS)
+        & pl.col("is_model_call")
+        & pl.col("parent_span_id").is_not_null()
+    )
+    for span in calls.select(*_READ, "output_messages").iter_rows(named=True):
+        target = span["parent_span_id"]
+        if span["input_messages"] is not None and _ends_with_user(span["input_messages"]):
+            yield from _asked_of(span, "", target, ("input_messages",))
+        if span["output_messages"] is not None and _TOOL_CALL not in span["output_messages"]:
+            yield from _asked_of(span, "", target, ("output_messages",))
+
+
+_TOOL_CALL = '"type":"tool_call"'
+
+
+def _ends_with_user(messages: str) -> bool:
+    """Whether the last of these messages is one that a user said."""
+    return bool(loads(messages)[-1]["role"] == "user")
 
 
 def _asked(spans: pl.DataFrame) -> list[dict[str, Any]]:

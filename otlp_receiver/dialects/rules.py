@@ -109,6 +109,8 @@ def _streaming() -> pl.Expr:
         .then(pl.lit(value=True))
         .when(given.is_not_null())
         .then(given)
+        .when((pl.col("first_chunk") > 0) & asks)
+        .then(pl.lit(value=True))
         .when(_in("E1") & asks)
         .then(pl.col("name").str.contains("stream"))
         .when(silent & asks)

@@ -20,6 +20,7 @@ from otlp_receiver.dialects.content_events import (
 )
 from otlp_receiver.dialects.json_text import joined, quoted
 from otlp_receiver.dialects.logs import _plain
+from otlp_receiver.dialects.wrapped_errors import is_wrapper, raised_first
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,7 @@ _CHUNK_EVENTS = (
     "ai.stream.firstChunk",
     "gen_ai.content.chunk",
     "mlflow.chunk.item.0",
+    "new_token",
 )
 """Names of events that mark a chunk of a streamed answer; the first one counts."""
 
@@ -101,8 +103,10 @@ class SpanEvents:
             spans = self.owner[self.table.owner[at]].tolist()
             told = dict(zip(self.table.owner[at].tolist(), spans, strict=True))
             for span, kind in zip(spans, self.table.texts_at(at).to_list(), strict=True):
-                types[span] = kind or types[span]
+                if kind and not (types[span] and is_wrapper(kind)):
+                    types[span] = kind
             self._look_into_messages(told, types)
+            self._look_into_stack_traces(told, types)
         return has, pl.Series(types, dtype=pl.String)
 
     def _look_into_messages(self, told: dict[int, int], types: list[str | None]) -> None:
@@ -114,6 +118,15 @@ class SpanEvents:
             match = _WRAPPED_ERROR.match(text or "") if event in vague else None
             if match is not None:
                 types[vague[event]] = match[1]
+
+    def _look_into_stack_traces(self, told: dict[int, int], types: list[str | None]) -> None:
+        """What a tool raised, where the library reports an error of its own about it."""
+        wrapped = {event: span for event, span in told.items() if is_wrapper(types[span] or "")}
+        at = self.table.positions("exception.stacktrace") if wrapped else self.table.positions("")
+        events = self.table.owner[at].tolist()
+        for event, text in zip(events, self.table.texts_at(at).to_list(), strict=True):
+            if event in wrapped:
+                types[wrapped[event]] = raised_first(text or "") or types[wrapped[event]]
 
     def first_chunk_times(self, span_count: int) -> np.ndarray:
         """The time of each span's first chunk event; 0 where there is none."""
