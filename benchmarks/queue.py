@@ -41,6 +41,8 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PROJECT = "bench"
 SMALL = 10_000
 CHUNK = 50_000
+WARMING = 640
+"""Claims before the race: a process's first ones build and prepare its statements."""
 
 
 def drafts(start, count):
@@ -308,7 +310,7 @@ def part_reviewers(store, args):
     spent = {"bare": 0.0, "ours": 0.0}
     ids, times, bare_times = [], [], []
     for queue in ("rush", None):
-        race.run(queue, 64)
+        race.run(queue, WARMING)
     for _ in range(args.rounds):
         taken, each, took = race.run(None, args.claims // args.rounds)
         bare_times += each

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from queue_store.errors import InvalidValueError
 from queue_store.model import Action, ItemState
 from queue_store.moves import move
 from queue_store.tables.items import ITEMS, NOBODY
-from queue_store.tables.queues import QUEUES, STRIPES
+from queue_store.tables.queues import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +41,7 @@ def add_batch(
     assignees = [draft.assignee or NOBODY for draft in first.values()]
     deal(writing, queue, assignees)
     ids = insert_new(writing, queue.id, first, wanted, assignees)
-    for stripe, number in Counter(item_id % STRIPES for item_id in ids.values()).items():
-        writing.count(queue.id, stripe, ItemState.PENDING.value, number)
+    writing.count(queue.id, ItemState.PENDING.value, len(ids))
     counts = {"added": len(ids), "duplicates": len(drafts) - len(first)}
     counts |= {"reentered": 0, "removed": 0}
     for item in _present(writing, queue, [key for key in first if key not in ids]):

@@ -230,7 +230,7 @@ def answered(writing: Writing, item: Item) -> None:
     if item.has_response:
         return
     writing.connection.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=True))
-    writing.count(item.queue_id, item.id, "with_responses", +1)
+    writing.count(item.queue_id, "with_responses", +1)
 
 
 def known_fields(connection: Connection, project: str, name: str) -> Field | NotFoundError:

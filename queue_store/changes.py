@@ -82,7 +82,6 @@ class Changes(Submissions):
                 writing,
                 item,
                 Action.UNDO,
-                reviewer,
                 token,
                 until,
                 open_seats=seats,
@@ -277,7 +276,7 @@ def _recount_response(writing: Writing, item: Item) -> None:
         writing.connection.execute(
             update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
         )
-        writing.count(item.queue_id, item.id, "with_responses", -1)
+        writing.count(item.queue_id, "with_responses", -1)
 
 
 def _assign(writing: Writing, item: Item, assignee: str | None) -> None:

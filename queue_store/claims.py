@@ -10,16 +10,26 @@ from sqlalchemy import Text, bindparam, case, exists, func, literal_column, sele
 
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.column_types import Moment
+from queue_store.endings import give
 from queue_store.errors import (
     InvalidValueError,
     ItemLockedError,
     NoItemsAvailableError,
     NotPermittedError,
 )
-from queue_store.leases import expire_item, expire_leases, held_now, leases_of, leave, sit, take
+from queue_store.leases import (
+    LOOK,
+    expire_item,
+    expire_leases,
+    held_now,
+    lease_row,
+    leases_of,
+    leave,
+    take,
+)
 from queue_store.model import Action, Claim, Hold, ItemState, QueueState, Role
 from queue_store.moves import move
-from queue_store.rows import item_from_row
+from queue_store.rows import item_from_row, queue_from_row
 from queue_store.tables.items import ITEMS, LEASES, NOBODY, RESPONSES
 from queue_store.tables.metadata import word
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS
@@ -54,10 +64,11 @@ class Claims(StoreBase):
         Raises NoItemsAvailableError, NotFoundError, NotPermittedError.
         """
         with self._writing(project=project, now=now, actor=reviewer) as writing:
-            target = find_queue(writing.connection, project, queue, with_form=False)
+            target, is_guarded, has_leases = _look(writing, queue, reviewer)
             may_work(target, reviewer)
-            writing.require(Role.ANNOTATOR, "claim items", target.id)
-            held = held_now(writing, target.id, reviewer)
+            if is_guarded:
+                writing.require(Role.ANNOTATOR, "claim items", target.id)
+            held = held_now(writing, target.id, reviewer) if has_leases else None
             until = now + timedelta(seconds=self.lease_of(target, lease_seconds))
             if held is not None:
                 return _renewed(writing, held.item_id, reviewer, held.token, until)
@@ -93,7 +104,7 @@ class Claims(StoreBase):
                 raise locked(item)
             _refuse_repeat(writing.connection, item, reviewer)
             token = self.new_token()
-            take(writing, item, Action.CLAIM, reviewer, token, until)
+            take(writing, item, Action.CLAIM, token, until)
             item = find_item(writing.connection, project, item_id)
             return Claim(item=item, reviewer=reviewer, token=token, lease_until=until)
 
@@ -154,7 +165,7 @@ class Claims(StoreBase):
         writing.require(Role.ANNOTATOR, "work on items", item.queue_id)
         if lease.lease_until is None:
             until = writing.now + timedelta(seconds=self.config.lease_seconds)
-            take(writing, item, Action.CLAIM, writing.actor, token, until, again=True)
+            take(writing, item, Action.CLAIM, token, until, again=True)
             item = find_item(writing.connection, writing.project, item_id)
         return item, lease.claimed_at
 
@@ -176,6 +187,16 @@ class Claims(StoreBase):
             why = "finished"
         pairs = [(row[0], row[1]) for row in holders]
         return NoItemsAvailableError(queue.name, why, pairs, queue.state.value)
+
+
+def _look(writing: Writing, queue: str, reviewer: str) -> tuple[Queue, bool, bool]:
+    """The queue without its form, whether roles must be checked, and leases looked after."""
+    asked: dict[str, Any] = {"in_project": writing.project, "called": queue}
+    asked |= {"for_reviewer": reviewer, "at": writing.now}
+    row = writing.connection.execute(LOOK, asked).one_or_none()
+    if row is None:
+        return find_queue(writing.connection, writing.project, queue, with_form=False), True, True
+    return queue_from_row(row, []), row.is_guarded, row.has_leases
 
 
 def may_work(queue: Queue, reviewer: str) -> None:
@@ -261,13 +282,14 @@ On PostgreSQL rows that another claim holds are skipped; SQLite has one writer.
 def _claimed(writing: Writing, row: Any, queue: Queue, token: str, until: datetime) -> Claim:
     """The claim of a row that the claiming statement has just taken."""
     others = row.labels_wanted - row.labels_done - row.open_seats - 1
-    sit(writing, row.id, row.queue_id, writing.actor, token, until)
-    if not others:
-        writing.moved(row.queue_id, row.id, ItemState.PENDING, ItemState.IN_PROGRESS)
+    lease = lease_row(writing, row.id, row.queue_id, token, until)
     writing.audit("claim", queue_id=row.queue_id, item_id=row.id)
     if others:
+        give(writing.connection, lease)
         item = find_item(writing.connection, writing.project, row.id)
     else:
+        writing.give_last(lease)
+        writing.moved(row.queue_id, ItemState.PENDING, ItemState.IN_PROGRESS)
         hold = Hold(reviewer=writing.actor, claimed_at=writing.now, until=until)
         item = item_from_row(row, queue, holds=[hold])
     return Claim(item=item, reviewer=writing.actor, token=token, lease_until=until)

@@ -6,6 +6,7 @@ Everything else in this room is SQLAlchemy Core that both engines run unchanged.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InvalidatePoolError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import StaticPool
 
 from queue_store.errors import InvalidValueError, StoreUnavailableError
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
 
 STUCK_SHARE = 1 / 3
 """Of the time that a write waits for another: how long the line of writers may stand still."""
+REST_SECONDS = 1.0
+"""A connection that was in use so short a time ago is taken as it is."""
+_RESTED = "spandocket_rested"
 WRITE = "spandocket_write"
 """Execution option of a connection whose transaction will write."""
 
@@ -62,8 +72,9 @@ class Database:
                 pool_size=config.connections_max,
                 max_overflow=0,
                 pool_timeout=config.busy_timeout_seconds,
-                pool_pre_ping=not self.is_sqlite,
             )
+        if not self.is_sqlite:
+            _ask_after_a_rest(engine)
         if self.is_sqlite:
             _prepare_sqlite(engine, busy_milliseconds=int(config.busy_timeout_seconds * 1000))
         return engine
@@ -135,6 +146,27 @@ def _parsed(url: str) -> URL:
             raise InvalidValueError(
                 "url", url, f"cannot use {other}; the queue store runs on sqlite and postgresql"
             ) from NoSuchModuleError(other)
+
+
+def _ask_after_a_rest(engine: Engine) -> None:
+    """Ask connections that were not in use for a while whether the server is still there.
+
+    One that was in use just now is not asked: that would cost every write one more question.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: Any) -> None:
+        record.info[_RESTED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _asked(connection: Any, record: Any, _proxy: Any) -> None:
+        rested = record.info.get(_RESTED)
+        if rested is None or time.monotonic() - rested < REST_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def _prepare_sqlite(engine: Engine, *, busy_milliseconds: int) -> None:

@@ -276,7 +276,7 @@ def _attach_items(writing: Writing, rows: Sequence[dict[str, Any]]) -> None:
     unanswered = [item for item in found.values() if not item.has_response]
     answerable = [item for item in unanswered if item.state != "removed"]
     for item in answerable:
-        writing.count(item.queue_id, item.id, "with_responses", +1)
+        writing.count(item.queue_id, "with_responses", +1)
     if answerable:
         writing.connection.execute(
             update(ITEMS)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, null, select, union_all, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, case, delete, exists, func, select, update
 
 from queue_store.column_types import Moment
+from queue_store.endings import give
 from queue_store.model import ItemState
 from queue_store.moves import move
+from queue_store.tables.collections import MEMBERS
 from queue_store.tables.items import ITEMS, LEASES
+from queue_store.tables.queues import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +56,28 @@ ENDED: Select[Any] = (
 )
 """Items of the queue with a lease that ran out, oldest first."""
 
-_ENDED, _HELD = ENDED.subquery("ended"), HELD.subquery("held")
-LOOK = union_all(
-    select(_ENDED.c.item_id, null().label("token")), select(_HELD.c.item_id, _HELD.c.token)
-)
-"""Both at once, for a claim: without a token what ran out, with one what the reviewer holds."""
+_IN_THIS = LEASES.c.queue_id == QUEUES.c.id
+LOOK: Select[Any] = select(
+    QUEUES,
+    exists().where(MEMBERS.c.project == QUEUES.c.project).label("is_guarded"),
+    # Not as EXISTS: without an order, the engines are glad to read every lease of the queue.
+    func.coalesce(
+        select(LEASES.c.item_id)
+        .where(_IN_THIS, LEASES.c.lease_until <= bindparam("at", type_=Moment), _LIVE)
+        .order_by(LEASES.c.lease_until)
+        .limit(1)
+        .scalar_subquery(),
+        select(LEASES.c.item_id)
+        .where(LEASES.c.reviewer == bindparam("for_reviewer"), _IN_THIS, _LIVE)
+        .order_by(LEASES.c.item_id)
+        .limit(1)
+        .scalar_subquery(),
+    )
+    .is_not(None)
+    .label("has_leases"),
+).where(QUEUES.c.project == bindparam("in_project"), QUEUES.c.name == bindparam("called"))
+"""A queue, whether its project has members, and whether a lease ran out or is the reviewer's: all
+that most claims have to know, in one question."""
 
 _ALL = select(LEASES).where(LEASES.c.item_id == bindparam("of_item"))
 _LOCKED = (
@@ -80,12 +99,9 @@ def held_now(writing: Writing, queue_id: int, reviewer: str) -> Any:
 
     A row of ``item_id, token``, or None.
     """
+    expire_leases(writing, queue_id)
     mine = {"in_queue": queue_id, "for_reviewer": reviewer}
-    found = writing.connection.execute(LOOK, mine | {"at": writing.now}).all()
-    ended = [row.item_id for row in found if row.token is None]
-    if ended and _expire(writing, queue_id, ended):
-        return writing.connection.execute(HELD, mine).one_or_none()
-    return next((row for row in found if row.token is not None), None)
+    return writing.connection.execute(HELD, mine).one_or_none()
 
 
 def expire_leases(writing: Writing, queue_id: int) -> int:
@@ -131,7 +147,7 @@ def _lapse(writing: Writing, queue_id: int, items: dict[int, ItemState]) -> int:
             .returning(columns.id, columns.state)
         )
         for row in rows:
-            writing.moved(queue_id, row.id, items[row.id], ItemState(row.state))
+            writing.moved(queue_id, items[row.id], ItemState(row.state))
     for row in lapsed:
         writing.audit("expire", queue_id=queue_id, item_id=row.item_id, holder=row.reviewer)
     return len(lapsed)
@@ -146,14 +162,16 @@ def take(
     writing: Writing,
     item: Item,
     action: Action,
-    reviewer: str,
     token: str,
     until: datetime,
     *,
     again: bool = False,
     **values: Any,
 ) -> None:
-    """Give the reviewer a seat of a locked item; one must be open. ``values`` change with it."""
+    """Give who writes a seat of a locked item; one must be open. ``values`` change with it.
+
+    ``again`` renews the lease that they had, and keeps when it was claimed.
+    """
     seats = values.pop("open_seats", item.open_seats)
     assert seats > 0, f"item {item.id} has no open seat"
     move(
@@ -166,49 +184,28 @@ def take(
         claim_count=item.claim_count + (not again),
         **values,
     )
-    sit(writing, item.id, item.queue_id, reviewer, token, until, again=again)
+    if again:
+        writing.connection.execute(
+            update(LEASES)
+            .where(LEASES.c.item_id == item.id, LEASES.c.reviewer == writing.actor)
+            .values(lease_until=until)
+        )
+    else:
+        give(writing.connection, lease_row(writing, item.id, item.queue_id, token, until))
 
 
-def sit(
-    writing: Writing,
-    item_id: int,
-    queue_id: int,
-    reviewer: str,
-    token: str,
-    until: datetime,
-    *,
-    again: bool = False,
-) -> None:
-    """Store the lease of a seat that was taken; ``again`` keeps when it was claimed."""
-    statements = _SIT_SQLITE if writing.database.is_sqlite else _SIT_POSTGRESQL
-    writing.connection.execute(
-        statements[again],
-        {
-            "item_id": item_id,
-            "reviewer": reviewer,
-            "queue_id": queue_id,
-            "token": token,
-            "claimed_at": writing.now,
-            "lease_until": until,
-        },
-    )
-
-
-def _sitting(insertion: Any) -> dict[bool, Any]:
-    """The statements that store a lease, by whether it is an old one taken up again."""
-    new = insertion.excluded
-    kept = {"token": new.token, "lease_until": new.lease_until}
-    places = ["item_id", "reviewer"]
+def lease_row(
+    writing: Writing, item_id: int, queue_id: int, token: str, until: datetime
+) -> dict[str, Any]:
+    """The lease of the one who writes, from now on."""
     return {
-        True: insertion.on_conflict_do_update(index_elements=places, set_=kept),
-        False: insertion.on_conflict_do_update(
-            index_elements=places, set_=kept | {"claimed_at": new.claimed_at}
-        ),
+        "item_id": item_id,
+        "reviewer": writing.actor,
+        "queue_id": queue_id,
+        "token": token,
+        "claimed_at": writing.now,
+        "lease_until": until,
     }
-
-
-_SIT_SQLITE = _sitting(sqlite.insert(LEASES))
-_SIT_POSTGRESQL = _sitting(postgresql.insert(LEASES))
 
 
 def leave(writing: Writing, item_id: int, reviewer: str) -> None:

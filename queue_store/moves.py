@@ -45,7 +45,7 @@ def move(
             | values
         )
     )
-    writing.moved(item.queue_id, item.id, item.state, after)
+    writing.moved(item.queue_id, item.state, after)
     writing.audit(
         action.value,
         queue_id=item.queue_id,

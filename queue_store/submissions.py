@@ -153,7 +153,7 @@ class Submissions(Claims):
             clear(writing, item.id)
             move(writing, item, Action.REMOVE, ItemState.REMOVED, details={"reason": reason})
             if item.has_response:
-                writing.count(item.queue_id, item.id, "with_responses", -1)
+                writing.count(item.queue_id, "with_responses", -1)
                 writing.connection.execute(
                     update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
                 )

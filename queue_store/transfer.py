@@ -8,6 +8,7 @@ and keeps what they point to.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ class _Reader:
         }
         self._waiting: list[dict[str, Any]] = []
         self._table: Table | None = None
-        self._counts: dict[tuple[int, str], int] = {}
+        self._counts: Counter[str] = Counter()
         self._begun = False
         self._form = FORM
         self._leases: list[dict[str, Any]] = []
@@ -165,7 +166,7 @@ class _Reader:
         (queue_id,) = self.ids["queues"].values()
         rows = [
             {"queue_id": queue_id, "stripe": stripe}
-            | {name: self._counts.get((stripe, name), 0) for name in COUNTED}
+            | {name: 0 if stripe else self._counts[name] for name in COUNTED}
             for stripe in range(STRIPES)
         ]
         self.writing.connection.execute(insert(QUEUE_COUNTERS), rows)
@@ -255,7 +256,7 @@ class _Reader:
         new = self.writing.connection.scalars(statement, rows).all()
         for before, after, row in zip(old, new, rows, strict=True):
             self.ids["items"][before] = after
-            self._count(after, row)
+            self._count(row)
 
     def _answer(self, row: dict[str, Any]) -> None:
         """An answer keeps its place among the receiver's answers, so that a later one finds it."""
@@ -287,13 +288,10 @@ class _Reader:
         new = connection.scalar(insert(ANNOTATIONS).values(**row).returning(ANNOTATIONS.c.id))
         self.ids["annotations"][old] = int(new or 0)
 
-    def _count(self, item_id: int, row: dict[str, Any]) -> None:
-        stripe = item_id % STRIPES
-        names = [row["state"]]
+    def _count(self, row: dict[str, Any]) -> None:
+        self._counts[row["state"]] += 1
         if row["has_response"] and row["state"] != ItemState.REMOVED.value:
-            names.append("with_responses")
-        for name in names:
-            self._counts[stripe, name] = self._counts.get((stripe, name), 0) + 1
+            self._counts["with_responses"] += 1
 
 
 _TABLES = {

@@ -1,29 +1,27 @@
 """One write in progress: its connection, and what must be stored together with it.
 
-Counters and audit rows are gathered while the write works and stored at its end, counters in a
-fixed order, so that two writes never wait for each other crosswise.
+Counters and rows of the log are gathered while the write works and stored at its end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select
 
+from queue_store.endings import end_write
 from queue_store.errors import NotPermittedError
 from queue_store.model import HookEvent, Role
 from queue_store.outbox import outbox_rows
-from queue_store.tables.audit import AUDIT
 from queue_store.tables.collections import EVERY_QUEUE, MEMBERS, OUTBOX, WEBHOOKS
-from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, STRIPES
+from queue_store.tables.queues import QUEUE_COUNTERS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, Update
+    from sqlalchemy import Connection
 
     from queue_store.database import Database
     from queue_store.model import ItemState
@@ -42,18 +40,19 @@ class Writing:
     now: datetime
     actor: str
     project: str
-    _counts: Counter[tuple[int, int, str]] = field(default_factory=Counter)
+    _counts: dict[int, Counter[str]] = field(default_factory=dict)
+    _lease: dict[str, Any] | None = None
     _audit: list[dict[str, Any]] = field(default_factory=list)
     _events: list[tuple[HookEvent, int, dict[str, Any]]] = field(default_factory=list)
 
-    def count(self, queue_id: int, item_id: int, column: str, change: int) -> None:
+    def count(self, queue_id: int, column: str, change: int) -> None:
         """Change a counter of the queue."""
-        self._counts[queue_id, item_id % STRIPES, column] += change
+        self._counts.setdefault(queue_id, Counter())[column] += change
 
-    def moved(self, queue_id: int, item_id: int, before: ItemState, after: ItemState) -> None:
+    def moved(self, queue_id: int, before: ItemState, after: ItemState) -> None:
         """Count an item out of one state and into another."""
-        self.count(queue_id, item_id, before.value, -1)
-        self.count(queue_id, item_id, after.value, +1)
+        self.count(queue_id, before.value, -1)
+        self.count(queue_id, after.value, +1)
 
     def audit(
         self, action: str, *, queue_id: int | None, item_id: int | None = None, **details: Any
@@ -70,6 +69,10 @@ class Writing:
                 "details": details,
             }
         )
+
+    def give_last(self, lease: dict[str, Any]) -> None:
+        """Store this lease at the end, with the rest; nothing of this write reads it."""
+        self._lease = lease
 
     def tell(self, event: HookEvent, queue_id: int, **body: Any) -> None:
         """Send an event to the webhooks that asked for it, once this write is stored."""
@@ -93,20 +96,7 @@ class Writing:
 
     def finish(self) -> None:
         """Store counters and audit rows; called just before the commit."""
-        changes: dict[tuple[int, int], dict[str, int]] = {}
-        for (queue_id, stripe, column), change in self._counts.items():
-            if change:
-                changes.setdefault((queue_id, stripe), {})[column] = change
-        for queue_id, stripe in sorted(changes):
-            deltas = changes[queue_id, stripe]
-            counted = tuple(name for name in COUNTED if name in deltas)
-            self.connection.execute(
-                _counting(counted),
-                {"of_queue": queue_id, "of_stripe": stripe}
-                | {f"by_{name}": deltas[name] for name in counted},
-            )
-        if self._audit:
-            self.connection.execute(_AUDITING, self._audit)
+        end_write(self.connection, log=self._audit, lease=self._lease, counts=self._counts)
         if self._events:
             self._store_events()
 
@@ -141,15 +131,3 @@ _OPEN_ITEMS = select(
         + QUEUE_COUNTERS.c.awaiting_adjudication
     )
 ).where(QUEUE_COUNTERS.c.queue_id == bindparam("of_queue"))
-_AUDITING = insert(AUDIT)
-
-
-@cache
-def _counting(counted: tuple[str, ...]) -> Update:
-    """The statement that changes these counters; building it costs more than running it."""
-    columns = QUEUE_COUNTERS.c
-    return (
-        update(QUEUE_COUNTERS)
-        .where(columns.queue_id == bindparam("of_queue"), columns.stripe == bindparam("of_stripe"))
-        .values({name: columns[name] + bindparam(f"by_{name}") for name in counted})
-    )

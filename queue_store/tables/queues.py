@@ -65,7 +65,9 @@ QUEUE_FIELDS = Table(
 )
 
 STRIPES = 8
-"""Counter rows a queue: claims of different items rarely wait for the same row."""
+"""Counter rows that every queue has; see ``counters.py``."""
+MORE_STRIPES = 24
+"""Counter rows that a queue may get when many write to it at the same time."""
 
 COUNTED = (
     "pending",

@@ -13,7 +13,7 @@ from queue_store.items import VISIBLE, list_statement
 from queue_store.leases import ENDED, HELD, LOOK
 from queue_store.model import ItemState
 from queue_store.store import QueueStore
-from tests.queue_store.desk import Clock, Desk
+from tests.queue_store.desk import PROJECT, Clock, Desk
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -106,8 +106,9 @@ def test_finding_what_a_reviewer_holds_uses_the_holder_index(full):
 
 
 def test_the_look_before_a_claim_uses_both_indexes_of_leases(full):
-    at = datetime.fromtimestamp(0.001, tz=UTC)
-    found = plan(full, LOOK, in_queue=1, for_reviewer="r1", at=at)
+    asked = {"in_project": PROJECT, "called": "spot_checks"}
+    asked |= {"for_reviewer": "r1", "at": datetime.fromtimestamp(0.001, tz=UTC)}
+    found = plan(full, LOOK, **asked)
 
     assert "leases_ending" in found
     assert "leases_reviewer" in found
