@@ -11,7 +11,7 @@ from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.claims import locked
 from queue_store.errors import StaleRevisionError
 from queue_store.leases import leases_of
-from queue_store.model import AnnotationState, Role
+from queue_store.model import AnnotationState, ItemState, Role
 from queue_store.rows import annotation_from_row
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS
@@ -77,9 +77,13 @@ class Annotations(StoreBase):
         object_id: str | None = None,
         trace_id: str | None = None,
         history: bool = False,
+        item_ids: Sequence[int] | None = None,
+        after_id: int | None = None,
+        limit: int | None = None,
     ) -> list[AnnotationRow]:
         """Answers that were given and stand, oldest first; with ``history`` every one ever.
 
+        ``item_ids`` are some hundred items at most; ``after_id`` and ``limit`` give a page.
         Raises NotFoundError with the nearest names for an unknown field or queue.
         """
         with self._reading(project, queue) as connection:
@@ -98,9 +102,42 @@ class Annotations(StoreBase):
             ):
                 if wanted is not None:
                     statement = statement.where(column == wanted)
+            if item_ids is not None:
+                statement = statement.where(ANNOTATIONS.c.item_id.in_(item_ids))
+            if after_id is not None:
+                statement = statement.where(ANNOTATIONS.c.id > after_id)
             if not history:
                 statement = statement.where(ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value)
-            return [annotation_from_row(row) for row in connection.execute(statement)]
+            page = statement if limit is None else statement.limit(limit)
+            return [annotation_from_row(row) for row in connection.execute(page)]
+
+    def traces_of(
+        self, *, project: str, queue: str | None = None, answered: str | None = None
+    ) -> list[str]:
+        """The traces that have an item in ``queue``, or a standing answer to the field, or both.
+
+        Removed items do not count. Raises NotFoundError with the nearest names.
+        """
+        with self._reading(project, queue) as connection:
+            found: set[str] | None = None
+            if queue is not None:
+                target = find_queue(connection, project, queue, with_form=False)
+                items = select(ITEMS.c.trace_id).where(
+                    ITEMS.c.queue_id == target.id,
+                    ITEMS.c.trace_id.is_not(None),
+                    ITEMS.c.state != ItemState.REMOVED.value,
+                )
+                found = set(connection.scalars(items.distinct()))
+            if answered is not None:
+                answers = _of_field(connection, annotation_statement(project), project, answered)
+                given = answers.where(
+                    ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
+                    ANNOTATIONS.c.trace_id.is_not(None),
+                )
+                with_answer = given.with_only_columns(ANNOTATIONS.c.trace_id).order_by(None)
+                traces = set(connection.scalars(with_answer.distinct()))
+                found = traces if found is None else found & traces
+            return sorted(found or ())
 
 
 def annotation_statement(project: str) -> Select[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from queue_store.collections import find_issue
 from queue_store.column_types import to_json, to_microseconds
 from queue_store.errors import NotFoundError
 from queue_store.fields import find_field
@@ -123,6 +124,8 @@ def _store_one(
         "blind": draft.blind and about["blind"],
         "field_id": field.id,
     }
+    if draft.issue is not None:
+        content["issue_id"] = find_issue(writing.connection, item.project, draft.issue).id
     standing = writing.connection.execute(
         select(ANNOTATIONS).where(ANNOTATIONS.c.slot == slot, ANNOTATIONS.c.state.in_(CURRENT))
     ).one_or_none()

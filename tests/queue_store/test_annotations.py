@@ -168,3 +168,49 @@ def test_an_answer_that_was_placed_is_not_replaced_by_one_about_the_whole(desk):
     }
     with pytest.raises(InvalidValueError, match=f"annotation {placed.id} says this"):
         desk.store.place_annotation(annotation_id=whole.id, **said)
+
+
+def test_an_answer_points_to_the_known_issue_that_it_names(desk):
+    desk.field()
+    desk.queue()
+    desk.add(1)
+    common = {"project": PROJECT, "now": desk.clock.now, "actor": "ana"}
+    issue = desk.store.create_issue(title="curt", **common)
+
+    desk.annotate(1, "ana", answer(True, issue="curt"))
+
+    assert [row.issue_id for row in desk.annotations()] == [issue.id]
+    with pytest.raises(NotFoundError, match="curt"):
+        desk.annotate(1, "ben", answer(True, issue="crt"))
+    assert len(desk.annotations()) == 1
+
+
+def test_answers_come_in_pages_and_for_some_items(desk):
+    desk.field()
+    desk.queue()
+    desk.add(3)
+    for item in (1, 2, 3):
+        desk.annotate(item, "ana", answer(True))
+
+    first = desk.annotations(limit=2)
+    rest = desk.annotations(after_id=first[-1].id, limit=2)
+
+    assert [row.item_id for row in first + rest] == [1, 2, 3]
+    assert [row.item_id for row in desk.annotations(item_ids=[1, 3])] == [1, 3]
+
+
+def test_traces_are_found_by_queue_and_by_answer(desk):
+    desk.field()
+    desk.queue()
+    desk.add(2)
+    desk.annotate(2, "ana", answer(True))
+    one, two = (desk.store.item(project=PROJECT, item_id=n).trace_id for n in (1, 2))
+
+    def traces(**wanted):
+        return desk.store.traces_of(project=PROJECT, **wanted)
+
+    assert traces(queue=desk.annotations()[0].queue) == sorted([one, two])
+    assert traces(answered="correct") == [two]
+    assert traces(queue=desk.annotations()[0].queue, answered="correct") == [two]
+    with pytest.raises(NotFoundError, match="correct"):
+        traces(answered="corect")
