@@ -19,7 +19,9 @@ NOUNS: dict[str, Noun] = {
     "serve": Noun("cli.serve:serve", "Receive OTLP spans and logs, and load them into the tables."),
     "import": Noun("cli.import_files:import_files", "Load OTLP files the way the receiver would."),
     "receiver": Noun("cli.receiver:receiver", "Show how the receiver is doing."),
-    "tokens": Noun("cli.tokens:tokens", "Create, list and revoke the tokens that senders need."),
+    "tokens": Noun(
+        "cli.tokens:tokens", "Create, list and revoke the tokens of senders and reviewers."
+    ),
     "quarantine": Noun(
         "cli.quarantine:quarantine", "List, show, retry and drop requests that cannot be loaded."
     ),

@@ -1,6 +1,6 @@
 """Tokens: which project a caller may write to. Only hashes are stored.
 
-A token is ``sdk_ID_SECRET``: the id finds the line, the secret is compared by its SHA-256 in
+A token is ``PREFIX_ID_SECRET``: the id finds the line, the secret is compared by its SHA-256 in
 constant time. A secret has 256 random bits, so a fast hash is enough. A project may have several
 live tokens; to rotate, create the new one, hand it out, revoke the old one.
 """
@@ -20,7 +20,8 @@ from otlp_receiver.spool_folder import make_durable
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PREFIX = "sdk"
+SENDER_PREFIX = "sdk"
+REVIEWER_PREFIX = "sdr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +39,22 @@ class Token:
     """What its maker wrote about it."""
     secret_hash: str = ""
     """SHA-256 of the secret, in hex."""
+    person: str = ""
+    """Who reviews with it; empty for a sender's."""
 
 
 class TokenFile:
     """The tokens of a data directory; changes on disk are seen at the next request."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prefix: str = SENDER_PREFIX) -> None:
         self.path = path
+        self.prefix = prefix
         self._stamp: tuple[int, int] | None = None
         self._tokens: dict[str, Token] = {}
 
-    def create(self, project: str, *, now: int, note: str = "") -> tuple[Token, str]:
+    def create(
+        self, project: str, *, now: int, note: str = "", person: str = ""
+    ) -> tuple[Token, str]:
         """Make a token; its text is returned once and stored nowhere."""
         secret = secrets.token_urlsafe(32)
         token = Token(
@@ -57,9 +63,10 @@ class TokenFile:
             created_at=now,
             note=note,
             secret_hash=_hash(secret),
+            person=person,
         )
         self._write({**self._read(), token.id: token})
-        return token, f"{_PREFIX}_{token.id}_{secret}"
+        return token, f"{self.prefix}_{token.id}_{secret}"
 
     def revoke(self, token_id: str, *, now: int) -> Token:
         """End a token's life; raises :class:`UnknownTokenError` naming the nearest."""
@@ -80,15 +87,25 @@ class TokenFile:
         """Whether a token is needed: once one was made, for ever."""
         return bool(self._read())
 
-    def project_of(self, text: str) -> str | None:
-        """The project of a live token; None for anything else."""
+    def live(self, text: str) -> Token | None:
+        """The token with this text, unless it was revoked; None for anything else."""
         prefix, _, rest = text.partition("_")
         token_id, _, secret = rest.partition("_")
         token = self._read().get(token_id)
         # Compared even when there is no such token, so that the time says nothing about ids.
         is_right = hmac.compare_digest(_hash(secret), token.secret_hash if token else _hash(""))
         is_live = token is not None and token.revoked_at is None
-        return token.project if token and is_right and is_live and prefix == _PREFIX else None
+        return token if is_right and is_live and prefix == self.prefix else None
+
+    def is_live(self, token_id: str) -> bool:
+        """Whether the token was made and not revoked."""
+        token = self._read().get(token_id)
+        return token is not None and token.revoked_at is None
+
+    def project_of(self, text: str) -> str | None:
+        """The project of a live token; None for anything else."""
+        token = self.live(text)
+        return None if token is None else token.project
 
     def _read(self) -> dict[str, Token]:
         try:
