@@ -40,6 +40,7 @@ _BASES: dict[str, int] = {
     "otlp_receiver.errors.UnknownQuarantineError": USAGE,
     "otlp_receiver.errors.InsecureBindError": USAGE,
     "otlp_receiver.errors.UnusableCertificateError": USAGE,
+    "review_app.errors.InsecureBindError": USAGE,
     "builtins.OSError": FAILED,
 }
 

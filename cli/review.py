@@ -12,26 +12,36 @@ from cli.output import say
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.")
 @pass_context
 def review(context: Context, port: int | None) -> None:
-    """Serve the review page: claim the next item, read, answer, next.
+    """Serve the review page and its API: claim the next item, read, answer, next.
 
-    It has no login and listens on this machine alone, unless review.host says otherwise. Ends
-    with Ctrl-C or SIGTERM.
+    Without reviewers' tokens it has no login and listens on this machine alone; with the first
+    ('spandocket tokens create --reviewer NAME') everybody needs one. Ends with Ctrl-C or SIGTERM.
     """
     import socket
 
     import uvicorn
 
+    from cli.tokens import reviewer_tokens
+    from review_app.access import Access, check_binding
     from review_app.application import create_application
     from review_app.earlier import ReviewCalls
 
     config = context.configuration.review
+    tokens = reviewer_tokens(context)
+    check_binding(config, tokens)
     calls = ReviewCalls(
         queues=context.queue_store,
         spans=context.span_store,
         project=context.project,
         clock=context.now,
     )
-    application = create_application(calls, config.hostnames)
+    access = Access(
+        tokens,
+        project=context.project,
+        session_seconds=config.session_seconds,
+        clock=context.now,
+    )
+    application = create_application(calls, config.hostnames, access)
     chosen = config.port if port is None else port
     with socket.create_server((config.host, chosen)) as listener:
         address = listener.getsockname()

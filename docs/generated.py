@@ -26,6 +26,7 @@ class Section(NamedTuple):
 
 FILES: tuple[File, ...] = (
     File("docs/cli.md", "docs.commands:page"),
+    File("docs/api.md", "review_app.api.description:page"),
     File("docs/dialects.md", "docs.dialects:page"),
     File("docs/judged-sets.md", "docs.judged_sets:page"),
     File("docs/tables.md", "docs.tables:page"),

@@ -1,12 +1,11 @@
 """The review application: the page and the HTTP API behind it.
 
-It has no login: it listens on this machine, refuses other host names, and takes writes as JSON
-alone, which a page of another origin cannot send without being asked first.
+Without reviewers' tokens it has no login and listens on this machine. It refuses other host names,
+and takes writes as JSON alone, which a page of another origin cannot send unasked.
 """
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -18,69 +17,112 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from queue_store.errors import QueueStoreError
-from review_app.answers import BadRequestError, answer_error
+from review_app.answers import answer_defect, answer_error
+from review_app.api.routes import api_routes
+from review_app.errors import OtherPersonError, ReviewError
+from review_app.requests import HEADERS, json_body
+from review_app.session import session_routes
+from span_store.errors import SpanStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
 
+    from review_app.access import Access
     from review_app.earlier import ReviewCalls
 
-BODY_BYTES_MAX = 1 << 20
 _SCRIPTS = ("page", "passages", "earlier", "review")
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-_HEADERS = {
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
 
 
-def create_application(calls: ReviewCalls, hostnames: Sequence[str]) -> Starlette:
+def create_application(calls: ReviewCalls, hostnames: Sequence[str], access: Access) -> Starlette:
     """The application over these calls, reachable under these host names."""
     return Starlette(
         routes=[
             Route("/", _file("review.html")),
             Route("/review.css", _file("review.css")),
             *(Route(f"/{name}.js", _file(f"{name}.js")) for name in _SCRIPTS),
-            Route("/api/queues", _get(lambda _: calls.list_queues())),
-            Route("/api/queues/{queue}", _get(lambda path: calls.show_queue(path["queue"]))),
-            _post("/api/queues/{queue}/next", lambda p, body: calls.claim_next(p["queue"], body)),
-            _post("/api/items/{item:int}/heartbeat", lambda p, b: calls.heartbeat(p["item"], b)),
-            _post("/api/items/{item:int}/complete", lambda p, b: calls.complete(p["item"], b)),
-            _post("/api/items/{item:int}/skip", lambda p, b: calls.skip(p["item"], b)),
-            _post("/api/items/{item:int}/release", lambda p, b: calls.release(p["item"], b)),
-            *_going_back(calls),
+            *session_routes(access),
+            *api_routes(calls, access),
+            *_PageRoutes(calls, access).routes(),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hostnames))],
-        exception_handlers={QueueStoreError: answer_error, BadRequestError: answer_error},
+        exception_handlers={
+            QueueStoreError: answer_error,
+            SpanStoreError: answer_error,
+            ReviewError: answer_error,
+            Exception: answer_defect,
+        },
     )
 
 
-def _going_back(calls: ReviewCalls) -> list[Route]:
-    """The routes to what was done before."""
-    return [
-        Route("/api/issues", _get(lambda _: calls.issues())),
-        Route(
-            "/api/queues/{queue}/earlier/{reviewer}",
-            _get(lambda path: calls.earlier(path["queue"], path["reviewer"])),
-        ),
-        Route(
-            "/api/queues/{queue}/waiting/{reviewer}",
-            _get(lambda path: calls.waiting(path["queue"], path["reviewer"])),
-        ),
-        Route(
-            "/api/items/{item:int}/as/{reviewer}",
-            _get(lambda path: calls.show_item(path["item"], path["reviewer"])),
-        ),
-        _post("/api/items/{item:int}/undo", lambda p, b: calls.undo(p["item"], b)),
-        _post("/api/items/{item:int}/annotations", lambda p, b: calls.annotate(p["item"], b)),
-        _post("/api/items/{item:int}/decide", lambda p, b: calls.decide(p["item"], b)),
-        _post("/api/annotations/{id:int}/edit", lambda p, b: calls.edit(p["id"], b)),
-        _post("/api/annotations/{id:int}/withdraw", lambda p, b: calls.withdraw(p["id"], b)),
-    ]
+class _PageRoutes:
+    """The calls of the page: not the documented API, and free to change with the page."""
+
+    def __init__(self, calls: ReviewCalls, access: Access) -> None:
+        self._calls = calls
+        self._access = access
+
+    def routes(self) -> list[Route]:
+        get, post = self._get, self._post
+        return [
+            get("/api/queues", lambda calls, _: calls.list_queues()),
+            get("/api/queues/{queue}", lambda calls, p: calls.show_queue(p["queue"])),
+            post("/api/queues/{queue}/next", lambda c, p, b: c.claim_next(p["queue"], b)),
+            post("/api/items/{item:int}/heartbeat", lambda c, p, b: c.heartbeat(p["item"], b)),
+            post("/api/items/{item:int}/complete", lambda c, p, b: c.complete(p["item"], b)),
+            post("/api/items/{item:int}/skip", lambda c, p, b: c.skip(p["item"], b)),
+            post("/api/items/{item:int}/release", lambda c, p, b: c.release(p["item"], b)),
+            get("/api/issues", lambda calls, _: calls.issues()),
+            get(
+                "/api/queues/{queue}/earlier/{reviewer}",
+                lambda calls, p: calls.earlier(p["queue"], p["reviewer"]),
+            ),
+            get(
+                "/api/queues/{queue}/waiting/{reviewer}",
+                lambda calls, p: calls.waiting(p["queue"], p["reviewer"]),
+            ),
+            get(
+                "/api/items/{item:int}/as/{reviewer}",
+                lambda calls, p: calls.show_item(p["item"], p["reviewer"]),
+            ),
+            post("/api/items/{item:int}/undo", lambda c, p, b: c.undo(p["item"], b)),
+            post("/api/items/{item:int}/annotations", lambda c, p, b: c.annotate(p["item"], b)),
+            post("/api/items/{item:int}/decide", lambda c, p, b: c.decide(p["item"], b)),
+            post("/api/annotations/{id:int}/edit", lambda c, p, b: c.edit(p["id"], b)),
+            post("/api/annotations/{id:int}/withdraw", lambda c, p, b: c.withdraw(p["id"], b)),
+        ]
+
+    def _get(self, path: str, call: Callable[[ReviewCalls, dict[str, Any]], Any]) -> Route:
+        def answer(request: Request) -> Any:
+            return call(self._allowed(request, request.path_params), request.path_params)
+
+        async def respond(request: Request) -> Response:
+            return JSONResponse(await run_in_threadpool(answer, request), headers=HEADERS)
+
+        return Route(path, respond)
+
+    def _post(
+        self, path: str, call: Callable[[ReviewCalls, dict[str, Any], dict[str, Any]], Any]
+    ) -> Route:
+        def answer(request: Request, body: dict[str, Any]) -> Any:
+            return call(self._allowed(request, body), request.path_params, body)
+
+        async def respond(request: Request) -> Response:
+            body = await json_body(request)
+            return JSONResponse(await run_in_threadpool(answer, request, body), headers=HEADERS)
+
+        return Route(path, respond, methods=["POST"])
+
+    def _allowed(self, request: Request, named: dict[str, Any]) -> ReviewCalls:
+        """The calls as who is signed in may read; ``reviewer`` must be them, and is filled in."""
+        person = self._access.person_of(request)
+        if not self._access.is_guarded or person is None:
+            return self._calls
+        if named.setdefault("reviewer", person) != person:
+            raise OtherPersonError(person, str(named["reviewer"]))
+        return self._calls.read_by(person)
 
 
 def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -88,39 +130,6 @@ def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
     kind = _KINDS[name.rpartition(".")[2]]
 
     async def respond(_request: Request) -> Response:
-        return Response(content, media_type=kind, headers=_HEADERS)
+        return Response(content, media_type=kind, headers=HEADERS)
 
     return respond
-
-
-def _get(call: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def respond(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(call, request.path_params), headers=_HEADERS)
-
-    return respond
-
-
-def _post(path: str, call: Callable[[dict[str, Any], dict[str, Any]], Any]) -> Route:
-    async def respond(request: Request) -> Response:
-        body = await _body(request)
-        result = await run_in_threadpool(call, request.path_params, body)
-        return JSONResponse(result, headers=_HEADERS)
-
-    return Route(path, respond, methods=["POST"])
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise BadRequestError("send the body as application/json")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise BadRequestError(f"the body has more than {BODY_BYTES_MAX} bytes")
-    try:
-        value = json.loads(body)
-    except ValueError as error:
-        raise BadRequestError(f"the body is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise BadRequestError("the body must be an object")
-    return value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from queue_store.model import AnnotationDraft
-from review_app.answers import BadRequestError, plain
+from review_app.answers import plain
 from review_app.conversation import conversation_of
+from review_app.errors import BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,10 @@ class Calls:
     spans: SpanStore
     project: str
     clock: Callable[[], datetime]
+
+    def read_by(self, person: str | None) -> Self:
+        """The same calls, reading as this person may; None for whoever it is."""
+        return self if person is None else replace(self, queues=self.queues.as_reader(person))
 
     def list_queues(self) -> list[dict[str, Any]]:
         """Every queue with its progress."""

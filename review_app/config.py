@@ -12,7 +12,7 @@ class ReviewConfig:
     host: str = field(
         default="127.0.0.1",
         metadata={
-            "doc": "Address to serve the review page on; it has no login, so keep it private."
+            "doc": "Address to serve the review page on; another than this machine's needs tokens."
         },
     )
     port: int = field(
@@ -21,4 +21,12 @@ class ReviewConfig:
     hostnames: tuple[str, ...] = field(
         default=("127.0.0.1", "localhost"),
         metadata={"doc": "Names under which browsers may reach the page; others are refused."},
+    )
+    allow_anonymous: bool = field(
+        default=False,
+        metadata={"doc": "Whether to listen beyond this machine although nobody has a token."},
+    )
+    session_seconds: float = field(
+        default=43_200.0,
+        metadata={"doc": "How long signing in on the page lasts.", "unit": "duration"},
     )

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from queue_store.anchors import anchored
 from queue_store.model import Anchor, AnnotationDraft, AnnotationState, ItemState, Role
-from review_app.answers import BadRequestError, plain
+from review_app.answers import plain
 from review_app.calls import Calls, claim_row, integer, item_row, text
 from review_app.conversation import conversation_of, texts_of
+from review_app.errors import BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

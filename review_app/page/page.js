@@ -15,16 +15,66 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
-async function call(path, body) {
-  const options = body === undefined ? {} : {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  };
-  const response = await fetch(path, options);
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.message), answer);
-  return answer;
+// A call that needs somebody signed in waits until somebody is; what is written stays as it is.
+async function call(path, body, method = body === undefined ? "GET" : "POST") {
+  const options = { method };
+  if (body !== undefined) {
+    options.headers = { "content-type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  for (;;) {
+    const response = await fetch(path, options);
+    const answer = await response.json();
+    if (response.ok) return answer;
+    if (answer.error !== "NotSignedIn" || path === "/api/session") {
+      throw Object.assign(new Error(answer.message), answer);
+    }
+    await signedIn();
+  }
+}
+
+let signingIn = null;
+
+// Resolves when somebody has signed in; several calls wait for one dialog.
+function signedIn() {
+  signingIn ??= new Promise((resolve) => {
+    const dialog = byId("sign-in");
+    byId("sign-in-form").onsubmit = async (event) => {
+      event.preventDefault();
+      try {
+        const { person } = await call("/api/session", { token: byId("token").value });
+        byId("token").value = "";
+        if (state.reviewer && person !== state.reviewer && state.claim !== null) location.reload();
+        state.reviewer = person;
+        dialog.close();
+        signingIn = null;
+        resolve();
+      } catch (error) {
+        byId("sign-in-problem").textContent = error.message;
+        byId("sign-in-problem").hidden = false;
+      }
+    };
+    dialog.oncancel = (event) => event.preventDefault();
+    byId("sign-in-problem").hidden = true;
+    dialog.showModal();
+    byId("token").focus();
+  });
+  return signingIn;
+}
+
+// Who works here: who is signed in, else who the address or the form names.
+async function whoWorks() {
+  let session = await call("/api/session");
+  if (session.needs_token && session.person === null) {
+    await signedIn();
+    session = await call("/api/session");
+  }
+  for (const button of document.querySelectorAll(".sign-out")) {
+    button.hidden = session.person === null;
+    button.textContent = `Sign out ${session.person}`;
+    button.onclick = () => call("/api/session", undefined, "DELETE").then(() => location.assign("/"));
+  }
+  return session.person;
 }
 
 // One call at a time; an error is shown and leaves everything as it is.

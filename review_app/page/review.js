@@ -4,7 +4,9 @@
 
 async function start() {
   const wanted = new URLSearchParams(location.search);
-  state.reviewer = wanted.get("reviewer") || "";
+  const person = await whoWorks();
+  state.reviewer = person ?? wanted.get("reviewer") ?? "";
+  byId("name").hidden = person !== null;
   if (wanted.get("queue") && state.reviewer) return open(wanted.get("queue"));
   const queues = await call("/api/queues");
   const list = byId("queues");
@@ -18,7 +20,7 @@ async function start() {
   if (queues.length === 0) list.append(element("p", "No queue yet: spandocket analyze makes them."));
   byId("reviewer").value = state.reviewer;
   showOnly("start");
-  byId("reviewer").focus();
+  (person === null ? byId("reviewer") : list.querySelector("input") ?? byId("help-button")).focus();
 }
 
 async function open(queue) {

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from otlp_receiver.tokens import REVIEWER_PREFIX, TokenFile
 from queue_store.config import QueueConfig
 from queue_store.model import (
     AnnotationDraft,
@@ -20,6 +21,7 @@ from queue_store.model import (
     QueueDraft,
 )
 from queue_store.store import QueueStore
+from review_app.access import Access
 from review_app.application import create_application
 from review_app.earlier import ReviewCalls
 from span_store.schema import SPANS
@@ -101,9 +103,16 @@ def queues(tmp_path, clock):
 
 
 @pytest.fixture
-def application(queues, spans, clock):
+def application(queues, spans, clock, reviewer_tokens):
     calls = ReviewCalls(queues=queues, spans=spans, project="default", clock=clock)
-    return create_application(calls, ["127.0.0.1", "localhost"])
+    access = Access(reviewer_tokens, project="default", session_seconds=3600, clock=clock)
+    return create_application(calls, ["127.0.0.1", "localhost"], access)
+
+
+@pytest.fixture
+def reviewer_tokens(tmp_path):
+    """No reviewer has a token yet."""
+    return TokenFile(tmp_path / "reviewers.json", REVIEWER_PREFIX)
 
 
 @pytest.fixture

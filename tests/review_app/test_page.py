@@ -176,3 +176,32 @@ def test_who_may_decide_settles_a_disagreement(page, address, queues, disputed):
     page.get_by_text("the queue is finished").wait_for()
     (row,) = [row for row in queues.annotations(project="default") if row.adjudicated]
     assert (row.reviewer, row.value) == ("lead", "bad")
+
+
+def test_a_person_signs_in_with_the_keyboard_and_a_lost_session_loses_no_work(
+    page, address, application, reviewer_tokens, queues, clock
+):
+    _, token = reviewer_tokens.create("default", now=1, person="ann")
+    page.goto(address)
+    page.get_by_role("dialog", name="Sign in").wait_for()
+    page.keyboard.type("sdr_0_wrong")
+    page.keyboard.press("Enter")
+    page.get_by_text("unknown or revoked").wait_for()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(token)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign out ann").wait_for()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.get_by_text("First.").wait_for()
+    page.keyboard.press("1")
+
+    clock.pass_time(hours=2)
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("dialog", name="Sign in").wait_for()
+    page.keyboard.type(token)
+    page.keyboard.press("Enter")
+
+    page.get_by_text("Second.").wait_for()
+    (row,) = queues.annotations(project="default")
+    assert (row.reviewer, row.value) == ("ann", "good")
