@@ -53,7 +53,7 @@ class AttributeTable:
         encoded = pairs.field("key").dictionary_encode()
         self.keys: list[str] = encoded.dictionary.to_pylist()
         self.code: NDArray[np.int64] = np.asarray(encoded.indices).astype(np.int64)
-        self._number_of_key = {key: number for number, key in enumerate(self.keys)}
+        self.number_of_key = {key: number for number, key in enumerate(self.keys)}
         value = pairs.field("value")
         self._columns = {name.name: value.field(name.name) for name in value.type}
         self.kind: NDArray[np.int8] = self._kinds()
@@ -97,7 +97,7 @@ class AttributeTable:
 
     def positions(self, key: str) -> Positions:
         """Rows with this key, in the owners' order; the last one wins where a key repeats."""
-        number = self._number_of_key.get(key)
+        number = self.number_of_key.get(key)
         return _NONE if number is None else self.positions_of(number)
 
     def positions_of(self, number: int) -> Positions:

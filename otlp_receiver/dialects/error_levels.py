@@ -31,6 +31,8 @@ def said_to_have_failed(table: AttributeTable, dialect: NDArray[np.int8]) -> NDA
 def _failed(table: AttributeTable, dialect: NDArray[np.int8]) -> Iterator[NDArray[np.int64]]:
     for key in _LEVELS:
         at = table.positions(key)
+        if not len(at):
+            continue
         bad = (table.texts_at(at).str.to_lowercase() == "error").fill_null(value=False)
         yield table.owner[at[bad.to_numpy()]]
     at = table.positions("success")

@@ -13,25 +13,23 @@ from otlp_receiver.dialects.attributes import Kind
 from otlp_receiver.dialects.both_forms import better_told
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
-from otlp_receiver.dialects.error_levels import said_to_have_failed
-from otlp_receiver.dialects.error_types import error_type_of
 from otlp_receiver.dialects.flattened import assemble
 from otlp_receiver.dialects.forced_tools import forced_schemas
 from otlp_receiver.dialects.json_text import dumps
 from otlp_receiver.dialects.mapping import Rule
 from otlp_receiver.dialects.names import (
+    NAMED_DIALECTS,
     agent_of_name,
     operation_of_name,
     provider_of_name,
     tool_of_name,
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
-from otlp_receiver.dialects.resolution import Column, Resolution, converted, nulls
-from otlp_receiver.dialects.wrapped_errors import CODES as TOOL_CODES
-from otlp_receiver.dialects.wrapped_errors import named_in_answer
+from otlp_receiver.dialects.resolution import Column, Resolution, column_type, converted, nulls
+from otlp_receiver.dialects.span_errors import resolve_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from otlp_receiver.dialects.attributes import AttributeTable
     from otlp_receiver.dialects.mapping import FieldMapping
@@ -85,6 +83,7 @@ class FieldSet:
         # For each field, the number of its source's text in ``source_texts``; 0 for none.
         self.source_texts: list[str] = [""]
         self.sources: dict[str, NDArray[np.int32]] = {}
+        self._operations: tuple[list[str], NDArray[np.int32]] | None = None
 
     @property
     def taken(self) -> Mask:
@@ -106,8 +105,7 @@ class FieldSet:
         self._mapped("operation_name")
         self._operations_from_names()
         self._schema_tools()
-        operation = self.columns["operation_name"]
-        self.is_tool = (operation == "execute_tool").fill_null(value=False).to_numpy()
+        self.is_tool = self._asked_by(("execute_tool",))
         self._flattened()
         for name in self.mapping.rules:
             if name != "operation_name":
@@ -118,7 +116,7 @@ class FieldSet:
         self._contents_from_events()
         self._refusals()
         self._forced_tools()
-        self._errors()
+        resolve_errors(self)
         self._finish()
         self.columns["field_sources"] = self._sources_json()
 
@@ -138,8 +136,14 @@ class FieldSet:
 
     def _mapped(self, name: str) -> None:
         """Resolve one field by the mapping, below what flattened keys gave already."""
-        rules = list(self.mapping.rules[name])
+        rules = self.resolution.occurring(self.mapping.rules[name])
         given = self.columns.get(name)
+        if not rules:
+            if given is None:
+                shipped = self.mapping.rules[name][0]
+                self.columns[name] = nulls(column_type(shipped), self.count)
+            self.sources.setdefault(name, np.zeros(self.count, dtype=np.int32))
+            return
         allowed: Callable[[Rule], Mask | None] = self._allowed
         if given is not None:
             open_ = given.is_null().to_numpy()
@@ -163,7 +167,7 @@ class FieldSet:
         before = self.sources.get(name)
         self.sources[name] = said if before is None else np.where(before > 0, before, said)
 
-    def _source(self, name: str, owners: np.ndarray, key: str) -> None:
+    def note_source(self, name: str, owners: np.ndarray, key: str) -> None:
         """Remember one source for some spans."""
         if not len(owners):
             return
@@ -178,11 +182,11 @@ class FieldSet:
     def _fill(self, column: str, expression: pl.Expr, source: str = "name") -> None:
         """Fill a column from the span's name or scope, and remember that it came from there."""
         before = self.columns[column]
-        empty = before.is_null()
+        if not before.null_count():
+            return
         fitting = _FILLED_FOR.get(column)
-        if fitting is not None:
-            empty &= self.columns["operation_name"].is_in(fitting).fill_null(value=False)
-        at = empty.arg_true()
+        open_ = self._told_by_name() if fitting is None else self._asked_by(fitting)
+        at = pl.Series(np.flatnonzero(open_ & before.is_null().to_numpy()))
         if not len(at):
             return
         names = ("operation_name", "tool_name", "agent_name", "provider_name")
@@ -193,7 +197,21 @@ class FieldSet:
         found = frame.select(expression).to_series()
         told = found.is_not_null().arg_true()
         self.columns[column] = before.scatter(at.gather(told), found.gather(told))
-        self._source(column, at.gather(told).to_numpy(), source)
+        self.note_source(column, at.gather(told).to_numpy(), source)
+
+    def _told_by_name(self) -> Mask:
+        """Spans of dialects in which a span's name may tell the operation."""
+        return np.isin(self.dialect, [CODES.index(code) for code in sorted(NAMED_DIALECTS)])
+
+    def _asked_by(self, operations: Sequence[str]) -> Mask:
+        """Spans with one of these operations."""
+        if self._operations is None:
+            encoded = self.columns["operation_name"].to_arrow().dictionary_encode()
+            # A null is the word behind the last one.
+            words = encoded.dictionary.to_pylist()
+            self._operations = words, np.asarray(encoded.indices.fill_null(len(words)))
+        words, where = self._operations
+        return np.array([*(word in operations for word in words), False], dtype=np.bool_)[where]
 
     def _schema_tools(self) -> None:
         """Strands checks a structured answer in a span like a tool's, which runs no tool."""
@@ -205,7 +223,7 @@ class FieldSet:
         owners = owners[self.dialect[owners] == CODES.index("K")]
         column = self.columns["operation_name"]
         self.columns["operation_name"] = column.scatter(owners, "validate_output")
-        self._source("operation_name", owners, "gen_ai.tool.description")
+        self.note_source("operation_name", owners, "gen_ai.tool.description")
 
     def _flattened(self) -> None:
         """Messages and tools that were flattened into numbered keys."""
@@ -223,7 +241,7 @@ class FieldSet:
             open_ &= ~better_told(self.table, name, found.texts)
             texts = pl.Series(list(found.texts.values()), dtype=pl.String)
             self.columns[name] = values.scatter(owners[open_], texts.filter(pl.Series(open_)))
-            self._source(name, owners[open_], found.family.source)
+            self.note_source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
 
     def _forced_tools(self) -> None:
@@ -231,10 +249,10 @@ class FieldSet:
         definitions, schemas = self.columns["tool_definitions"], self.columns["output_schema"]
         for owner, schema, key in forced_schemas(self.table, definitions, schemas):
             self.columns["output_schema"] = self.columns["output_schema"].scatter(owner, schema)
-            self._source("output_schema", np.array([owner]), key)
+            self.note_source("output_schema", np.array([owner]), key)
             if self.columns["output_type"][owner] in (None, "text"):
                 self.columns["output_type"] = self.columns["output_type"].scatter(owner, "json")
-                self._source("output_type", np.array([owner]), key)
+                self.note_source("output_type", np.array([owner]), key)
 
     def _refusals(self) -> None:
         """Refusals that OpenInference flattens into texts, or leaves out, and its answer holds."""
@@ -251,7 +269,7 @@ class FieldSet:
             if text is not None and '"type":"refusal"' in text:
                 column = self.columns["output_messages"]
                 self.columns["output_messages"] = column.scatter(owner, text)
-                self._source("output_messages", np.array([owner]), "output.value")
+                self.note_source("output_messages", np.array([owner]), "output.value")
 
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""
@@ -270,59 +288,7 @@ class FieldSet:
                 spans, pl.Series([texts[span] for span in spans], dtype=pl.String)
             )
             for span in spans:
-                self._source(name, np.array([span]), f"event:{keys[span]}")
-
-    def _errors(self) -> None:
-        """Whether anything says that the span failed, and what."""
-        has, types = self.events.exception_types(self.count)
-        sent = self.columns["error_type"]
-        status = self.envelope["status_code"] == "error"
-        level = said_to_have_failed(self.table, self.dialect)
-        self.columns["is_error"] = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
-        self.columns["error_source"] = pl.select(
-            pl.when(status)
-            .then(pl.lit("status"))
-            .when(sent.is_not_null())
-            .then(pl.lit("attr"))
-            .when(pl.Series(has))
-            .then(pl.lit("event"))
-            .when(pl.Series(level))
-            .then(pl.lit("level"))
-        ).to_series()
-        self.columns["error_type"] = pl.select(pl.coalesce(sent, types)).to_series()
-        changed = sent.is_null() & types.is_not_null()
-        self._source("error_type", changed.arg_true().to_numpy(), "event:exception")
-        self._error_types_from_messages()
-        self._error_types_from_answers()
-
-    def _error_types_from_messages(self) -> None:
-        """The error's class, else the HTTP code, that only the description tells."""
-        types = self.columns["error_type"]
-        at = (self.columns["is_error"] & types.is_null()).arg_true()
-        if at.is_empty():
-            return
-        texts = self.envelope["status_message"].gather(at).to_frame("sent")
-        told = [self._texts(key, at) for key in ("langfuse.observation.status_message", "error")]
-        found = texts.select(error_type_of(pl.coalesce("sent", *told))).to_series()
-        known = found.is_not_null()
-        rows = at.filter(known)
-        self.columns["error_type"] = types.scatter(rows, found.filter(known))
-        self._source("error_type", rows.to_numpy(), "status_message")
-
-    def _error_types_from_answers(self) -> None:
-        """The class that a failed tool's answer names, where a code says only that it failed."""
-        types = self.columns["error_type"]
-        at = types.is_in(TOOL_CODES).fill_null(value=False).arg_true()
-        if at.is_empty():
-            return
-        answers = self.columns["tool_result"].gather(at).to_frame("answer")
-        found = answers.select(named_in_answer(pl.col("answer"))).to_series()
-        known = found.is_not_null()
-        rows = at.filter(known)
-        self.columns["error_type"] = types.scatter(rows, found.filter(known))
-        self._source("error_type", rows.to_numpy(), "tool_result")
-        codes = self.table.positions("error.type")
-        self.taken[codes[np.isin(self.table.owner[codes], rows.to_numpy())]] = False
+                self.note_source(name, np.array([span]), f"event:{keys[span]}")
 
     def _finish(self) -> None:
         """Tokens made consistent, first chunk, model call, cost source, truncation."""
@@ -361,7 +327,7 @@ class FieldSet:
         values[self.table.owner[at]] = self.table.number[at]
         return pl.Series(values).fill_nan(None)
 
-    def _texts(self, key: str, owners: pl.Series) -> pl.Series:
+    def texts_of(self, key: str, owners: pl.Series) -> pl.Series:
         """A text attribute of some spans."""
         at = self.table.positions(key)
         every = nulls(pl.String(), self.count)

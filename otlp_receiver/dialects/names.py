@@ -37,6 +37,9 @@ _OPERATIONS = (
     ("D", r"^(ChatCompletion|OpenAI Chat Completions|Response|messages\.create)$", "chat"),
 )
 
+NAMED_DIALECTS = frozenset(code for codes, _, _ in _OPERATIONS for code in codes.split())
+"""Dialects in which a span's name may tell the operation."""
+
 _PROVIDERS = (
     # pattern of the span's name, provider
     (r"^(Async)?Embeddings$", "openai"),

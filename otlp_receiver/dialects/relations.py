@@ -42,6 +42,9 @@ _RUN_DIALECTS = ("F2", "F3+")
 _CALL_DIALECTS = ("J1", "J2")
 """Libraries that write messages on the calls alone, whose parent is the agent's span."""
 
+_TELLING = {"N", *_OUTER_DIALECTS, *_AGENT_DIALECTS, *_RUN_DIALECTS, *_CALL_DIALECTS}
+"""Dialects whose spans tell of others by their columns."""
+
 _ASKED = ("output_schema", "output_type")
 
 _NONE = pl.DataFrame(schema=CONTENTS.polars)
@@ -49,9 +52,14 @@ _NONE = pl.DataFrame(schema=CONTENTS.polars)
 
 def relation_rows(spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray) -> pl.DataFrame:
     """Rows of the contents table that the kept ones of these canonical spans give for others."""
+    answers, of_tools = [*_answers(spans, table, kept)], [*_of_tools(spans, table, kept)]
+    rows = answers + of_tools
+    if _TELLING.isdisjoint(spans["dialect"].unique().to_list()) and not (
+        (spans["scope_name"] == _AGENT_SCOPE).any()
+    ):
+        return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
     sent = spans.filter(pl.Series(kept))
-    rows = [*_answers(spans, table, kept), *_asked(sent), *_of_agents(sent)]
-    rows += _of_tools(spans, table, kept)
+    rows = [*answers, *_asked(sent), *_of_agents(sent), *of_tools]
     return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
 
 

@@ -1,0 +1,70 @@
+"""Whether a span failed, what tells so, and what the error was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from otlp_receiver.dialects.error_levels import said_to_have_failed
+from otlp_receiver.dialects.error_types import error_type_of
+from otlp_receiver.dialects.wrapped_errors import CODES, named_in_answer
+
+if TYPE_CHECKING:
+    from otlp_receiver.dialects.fields import FieldSet
+
+
+def resolve_errors(fields: FieldSet) -> None:
+    """Whether anything says that the span failed, and what."""
+    has, types = fields.events.exception_types(fields.count)
+    sent = fields.columns["error_type"]
+    status = fields.envelope["status_code"] == "error"
+    level = said_to_have_failed(fields.table, fields.dialect)
+    fields.columns["is_error"] = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
+    fields.columns["error_source"] = pl.select(
+        pl.when(status)
+        .then(pl.lit("status"))
+        .when(sent.is_not_null())
+        .then(pl.lit("attr"))
+        .when(pl.Series(has))
+        .then(pl.lit("event"))
+        .when(pl.Series(level))
+        .then(pl.lit("level"))
+    ).to_series()
+    fields.columns["error_type"] = pl.select(pl.coalesce(sent, types)).to_series()
+    changed = sent.is_null() & types.is_not_null()
+    fields.note_source("error_type", changed.arg_true().to_numpy(), "event:exception")
+    _from_messages(fields)
+    _from_answers(fields)
+
+
+def _from_messages(fields: FieldSet) -> None:
+    """The error's class, else the HTTP code, that only the description tells."""
+    types = fields.columns["error_type"]
+    at = (fields.columns["is_error"] & types.is_null()).arg_true()
+    if at.is_empty():
+        return
+    texts = fields.envelope["status_message"].gather(at).to_frame("sent")
+    told = [fields.texts_of(key, at) for key in ("langfuse.observation.status_message", "error")]
+    found = texts.select(error_type_of(pl.coalesce("sent", *told))).to_series()
+    known = found.is_not_null()
+    rows = at.filter(known)
+    fields.columns["error_type"] = types.scatter(rows, found.filter(known))
+    fields.note_source("error_type", rows.to_numpy(), "status_message")
+
+
+def _from_answers(fields: FieldSet) -> None:
+    """The class that a failed tool's answer names, where a code says only that it failed."""
+    types = fields.columns["error_type"]
+    at = types.is_in(CODES).fill_null(value=False).arg_true()
+    if at.is_empty():
+        return
+    answers = fields.columns["tool_result"].gather(at).to_frame("answer")
+    found = answers.select(named_in_answer(pl.col("answer"))).to_series()
+    known = found.is_not_null()
+    rows = at.filter(known)
+    fields.columns["error_type"] = types.scatter(rows, found.filter(known))
+    fields.note_source("error_type", rows.to_numpy(), "tool_result")
+    codes = fields.table.positions("error.type")
+    fields.taken[codes[np.isin(fields.table.owner[codes], rows.to_numpy())]] = False
