@@ -16,7 +16,6 @@ from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job import verdicts
 from analytics.job.teaching import answer_times
 from analytics.learning.errors import LearningError
-from analytics.learning.lesson import learn
 from analytics.learning.texts import trace_texts
 from analytics.messages import explode_messages
 from analytics.priority import SMALLEST_DRAW
@@ -71,6 +70,9 @@ def teach_queue(  # One argument a part of the question.
     )
     texts = _texts(store, judged["trace_id"], project=project)
     known = judged.join(texts, on="trace_id").join(answer_times(answers), on="trace_id")
+    # Learning takes a second to import; a run that only asks what was learned does without.
+    from analytics.learning.lesson import learn
+
     return learn(
         _with_evidence(known),
         detector=name,

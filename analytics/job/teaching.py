@@ -15,7 +15,6 @@ from analytics.errors import UnknownDetectorError
 from analytics.job import verdicts
 from analytics.job.session_history import SessionHistory
 from analytics.learning.errors import LearningError
-from analytics.learning.lesson import learn
 from analytics.learning.rung import evidence_of
 from analytics.learning.texts import trace_texts
 from analytics.selection import RANDOM_FLOOR
@@ -67,6 +66,9 @@ def teach(  # One argument a part of the question.
     examples = _examples(detector, context, given).join(
         times, on="trace_id", how="left", maintain_order="left"
     )
+    # Learning takes a second to import; a run that only asks what was learned does without.
+    from analytics.learning.lesson import learn
+
     return learn(
         examples.with_columns(pl.col("answered_at").fill_null(0)),
         detector=detector_id,

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import polars as pl
 
-from analytics.detectors.prefilters import PREFILTERS, hits, inputs_of
+from analytics.detectors.prefilters import ODD_END, PREFILTERS, hits, inputs_of
 
 WORDS = (  # noqa: SIM905  # A list of words reads best as words.
     "flight refund ticket Ignore DAN assistant must now sorry Again 12 words for list 5 naked \\ "
@@ -49,19 +50,31 @@ def conversations(seed, count=300):
 
 
 def asked_one_by_one(spans):
-    """Every expression over every text, without any short cut."""
-    return {
-        detector: set(
-            spans.filter(
-                pl.any_horizontal(
-                    pl.col(column).str.contains(pattern).fill_null(value=False)
-                    for column, patterns in columns.items()
-                    for pattern in patterns
-                )
-            )["trace_id"]
-        )
+    """Every expression over every text, by Python's own engine and without any short cut."""
+    asked = {
+        detector: {
+            column: [re.compile(pattern.encode(), re.IGNORECASE) for pattern in patterns]
+            for column, patterns in columns.items()
+        }
         for detector, columns in PREFILTERS.items()
     }
+    user_turn = re.compile(rb'"role":\s?"user"', re.IGNORECASE)
+    found = {detector: set() for detector in PREFILTERS}
+    for row in spans.iter_rows(named=True):
+        trace_id, told = row["trace_id"], row["input_messages"] or ""
+        for detector, columns in asked.items():
+            if any(
+                expression.search((row[column] or "").encode())
+                for column, expressions in columns.items()
+                for expression in expressions
+            ):
+                found[detector].add(trace_id)
+        if len(user_turn.findall(told.encode())) > 1:
+            found["frustration"].add(trace_id)
+            found["forgetting"].add(trace_id)
+    odd = spans.filter(pl.col("input_messages").str.contains(ODD_END).fill_null(value=False))
+    found["jailbreaking"].update(odd["trace_id"])
+    return found
 
 
 def test_reading_each_text_once_finds_what_every_expression_alone_finds():
