@@ -111,6 +111,23 @@ def _answer(values: dict[str, Any]) -> list[dict[str, Any]] | None:
     return [message]
 
 
+def with_reasoning(messages: str | None, reasoning: str) -> str | None:
+    """An answer with what the model reasoned before it; None when it is told there already."""
+    if not reasoning:
+        return None
+    part = {"type": "reasoning", "content": reasoning}
+    try:
+        answers: Any = [{"role": "assistant", "parts": []}]
+        answers = answers if messages is None else loads(messages)
+        parts = answers[0]["parts"]
+        if any(known["type"] == "reasoning" for known in parts):
+            return None
+        parts.insert(0, part)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return dumps(answers)
+
+
 def _nested(values: dict[str, Any]) -> dict[str, Any]:
     """Dotted keys as nested objects; numbered steps below one object become a list."""
     root: dict[str, Any] = {}

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from otlp_receiver.dialects.attributes import AttributeTable
 
-_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status")
-"""Attributes whose value "error" says that the span failed."""
+_LEVELS = ("langfuse.observation.level", "gen_ai.tool.status", "gen_ai.task.status")
+"""Attributes that may say that the span failed."""
+
+_FAILED = ("error", "failure")
 
 
 def said_to_have_failed(table: AttributeTable, dialect: NDArray[np.int8]) -> NDArray[np.bool_]:
@@ -33,7 +35,7 @@ def _failed(table: AttributeTable, dialect: NDArray[np.int8]) -> Iterator[NDArra
         at = table.positions(key)
         if not len(at):
             continue
-        bad = (table.texts_at(at).str.to_lowercase() == "error").fill_null(value=False)
+        bad = (table.texts_at(at).str.to_lowercase().is_in(_FAILED)).fill_null(value=False)
         yield table.owner[at[bad.to_numpy()]]
     at = table.positions("success")
     at = at[table.kind[at] == Kind.BOOLEAN]

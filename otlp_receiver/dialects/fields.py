@@ -14,9 +14,7 @@ from otlp_receiver.dialects.both_forms import better_told
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.flattened import assemble
-from otlp_receiver.dialects.forced_tools import forced_schemas
 from otlp_receiver.dialects.json_text import dumps
-from otlp_receiver.dialects.mapping import Rule
 from otlp_receiver.dialects.names import (
     NAMED_DIALECTS,
     agent_of_name,
@@ -25,14 +23,15 @@ from otlp_receiver.dialects.names import (
     tool_of_name,
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
-from otlp_receiver.dialects.resolution import Column, Resolution, column_type, converted, nulls
+from otlp_receiver.dialects.resolution import Column, Resolution, column_type, nulls
 from otlp_receiver.dialects.span_errors import resolve_errors
+from otlp_receiver.dialects.supplements import supplement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from otlp_receiver.dialects.attributes import AttributeTable
-    from otlp_receiver.dialects.mapping import FieldMapping
+    from otlp_receiver.dialects.mapping import FieldMapping, Rule
     from otlp_receiver.dialects.span_events import SpanEvents
 
 Mask = NDArray[np.bool_]
@@ -43,11 +42,6 @@ _FILLED_FOR = {
     "provider_name": sorted(MODEL_OPERATIONS),
 }
 """Operations for which a span's name may tell a field."""
-
-_REFUSAL = r'"refusal":\s*"[^"]'
-"""A refusal that is there, in the JSON of an answer."""
-
-_ANSWER = Rule(field="output_messages", key="output.value", transform="output_messages")
 
 _SCHEMA_TOOL = "StructuredOutputTool"
 """What Strands writes into the description of the tool by which a model delivers its answer."""
@@ -114,8 +108,7 @@ class FieldSet:
         self._fill("agent_name", agent_of_name())
         self._fill("provider_name", provider_of_name(), "name or scope")
         self._contents_from_events()
-        self._refusals()
-        self._forced_tools()
+        supplement(self)
         resolve_errors(self)
         self._finish()
         self.columns["field_sources"] = self._sources_json()
@@ -244,33 +237,6 @@ class FieldSet:
             self.note_source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
 
-    def _forced_tools(self) -> None:
-        """Schemas that were asked for as the one tool that the model had to call."""
-        definitions, schemas = self.columns["tool_definitions"], self.columns["output_schema"]
-        for owner, schema, key in forced_schemas(self.table, definitions, schemas):
-            self.columns["output_schema"] = self.columns["output_schema"].scatter(owner, schema)
-            self.note_source("output_schema", np.array([owner]), key)
-            if self.columns["output_type"][owner] in (None, "text"):
-                self.columns["output_type"] = self.columns["output_type"].scatter(owner, "json")
-                self.note_source("output_type", np.array([owner]), key)
-
-    def _refusals(self) -> None:
-        """Refusals that OpenInference flattens into texts, or leaves out, and its answer holds."""
-        at = self.table.positions("output.value")
-        if not len(at):
-            return
-        told = self.table.texts_at(at).str.contains(_REFUSAL).fill_null(value=False)
-        model = (
-            self.columns["operation_name"].is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
-        )
-        for row in at[told.to_numpy() & model.to_numpy()[self.table.owner[at]]].tolist():
-            text, _, _ = converted(_ANSWER, self.table.text[row], Kind.TEXT)
-            owner = int(self.table.owner[row])
-            if text is not None and '"type":"refusal"' in text:
-                column = self.columns["output_messages"]
-                self.columns["output_messages"] = column.scatter(owner, text)
-                self.note_source("output_messages", np.array([owner]), "output.value")
-
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""
         if not len(self.events.owner):
@@ -301,11 +267,21 @@ class FieldSet:
             said_first=self._said_first_chunk(),
             answer_log=pl.Series(self._logfire("log")),
             request_span=pl.Series(self._logfire("span")),
-            log_seconds=self._numbers("duration"),
+            exclusive_input=pl.Series(self._came_from("input_tokens", "input_tokens")),
+            log_seconds=self.numbers_of("duration"),
             scope_version=self.scope_versions,
             truncated=pl.Series(self.resolution.truncated),
         )
         self.columns |= {series.name: series for series in finish(frame)}
+
+    def _came_from(self, name: str, key: str) -> Mask:
+        """Spans whose field came from this key."""
+        numbers = [
+            number
+            for number, text in enumerate(self.source_texts)
+            if text == _source_text(name, key)
+        ]
+        return np.isin(self.sources[name], numbers)
 
     def _logfire(self, kind: str) -> Mask:
         """Spans that Logfire's OpenAI integration made of this kind."""
@@ -317,7 +293,7 @@ class FieldSet:
         ours: Mask = self.dialect == CODES.index("F-logfire")
         return mask & ours
 
-    def _numbers(self, key: str) -> pl.Series:
+    def numbers_of(self, key: str) -> pl.Series:
         """A number attribute by span."""
         at = self.table.positions(key)
         if not len(at):

@@ -33,6 +33,10 @@ _OPERATIONS = (
     ("C1 C2", r"\.responses?$", "chat"),
     ("C1 C2", r"\.completion$", "text_completion"),
     ("C1 C2", r"\.embeddings?$", "embeddings"),
+    ("E1", r"^ai\.(generate|stream)(Text|Object)\.do", "chat"),
+    ("E1", r"^ai\.(generate|stream)(Text|Object)\b", "invoke_agent"),
+    ("E1", r"^ai\.embed", "embeddings"),
+    ("E1", r"^ai\.toolCall\b", "execute_tool"),
     ("JG", r"^generate_content ", "generate_content"),
     ("D", r"^(ChatCompletion|OpenAI Chat Completions|Response|messages\.create)$", "chat"),
 )

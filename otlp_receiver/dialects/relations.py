@@ -8,6 +8,7 @@ tell about when spans are read.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -115,11 +116,11 @@ def _of_agents(spans: pl.DataFrame) -> Iterator[dict[str, Any]]:
         target = span["parent_span_id"]
         if span["input_messages"] is not None and _ends_with_user(span["input_messages"]):
             yield from _asked_of(span, "", target, ("input_messages",))
-        if span["output_messages"] is not None and _TOOL_CALL not in span["output_messages"]:
+        if span["output_messages"] is not None and not _TOOL_CALL.search(span["output_messages"]):
             yield from _asked_of(span, "", target, ("output_messages",))
 
 
-_TOOL_CALL = '"type":"tool_call"'
+_TOOL_CALL = re.compile(r'"type": ?"tool_call"')
 
 
 def _ends_with_user(messages: str) -> bool:

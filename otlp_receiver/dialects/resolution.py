@@ -26,7 +26,10 @@ Mask = NDArray[np.bool_]
 
 _TYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(),
+    "input_usage": pl.Int64(),
+    "output_usage": pl.Int64(),
     "number": pl.Float64(),
+    "whole_cost": pl.Float64(),
     "seconds": pl.Float64(),
     "milliseconds": pl.Float64(),
     "boolean": pl.Boolean(),

@@ -62,7 +62,12 @@ def _tokens() -> pl.Expr:
     """Input includes what was cached; a library that sends it exclusive sends less than that."""
     cached = pl.sum_horizontal("cache_read_tokens", "cache_write_tokens")
     given = pl.col("input_tokens")
-    return pl.when(given < cached).then(given + cached).otherwise(given).alias("input_tokens")
+    return (
+        pl.when(pl.col("exclusive_input") | (given < cached))
+        .then(given + cached)
+        .otherwise(given)
+        .alias("input_tokens")
+    )
 
 
 def _output() -> pl.Expr:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otlp_receiver.dialects.conversations import (
@@ -217,15 +218,43 @@ def output_usage(value: Any) -> int | None:
     return _usage(value, "output")
 
 
+_ANTHROPIC_CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic's own counts, which its input never holds."""
+
+
 def _usage(value: Any, side: str) -> int | None:
     """The sum of ``input`` and every ``input_…``, unless the total says that it holds them."""
-    if not isinstance(value, dict) or integer(value.get(side)) is None:
+    if not isinstance(value, dict):
         return None
     counts = {key: count for key in value if (count := integer(value[key])) is not None}
+    cached = sum(counts.get(key, 0) for key in _ANTHROPIC_CACHE) if side == "input" else 0
+    if side not in counts:
+        own = counts.get(f"{side}_tokens")
+        return own + cached if cached and own is not None else None
     plain = [counts.get("input", 0), counts.get("output", 0)]
     if counts.get("total") == sum(plain):
         return counts[side]
-    return sum(counts[key] for key in counts if key == side or key.startswith(f"{side}_"))
+    return cached + sum(counts[key] for key in counts if key == side or key.startswith(f"{side}_"))
+
+
+def whole_cost(value: Any) -> float | None:
+    """A cost out of ``{input, output, total}``: the total, else the sum of its kinds."""
+    if not isinstance(value, dict):
+        return None
+    costs = {key: cost for key in value if (cost := number(value[key])) is not None}
+    total = costs.pop("total", costs.pop("total_cost", None))
+    return total if total is not None or not costs else sum(costs.values())
+
+
+def first_word(value: Any) -> str | None:
+    """The operation before a function's own name, in ``operation.name`` of the Vercel AI SDK."""
+    words = (text(value) or "").split()
+    return operation(words[0]) if words else None
+
+
+def _argument(name: str, value: Any) -> dict[str, Any]:
+    """A tool's argument that stands in a key of its own."""
+    return {name: value}
 
 
 def tool_parameters(value: Any) -> Any:
@@ -308,6 +337,10 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "provider_prefix": provider_prefix,
     "tools": _json(tool_definitions),
     "offered_tools": _json(messages_with_tools),
+    "first_word": first_word,
+    "full_command": _json(partial(_argument, "full_command")),
+    "file_path": _json(partial(_argument, "file_path")),
+    "whole_cost": lambda value: whole_cost(parsed_or_none(value)),
     "input_usage": lambda value: input_usage(parsed_or_none(value)),
     "output_usage": lambda value: output_usage(parsed_or_none(value)),
     "tool_parameters": _json(tool_parameters),
