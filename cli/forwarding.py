@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cli.context import Context
+
+
+_KEPT_READS = 12
+"""Freed memory that is kept for the next findings, in reads of the spool; as the loader does."""
 
 
 def forward_command(context: Context) -> list[str] | None:
@@ -24,11 +29,15 @@ def main(options: str) -> None:
     from otlp_receiver.errors import ReceiverError
     from otlp_receiver.forward_enrichment import Enrichment
     from otlp_receiver.forward_process import run
+    from otlp_receiver.forwarder import READ_BYTES
+    from otlp_receiver.memory import POLARS_ALLOCATOR, keep_freed_memory
 
     context = Context(project="default", **json.loads(options))
     config = context.configuration.forward
     enrich = None
     if config.mode == "enriched":
+        keep_freed_memory(_KEPT_READS * READ_BYTES, arenas_max=1)
+        os.environ.setdefault(*POLARS_ALLOCATOR)
         from cli.span_signals import SpanSignals
 
         enrich = Enrichment(SpanSignals(context.configuration.analysis, context.now))

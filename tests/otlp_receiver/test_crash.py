@@ -2,13 +2,14 @@
 
 Each request is sent once. If it was acknowledged its spans must lie in the table exactly once; if
 not, they may lie there once. Does not prove what a loss of power does to the disk's own caches.
-SPANDOCKET_CRASH_KILLS sets how many kills a run makes.
+SPANDOCKET_CRASH_KILLS sets how many kills a run makes; with -s it says what it counted.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -102,8 +103,13 @@ def test_killed_at_random_moments_it_keeps_every_acknowledged_span_exactly_once(
     acknowledged = set().union(*(sender.acknowledged for sender in senders))
     rows = SpanStore(tmp_path / "data").scan_raw("spans").select("trace_id", "span_id").collect()
     found = set(rows.rows())
+    lost, doubled = len(acknowledged - found), rows.height - len(found)
+    sys.stdout.write(
+        f"{KILLS} kills: {len(acknowledged):,} spans acknowledged, {lost:,} lost; "
+        f"{len(found):,} stored, {doubled:,} doubled\n"
+    )
     assert code == 0, served.log.read_text()
     assert "everything acknowledged is in the tables" in served.log.read_text()
     assert len(acknowledged) > KILLS * SPANS
-    assert acknowledged <= found, f"{len(acknowledged - found)} acknowledged spans are lost"
-    assert rows.height == len(found), f"{rows.height - len(found)} spans are doubled"
+    assert acknowledged <= found, f"{lost} acknowledged spans are lost"
+    assert rows.height == len(found), f"{doubled} spans are doubled"
