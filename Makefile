@@ -34,6 +34,7 @@ types: env ## Check the types.
 
 contracts: env ## Check that the arrows between the rooms hold.
 	$(BIN)/lint-imports
+	cd client && ../$(BIN)/lint-imports
 
 docs: env ## Write the docs that a machine can write.
 	$(BIN)/python -m docs.generate

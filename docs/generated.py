@@ -31,6 +31,8 @@ FILES: tuple[File, ...] = (
     File("docs/judged-sets.md", "docs.judged_sets:page"),
     File("docs/tables.md", "docs.tables:page"),
     File("docs/metrics.md", "docs.metrics:page"),
+    File("client/spandocket_client/rows.py", "docs.client:rows"),
+    File("client/spandocket_client/table_rows.py", "docs.client:table_rows"),
     File("configs/reference.toml", "docs.settings:page"),
 )
 

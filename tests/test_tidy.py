@@ -35,7 +35,8 @@ def files(*suffixes):
 
 
 def shipped():
-    return [path for path in files(".py") if path.relative_to(ROOT).parts[0] in ROOMS]
+    places = (*ROOMS, "client")
+    return [path for path in files(".py") if path.relative_to(ROOT).parts[0] in places]
 
 
 def names(paths):
