@@ -165,10 +165,7 @@ def _rogan_gladen(rated: Rated, uncovered: str | None) -> tuple[Figure, float]:
         return missing(reason, weighted=rated.designed), math.nan
     tpr = float(np.average(rated.scores[ones], weights=rated.weights[ones]))
     tnr = float(np.average(1 - rated.scores[~ones], weights=rated.weights[~ones]))
-    # Without unlabelled rows the labels are all there is: their weights stand for the population.
-    labels_only = rated.designed and len(rated.unlabelled) == 0
-    everyone = rated.scores if labels_only else rated.everyone
-    shares = rated.weights if labels_only else np.ones(len(everyone))
+    everyone, shares = _to_correct(rated)
     result = corrected_rate(
         rate=float(np.average(everyone, weights=shares)),
         population=kish(shares),
@@ -188,6 +185,19 @@ def _rogan_gladen(rated: Rated, uncovered: str | None) -> tuple[Figure, float]:
         n=len(rated.human), n_eff=kish(rated.weights), weighted=rated.designed,
     )  # fmt: skip
     return figure, result.error
+
+
+def _to_correct(rated: Rated) -> tuple[Floats, Floats]:
+    """The scores whose rate is corrected, and their weights.
+
+    Under a design every item. Labels of a simple sample may have been picked by their class, to
+    learn TPR and TNR: the rate is then the unlabelled items'. Without any of those the labels are
+    all there is, and their weights stand for the population.
+    """
+    if len(rated.unlabelled) == 0:
+        return rated.scores, rated.weights
+    scores = rated.everyone if rated.designed else rated.unlabelled
+    return scores, np.ones(len(scores))
 
 
 def _default(figures: dict[str, Figure], labels: int) -> tuple[str | None, str]:

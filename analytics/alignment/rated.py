@@ -36,6 +36,7 @@ class Rated:
     """The same as codes from 0; by weight where nothing is named."""
     everyone: Floats
     unlabelled: Floats
+    unlabelled_strata: list[str | None]
     everyone_strata: list[str | None]
     designed: bool
     """Whether weights are known and differ; equal weights are a simple sample."""
@@ -57,6 +58,7 @@ def rated_items(sample: Sample, *, numeric: bool) -> Rated:
     if not sample.has_design:
         kept |= pl.col("excluded") == "no_probability"
     labels = frame.filter(pl.col("y").is_not_null() & kept)
+    rest = frame.filter(~pl.col("labelled"))
     weights = labels["weight"].fill_null(1.0).to_numpy() if sample.has_design else None
     designed = weights is not None and len(weights) > 0 and bool(np.ptp(weights) > 1e-12)
     used = weights if weights is not None and designed else np.ones(labels.height)
@@ -69,7 +71,8 @@ def rated_items(sample: Sample, *, numeric: bool) -> Rated:
         strata=labels["stratum"].to_list(),
         strata_codes=_codes(labels["stratum"], used),
         everyone=frame["f"].to_numpy(),
-        unlabelled=frame.filter(~pl.col("labelled"))["f"].to_numpy(),
+        unlabelled=rest["f"].to_numpy(),
+        unlabelled_strata=rest["stratum"].to_list(),
         everyone_strata=frame["stratum"].to_list(),
         designed=designed,
         share=not numeric,

@@ -12,6 +12,7 @@ from analytics.alignment.design import finite_stratified_mean
 from analytics.alignment.design_size import design_size, unseen_variance
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import CONFIDENCE, variance_size, wilson
+from analytics.alignment.linearised import standard_error
 from analytics.alignment.prediction_powered import (
     MeanEstimate,
     design_mean,
@@ -51,14 +52,21 @@ def stratified(rated: Rated) -> tuple[Figure, float]:
     )
     value = variance = 0.0
     weights = np.zeros(len(strata))
-    total = sum(int((everyone == name).sum()) for name in names)
-    for name in names:
+    # Without unlabelled items the labels' weights say how large each stratum is.
+    sizes = {
+        name: float(rated.weights[strata == name].sum())
+        if rated.designed and len(rated.unlabelled) == 0
+        else float((everyone == name).sum())
+        for name in names
+    }
+    total = sum(sizes.values())
+    for name, size in sizes.items():
         inside, around = strata == name, everyone == name
-        count, size = int(inside.sum()), int(around.sum())
+        count = int(inside.sum())
         if count < LABELS_MIN_STRATUM:
             reason = f"stratum {name} has {count} labels, {LABELS_MIN_STRATUM} are needed"
             return missing(reason), math.nan
-        mean, error = _stratum_mean(rated, inside, around)
+        mean, error = _stratum_mean(rated, name, inside, around)
         value += size / total * mean
         variance += (size / total * error) ** 2
         weights[inside] = size / total / count
@@ -69,7 +77,7 @@ def stratified(rated: Rated) -> tuple[Figure, float]:
     value = min(1.0, max(0.0, value))
     known = weights > 0
     estimate = MeanEstimate(
-        value=value, error=error, power=1.0, labels_worth=float(n), population=total
+        value=value, error=error, power=1.0, labels_worth=float(n), population=round(total)
     )
     low, high, worth = small_sample_interval(
         steadied(estimate, rated.human[known], weights[known], rated.strata_codes[known]),
@@ -86,30 +94,29 @@ def stratified(rated: Rated) -> tuple[Figure, float]:
 
 
 def _stratum_mean(
-    rated: Rated, inside: NDArray[np.bool_], around: NDArray[np.bool_]
+    rated: Rated, name: str, inside: NDArray[np.bool_], around: NDArray[np.bool_]
 ) -> tuple[float, float]:
     human, scores, weights = rated.human[inside], rated.scores[inside], rated.weights[inside]
     clusters = None if rated.clusters is None else rated.clusters[inside]
     population = rated.everyone[around]
-    if len(population) == len(human):
-        return float(human.mean()), float(human.std()) / math.sqrt(len(human))
+    others = rated.unlabelled[np.array(rated.unlabelled_strata, dtype=object) == name]
+    if len(others) == 0:
+        mean = float(np.average(human, weights=weights))
+        return mean, standard_error(human - mean, weights, _in_order(clusters))
     if np.ptp(weights) > 1e-12:
         estimate = design_mean(
             human, scores, weights, rated.probabilities[inside], population, clusters
         )
         return estimate.value, estimate.error
-    # The unlabelled scores are the population's without the labelled ones.
-    rest = len(population) - len(human)
-    others = (
-        np.repeat(
-            [1.0, 0.0],
-            [hits := round(population.sum() - scores.sum()), rest - hits],
-        )
-        if rated.share
-        else population
-    )
     estimate = powered_mean(human, scores, others, None, clusters)
     return estimate.value, estimate.error
+
+
+def _in_order(clusters: Codes | None) -> Codes | None:
+    """Cluster codes without gaps: only clusters that are here count."""
+    return (
+        None if clusters is None else np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+    )
 
 
 def finite(rated: Rated) -> Figure:

@@ -119,6 +119,23 @@ def test_report_gives_every_estimator_and_says_which_it_takes():
     assert "fewer than 30" in rates["default_reason"]
 
 
+def test_report_corrects_the_rate_of_the_unlabelled_items_as_published():
+    """Labels may have been picked by class to learn TPR and TNR: their own rate says nothing."""
+    rest = pl.DataFrame(
+        {"human": pl.Series([None] * 1000, dtype=pl.Int64), "evaluator": [1] * 750 + [0] * 250}
+    )
+    many = report(pl.concat([two_by_two(90, 10, 15, 85), rest]), ReportOptions())
+    few = report(labelled_and_unlabelled(), ReportOptions())
+
+    for found, value, low, high in (
+        (few, 0.571429, 0.303896, 0.898963),
+        (many, 0.8, 0.731632, 0.886894),
+    ):
+        figure = found.pass_rate["rogan_gladen"]
+        assert figure.value == pytest.approx(value, abs=1e-6)
+        assert (figure.ci_low, figure.ci_high) == pytest.approx((low, high), abs=1e-6)
+
+
 def test_naming_the_bad_value_turns_the_rate_into_a_pass_rate():
     options = ReportOptions(scale=ScaleOptions(positive="1"))
     rates = report(labelled_and_unlabelled(), options).pass_rate
@@ -168,6 +185,7 @@ def test_without_unlabelled_items_the_weights_stand_for_the_population():
 
     assert rates["human_weighted"].value == pytest.approx(0.052)
     assert rates["rogan_gladen"].value == pytest.approx(0.052)
+    assert rates["stratified"].value == pytest.approx(0.052)
 
 
 def test_rate_among_exactly_these_items_takes_no_doubt_from_what_was_seen_wholly():
