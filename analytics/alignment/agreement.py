@@ -69,6 +69,8 @@ class _Table:
     def rate(self, measure: tables.Measure, inside: NDArray[np.bool_]) -> Figure:
         """A share among the observations ``inside``, with Wilson's interval."""
         value, error = self.error(measure)
+        # Shares of cells add up to 1 with a rounding error; all of them is all of them.
+        value = float(round(value)) if abs(value - round(value)) < _EDGE else value
         chosen = self.selected
         ceiling = kish(chosen.weights[inside])
         plain = not chosen.weighted and chosen.clusters is None

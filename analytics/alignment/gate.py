@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from analytics.alignment.intervals import wilson
+from analytics.alignment.intervals import clopper_pearson, wilson, zero_error_bound
 from analytics.alignment.verdict import CLASS_PROVISIONAL, NUMERIC_MIN, class_sizes
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from analytics.alignment.sample import Sample
 
 RATES = ("accuracy", "tpr", "tnr", "ppv", "npv", "f1", "balanced_accuracy", "within_one")
+SHARES = ("accuracy", "tpr", "tnr", "ppv", "npv", "within_one")
+"""Plain shares of cases: a gate asks their exact interval."""
 MINIMA = (
     "accuracy", "balanced_accuracy", "tpr", "tnr", "ppv", "npv", "f1", "mcc", "cohen_kappa",
     "weighted_kappa", "gwet_ac1", "krippendorff_alpha", "pearson", "spearman", "kendall_tau_b",
@@ -42,9 +44,14 @@ def gate(
     """``passed``, ``failed`` or ``not_enough_data``, with the evidence for each condition.
 
     ``on`` is ``lower`` (the bound of the interval on the unfavourable side must hold) or
-    ``value``. Weighted figures decide where there are any.
+    ``value``. Where it is known how items were chosen weighted figures decide: one that is
+    withheld is missing data, and no reason to believe the raw one.
     """
-    checks = [_check(report, condition, on) for condition in conditions]
+    block = report.weighted if sample.has_design else report.raw
+    checks = [
+        _check(block[condition.figure], condition, on, report.scope["pairs"])
+        for condition in conditions
+    ]
     fewest, needed = _scarcity(sample)
     wanted = max([needed, *(check["labels_needed"] or 0 for check in checks)])
     failed = [check for check in checks if check["status"] == "failed"]
@@ -69,9 +76,9 @@ def gate(
     }
 
 
-def _check(report: Report, condition: Condition, on: str) -> dict[str, Any]:
+def _check(figure: Figure, condition: Condition, on: str, pairs: int) -> dict[str, Any]:
     name = condition.figure
-    figure = report.weighted[name] if report.weighted[name].value is not None else report.raw[name]
+    figure = _exact(name, figure)
     value, low, high = figure.value, figure.ci_low, figure.ci_high
     good, bad = (high, low) if condition.at_least else (low, high)
     judged = bad if on == "lower" else value
@@ -83,7 +90,7 @@ def _check(report: Report, condition: Condition, on: str) -> dict[str, Any]:
     elif value is None or judged is None:
         status, needed = "not_enough_data", CLASS_PROVISIONAL
     elif on == "lower" and _meets(value, condition) and value != condition.bound:
-        status, needed = "not_enough_data", _labels_needed(figure, condition)
+        status, needed = "not_enough_data", _labels_needed(figure, condition, pairs)
     else:
         status = "failed"
     return {
@@ -94,25 +101,46 @@ def _check(report: Report, condition: Condition, on: str) -> dict[str, Any]:
         "status": status,
         "surely": surely,
         "labels_needed": needed,
+        "error_rate_max": _error_rate_max(name, figure),
         **figure.to_json(),
     }
+
+
+def _exact(name: str, figure: Figure) -> Figure:
+    """A share with Clopper and Pearson's interval, which never covers too seldom."""
+    if name not in SHARES or figure.value is None or not figure.n_eff:
+        return figure
+    low, high = clopper_pearson(figure.value * figure.n_eff, figure.n_eff)
+    method = "clopper_pearson" if figure.method == "wilson" else "clopper_pearson_n_eff"
+    return replace(figure, ci_low=low, ci_high=high, method=method)
+
+
+def _error_rate_max(name: str, figure: Figure) -> float | None:
+    """The one-sided bound of a share's errors when none was seen; null otherwise."""
+    if name not in SHARES or figure.value is None or figure.value < 1 or not figure.n_eff:
+        return None
+    return zero_error_bound(figure.n_eff)
 
 
 def _meets(value: float, condition: Condition) -> bool:
     return value >= condition.bound if condition.at_least else value <= condition.bound
 
 
-def _labels_needed(figure: Figure, condition: Condition) -> int:
-    """How many labels more until the bound would hold, if the value stays what it is."""
+def _labels_needed(figure: Figure, condition: Condition, pairs: int) -> int:
+    """How many labels more until the bound would hold, if the value stays what it is.
+
+    A rate of one class gains only from labels of that class: its share of ``pairs`` says how many
+    labels that takes.
+    """
     assert figure.value is not None
     assert figure.ci_low is not None
     assert figure.ci_high is not None
     worth = (figure.n_eff or figure.n) / max(1, figure.n)
     if condition.figure in RATES:
         size = figure.n
-        while size < LABELS_MAX and wilson(figure.value, size * worth)[0] < condition.bound:
+        while size < LABELS_MAX and _low(condition.figure, figure, size * worth) < condition.bound:
             size = math.ceil(size * 1.05) + 1
-        return size - figure.n
+        return min(LABELS_MAX, math.ceil((size - figure.n) * pairs / max(1, figure.n)))
     room = abs(figure.value - condition.bound)
     bad = figure.ci_low if condition.at_least else figure.ci_high
     half = abs(figure.value - bad)
@@ -122,6 +150,13 @@ def _labels_needed(figure: Figure, condition: Condition) -> int:
     if room <= 0:
         return LABELS_MAX
     return min(LABELS_MAX, math.ceil(figure.n * ((half / room) ** 2 - 1)) + 1)
+
+
+def _low(name: str, figure: Figure, size: float) -> float:
+    assert figure.value is not None
+    if name in SHARES:
+        return clopper_pearson(figure.value * size, size)[0]
+    return wilson(figure.value, size)[0]
 
 
 def _scarcity(sample: Sample) -> tuple[tuple[str, int] | None, int]:
@@ -146,8 +181,9 @@ def _sentence(
     if status == "failed":
         failed = [check for check in checks if check["status"] == "failed"]
         return "the gate does not hold: " + "; ".join(_told(check) for check in failed)
-    why = f" ({fewest[1]} labels of {fewest[0]})" if fewest else ""
-    return f"not enough data, label {needed} more{why}"
+    because = [f"{fewest[1]} labels of {fewest[0]}"] if fewest else []
+    because += [f"{c['figure']}: {c['null_reason']}" for c in checks if c["null_reason"]]
+    return f"not enough data, label {needed} more" + (f" ({'; '.join(because)})" if because else "")
 
 
 def _told(check: dict[str, Any]) -> str:

@@ -29,15 +29,19 @@ def wilson(share: float, size: float, confidence: float = CONFIDENCE) -> tuple[f
     return low, high
 
 
-def clopper_pearson(hits: int, size: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def clopper_pearson(
+    hits: float, size: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
     """The exact interval of ``hits`` in ``size``: guaranteed, wider, for release gates."""
+    if size <= 0:
+        return 0.0, 1.0
     tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, size - hits + 1))
-    high = 1.0 if hits == size else float(beta.ppf(1 - tail, hits + 1, size - hits))
+    low = 0.0 if hits <= 0 else float(beta.ppf(tail, hits, size - hits + 1))
+    high = 1.0 if hits >= size else float(beta.ppf(1 - tail, hits + 1, size - hits))
     return low, high
 
 
-def zero_error_bound(size: int, confidence: float = CONFIDENCE) -> float:
+def zero_error_bound(size: float, confidence: float = CONFIDENCE) -> float:
     """The one-sided upper bound of a rate of which nothing was seen in ``size``; about 3/size."""
     return 1.0 if size <= 0 else 1 - (1 - confidence) ** (1 / size)
 

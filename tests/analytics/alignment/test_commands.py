@@ -75,6 +75,51 @@ def test_labels_asked_for_are_enough(command, tmp_path):
     assert command("alignment", "gate", "--pairs", more, "--min-mcc", 0.6).code == 0
 
 
+def test_gate_asks_the_exact_interval_of_a_share_and_the_bound_of_no_error(command, tmp_path):
+    path = written(two_by_two(100, 0, 15, 148 - 15), tmp_path)
+
+    said = command("alignment", "gate", "--pairs", path, "--min-tpr", 0.9, "--min-tnr", 0.8)
+
+    caught, passed = said.json["checks"]
+    assert caught["method"] == "clopper_pearson"
+    assert caught["ci_low"] == pytest.approx(0.025 ** (1 / 100))
+    assert caught["error_rate_max"] == pytest.approx(1 - 0.05 ** (1 / 100))
+    assert passed["ci_low"] == pytest.approx(1 - 0.1617, abs=5e-5)
+    assert passed["error_rate_max"] is None
+
+
+def test_labels_of_a_rare_class_cost_many_labels(command, tmp_path):
+    path = written(two_by_two(27, 3, 10, 260), tmp_path)
+
+    said = command("alignment", "gate", "--pairs", path, "--min-tpr", 0.8)
+
+    # 90 of 100 are the fewest of whose exact interval lies above 0.8; one label in ten is positive.
+    needed = said.json["labels_needed"]
+    assert said.json["status"] == "not_enough_data"
+    assert 300 < needed < 800
+    times = int(np.ceil((300 + needed) / 30))
+    more = written(two_by_two(*(np.array([9, 1, 3, 87]) * times // 3)), tmp_path)
+    assert command("alignment", "gate", "--pairs", more, "--min-tpr", 0.8).code == 0
+
+
+def test_a_withheld_catch_rate_is_missing_data_and_not_a_reason_to_take_the_raw_one(
+    command, tmp_path
+):
+    frame = pl.concat(
+        [
+            two_by_two(90, 2, 10, 90, inclusion_probability=1.0, stratum="flagged"),
+            two_by_two(1, 2, 3, 90, inclusion_probability=0.05, stratum="rest"),
+        ]
+    )
+    path = written(frame, tmp_path)
+
+    said = command("alignment", "gate", "--pairs", path, "--min-tpr", 0.8)
+
+    assert (said.code, said.json["status"]) == (3, "not_enough_data")
+    assert said.json["checks"][0]["value"] is None
+    assert "withheld" in said.err
+
+
 def test_gate_needs_a_bound(command, tmp_path):
     path = written(two_by_two(5, 1, 1, 5), tmp_path)
 
