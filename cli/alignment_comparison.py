@@ -160,7 +160,17 @@ def _print_people(result: dict[str, Any]) -> None:
         return
     rows = [
         {"figure": name, **{key: result[name][key] for key in ("value", "ci_low", "ci_high")}}
-        for name in ("human_loo", "alpha_humans", "kappa_human_human", "tie_rate")
+        for name in (
+            "human_loo",
+            "alpha_humans",
+            "kappa_human_human",
+            "fleiss_kappa_humans",
+            "conger_kappa_humans",
+            "gwet_ac1_humans",
+            "gwet_ac2_humans",
+            "brennan_prediger_humans",
+            "tie_rate",
+        )
         if name in result
     ]
     write_rows(rows, "table", ("figure", "value", "ci_low", "ci_high"))

@@ -57,6 +57,8 @@ def _ceiling(out: Console, entry: dict[str, Any]) -> None:
         ("alpha with the evaluator", "alpha_with_evaluator"),
     ):
         table.add_row(title, interval(entry[name]))
+    if "fleiss_kappa_humans" in entry:
+        table.add_row("Fleiss' kappa of people", interval(entry["fleiss_kappa_humans"]))
     for title, name in (("unanimous items", "unanimous"), ("contested items", "contested")):
         table.add_row(title, interval(entry["certainty"][name]))
     out.print(table)

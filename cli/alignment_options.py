@@ -116,7 +116,11 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
     from analytics.alignment.weighting import Weighting
 
     kind = asked["score_type"]
-    extra = {name: asked[name] for name in ("targets", "count", "skill", "gate") if name in asked}
+    extra = {
+        name: asked[name]
+        for name in ("targets", "count", "skill", "epsilon", "gate")
+        if name in asked
+    }
     return ReportOptions(
         scale=ScaleOptions(
             score_type=None if kind is None else ScoreType(kind),

@@ -26,6 +26,11 @@ _FIGURE_COLUMNS = (
     type=click.Choice(["expert", "skilled", "crowd"]),
     help="What the people are, for the alternative annotator test.  [default: skilled]",
 )
+@click.option(
+    "--epsilon",
+    type=click.FloatRange(min=0, max=1),
+    help="What that test grants the evaluator.  [default: by --skill]",
+)
 @click.option("--gate", type=float, help="A lower bound under this raises a drift alert.")
 @click.option(
     "--for",

@@ -33,6 +33,8 @@ def print_report(document: dict[str, Any]) -> None:
     if verdict["level"] == "too_few":
         return
     _agreement(out, document)
+    for entry in document["zero_errors"]:
+        out.print(Text(entry["sentence"]))
     _pass_rate(out, document["pass_rate"])
     _sampling(out, document["sampling"])
     print_more(out, document)

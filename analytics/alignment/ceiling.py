@@ -18,6 +18,7 @@ from analytics.alignment.alternative_test import EPSILON, alternative_test
 from analytics.alignment.bootstrap import drawn_sums, percentile_interval
 from analytics.alignment.dawid_skene import dawid_skene
 from analytics.alignment.figure import Figure, missing, share
+from analytics.alignment.group_agreement import group_figures
 from analytics.alignment.ranks import dense
 from analytics.alignment.rater_pairs import every_pair, intraclass_figures, mean_kappa
 from analytics.alignment.raters import (
@@ -54,8 +55,13 @@ class Ratings:
     numeric: bool
 
 
-def ceiling(sample: Sample, seed: int, skill: str = "skilled") -> dict[str, Any]:
-    """Everything about people among themselves; ``null_reason`` says why there is nothing."""
+def ceiling(
+    sample: Sample, seed: int, skill: str = "skilled", epsilon: float | None = None
+) -> dict[str, Any]:
+    """Everything about people among themselves; ``null_reason`` says why there is nothing.
+
+    ``epsilon`` is what the alternative annotator test grants the evaluator; None goes by ``skill``.
+    """
     table = rating_table(sample)
     if len(table.raters) < 2 or not (np.isfinite(table.values).sum(axis=1) > 1).any():
         reason = "one rater an item: people cannot be compared with each other"
@@ -63,7 +69,7 @@ def ceiling(sample: Sample, seed: int, skill: str = "skilled") -> dict[str, Any]
     result: dict[str, Any] = {"null_reason": None, "raters": len(table.raters)}
     result |= leave_one_out(table, seed)
     result |= _reliability(sample, table, seed)
-    result["alternative_test"] = _alternative(table, skill)
+    result["alternative_test"] = _alternative(sample, table, skill, epsilon)
     result["certainty"] = _certainty(sample)
     result["dawid_skene"] = _truth(sample, table)
     result["reviewers"] = reviewers(sample)
@@ -205,6 +211,9 @@ def _reliability(sample: Sample, table: Ratings, seed: int) -> dict[str, Any]:
         size, people = len(sample.scale.labels), len(table.raters)
         pairs = every_pair(people)
         result["kappa_human_human"] = mean_kappa(table.values, size, pairs, table.clusters)
+        ordinal = sample.scale.score_type is ScoreType.ORDINAL
+        levels = np.array(numbers_of(sample.scale)) if ordinal else None
+        result |= group_figures(table.values, size, levels, table.clusters, seed)
         beside = [(person, people) for person in range(people)]
         result["kappa_human_evaluator"] = mean_kappa(with_evaluator, size, beside, table.clusters)
     return result
@@ -239,14 +248,25 @@ def _alpha(sample: Sample, values: Floats, clusters: NDArray[np.int64] | None, s
     )  # fmt: skip
 
 
-def _alternative(table: Ratings, skill: str) -> dict[str, Any]:
+def _places(codes: Floats, gap: int) -> NDArray[np.int64]:
+    return np.where(np.isfinite(codes), codes, gap).astype(np.int64)
+
+
+def _alternative(
+    sample: Sample, table: Ratings, skill: str, granted: float | None
+) -> dict[str, Any]:
     """The alternative annotator test; it wants three people."""
     if len(table.raters) < 2:
         return {"null_reason": "two people are needed, three to rely on it"}
     if not np.isfinite(table.evaluator).any():
         return {"null_reason": "no evaluator was compared"}
-    epsilon = EPSILON[skill]
-    found = alternative_test(table.values, table.evaluator, epsilon, numeric=table.numeric)
+    epsilon = EPSILON[skill] if granted is None else granted
+    values, evaluator = table.values, table.evaluator
+    ordinal = sample.scale.score_type is ScoreType.ORDINAL
+    if ordinal:
+        levels = np.array([*numbers_of(sample.scale), math.nan])
+        values, evaluator = (levels[_places(side, len(levels) - 1)] for side in (values, evaluator))
+    found = alternative_test(values, evaluator, epsilon, numeric=table.numeric or ordinal)
     return {
         "null_reason": None,
         "epsilon": epsilon,

@@ -118,6 +118,8 @@ def _mcnemar_json(first_only: int, second_only: int) -> dict[str, Any]:
         "exact_p": found.exact,
         "chi_squared": found.chi_squared,
         "chi_squared_p": found.p_value,
+        "chi_squared_corrected": found.chi_squared_corrected,
+        "chi_squared_corrected_p": found.p_value_corrected,
         "rule": "mid-p",
     }
 

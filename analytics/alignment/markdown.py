@@ -28,6 +28,7 @@ def markdown(document: dict[str, Any]) -> str:
     if entry["level"] == "too_few":
         return "\n\n".join([*parts, _matrix(document["confusion"])]) + "\n"
     parts.append(_headline(document))
+    parts += [_cell(entry["sentence"]) for entry in document["zero_errors"]]
     parts.append(_matrix(document["confusion"]))
     parts.append(_rates(document["pass_rate"]))
     parts.append(_ceiling(document["ceiling"]))
@@ -100,6 +101,8 @@ def _ceiling(entry: dict[str, Any]) -> str:
         ["evaluator minus people", _figure(entry["evaluator_minus_human"])],
         ["alpha of people", _figure(entry["alpha_humans"])],
     ]
+    if "fleiss_kappa_humans" in entry:
+        rows.append(["Fleiss' kappa of people", _figure(entry["fleiss_kappa_humans"])])
     people = _reviewers(entry["reviewers"])
     ceiling = "### Human ceiling\n\n" + _table(["figure", "value"], rows)
     return f"{ceiling}\n\n{people}" if people else ceiling

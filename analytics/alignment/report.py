@@ -25,6 +25,7 @@ from analytics.alignment.thresholds import Objective, thresholds
 from analytics.alignment.verdict import verdict
 from analytics.alignment.versions import versions
 from analytics.alignment.weighting import Weighting
+from analytics.alignment.zero_errors import zero_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,8 @@ class ReportOptions:
     """Seed of every random draw."""
     skill: str = "skilled"
     """What the people are: expert, skilled or crowd; how much the evaluator is granted."""
+    epsilon: float | None = None
+    """What the alternative annotator test grants the evaluator; None goes by ``skill``."""
     gate: float | None = None
     """Lower bound below which the evaluator must not fall; makes a drift alert."""
     targets: tuple[str, ...] = ("tpr",)
@@ -72,6 +75,7 @@ class Report:
     slices: dict[str, Any] = field(default_factory=dict)
     label_next: dict[str, Any] = field(default_factory=dict)
     residuals: dict[str, Any] = field(default_factory=dict)
+    zero_errors: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as JSON values; same data, same bytes."""
@@ -80,6 +84,7 @@ class Report:
             for name in (
                 "scope", "confusion", "raw", "weighted", "pass_rate", "ceiling", "sampling",
                 "versions", "thresholds", "verdict", "slices", "label_next", "residuals",
+                "zero_errors",
             )
         }  # fmt: skip
 
@@ -122,7 +127,7 @@ def report_of(
     """The report on one version, the others beside it."""
     sample = samples[version]
     raw, weighted = agreement(sample, weighted=False), agreement(sample, weighted=True)
-    people = ceiling(sample, options.seed, options.skill)
+    people = ceiling(sample, options.seed, options.skill, options.epsilon)
     result = Report(
         scope=_scope(sample, version, options, about),
         confusion=confusion(sample),
@@ -136,6 +141,7 @@ def report_of(
         verdict=verdict(sample, raw, weighted, people),
         slices=slices(sample),
         residuals=residuals(sample),
+        zero_errors=zero_errors(raw, weighted),
     )
     following = label_next(
         result,

@@ -44,13 +44,10 @@ def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
     if wanted is ScoreType.BOOLEAN:
         outside = tuple(value for value in evaluator if not readable(value))
         evaluator = [value for value in evaluator if value not in outside]
-    human_pair = word_pair(human)
-    evaluator_pair = word_pair(evaluator)
-    if human_pair and not evaluator:
-        evaluator_pair = human_pair
-    if evaluator_pair and not human:
-        human_pair = evaluator_pair
-    human_numbers, evaluator_numbers = as_numbers(human), as_numbers(evaluator)
+    # A side that said nothing is read as the other one is.
+    human_pair, evaluator_pair = word_pair(human or evaluator), word_pair(evaluator or human)
+    human_numbers = as_numbers(human or evaluator)
+    evaluator_numbers = as_numbers(evaluator or human)
     if wanted is None or wanted is ScoreType.BOOLEAN:
         scale = _two_valued(options, human_pair, evaluator_pair, human_numbers, evaluator_numbers)
         if scale is not None:

@@ -69,7 +69,9 @@ def ceiling(document: dict[str, Any]) -> str:
     ]
     if "kappa_human_human" in entry:
         figures.insert(5, ["kappa, people by pairs", figure(entry["kappa_human_human"])])
-        figures.insert(6, ["kappa, evaluator and person", figure(entry["kappa_human_evaluator"])])
+        figures.insert(6, ["Fleiss' kappa of people", figure(entry["fleiss_kappa_humans"])])
+        figures.insert(7, ["AC1 of people", figure(entry["gwet_ac1_humans"])])
+        figures.insert(8, ["kappa, evaluator and person", figure(entry["kappa_human_evaluator"])])
     listing = table(["figure", "value"], figures)
     return section(
         "Human ceiling",

@@ -97,7 +97,8 @@ def tiles(document: dict[str, Any]) -> str:
             if main is weighted:
                 body += f'<div class="small">raw {number(raw["value"])}</div>'
         parts.append(f'<div class="tile"><div>{text(title)}</div>{body}</div>')
-    return f'<div class="tiles">{"".join(parts)}</div>'
+    told = "".join(f"<p>{text(entry['sentence'])}.</p>" for entry in document["zero_errors"])
+    return f'<div class="tiles">{"".join(parts)}</div>{told}'
 
 
 def complement(entry: dict[str, Any]) -> dict[str, Any]:

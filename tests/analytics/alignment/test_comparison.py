@@ -93,6 +93,8 @@ def test_versions_are_never_merged_and_compared_on_the_same_items():
     assert found["mcnemar"]["first_only_right"] == 6
     assert found["mcnemar"]["second_only_right"] == 15
     assert found["mcnemar"]["mid_p"] == pytest.approx(0.052479, abs=1e-6)
+    assert found["mcnemar"]["chi_squared_corrected"] == pytest.approx(3.047619, abs=1e-6)
+    assert found["mcnemar"]["chi_squared_corrected_p"] == pytest.approx(0.080856, abs=1e-6)
     assert found["raw"]["accuracy"]["difference"].value == pytest.approx(9 / 120)
     assert found["flipped_count"] == 21
     assert found["flipped"][0] == {"item": "i20", "human": "1", "first": "1", "second": "0"}

@@ -173,6 +173,22 @@ def test_page_lists_the_cases_of_each_cell():
     assert "<code>a&lt;b</code>" in text
 
 
+def test_a_rate_without_an_error_shows_how_large_the_error_may_be(command, tmp_path):
+    frame = pl.DataFrame({"human": [1] * 20 + [0] * 30, "evaluator": [1] * 25 + [0] * 25})
+    path = tmp_path / "pairs.csv"
+    frame.write_csv(path)
+    page = tmp_path / "page.html"
+
+    told = "miss rate: no error in 20, so at most 13.9% (one-sided 95 %)"
+    entry = command("alignment", "report", "--pairs", path, "--html", page).json["zero_errors"][0]
+
+    assert entry["sentence"] == told
+    assert entry["error"]["ci_high"] == pytest.approx(1 - 0.05 ** (1 / 20))
+    assert told in page.read_text()
+    for form in ("table", "markdown"):
+        assert told in command("alignment", "report", "--pairs", path, "--format", form).out
+
+
 def test_same_data_same_bytes():
     first, second = (report(enqueue_bias(), ReportOptions()).to_json() for _ in range(2))
 
