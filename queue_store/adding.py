@@ -11,8 +11,9 @@ from sqlalchemy import select, tuple_, update
 from queue_store.assignment import deal
 from queue_store.base import items_of
 from queue_store.bulk import WHY, insert_new, why
+from queue_store.column_types import WHOLE_MAX, storable
 from queue_store.errors import InvalidValueError
-from queue_store.model import Action, ItemState
+from queue_store.model import Action, ItemState, ObjectType
 from queue_store.moves import move
 from queue_store.tables.items import ITEMS, NOBODY
 from queue_store.tables.queues import QUEUES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from queue_store.model import Item, ItemDraft, Queue
     from queue_store.writing import Writing
 
+_OBJECT_TYPES = {kind.value for kind in ObjectType}
 _FINISHED = {ItemState.COMPLETED, ItemState.SKIPPED, ItemState.AWAITING_ADJUDICATION}
 
 
@@ -31,9 +33,10 @@ def add_batch(
 ) -> tuple[list[int], dict[str, int]]:
     """Add drafts; gives the item id of each and what became of them."""
     first: dict[tuple[str, str], ItemDraft] = {}
-    keys = [(str(draft.object_type), draft.object_id) for draft in drafts]
-    for key, draft in zip(keys, drafts, strict=True):
+    for draft in drafts:
         _check(draft)
+    keys = [(str(draft.object_type), storable(draft.object_id)) for draft in drafts]
+    for key, draft in zip(keys, drafts, strict=True):
         known = first.setdefault(key, draft)
         if draft.revision > known.revision:
             first[key] = draft
@@ -52,12 +55,26 @@ def add_batch(
 
 
 def _check(draft: ItemDraft) -> None:
+    if draft.object_type not in _OBJECT_TYPES:
+        raise InvalidValueError(
+            "object_type", draft.object_type, f"is one of {', '.join(sorted(_OBJECT_TYPES))}"
+        )
     if not draft.object_id:
         raise InvalidValueError("object_id", draft.object_id, "an item needs an object id")
-    if not math.isfinite(draft.priority):
-        raise InvalidValueError("priority", draft.priority, "must be a finite number")
-    if draft.revision < 1:
-        raise InvalidValueError("revision", draft.revision, "starts at 1")
+    if not _is_finite(draft.priority):
+        raise InvalidValueError("priority", None, "must be a finite number")
+    if not 1 <= draft.revision <= WHOLE_MAX:
+        raise InvalidValueError("revision", draft.revision, f"lies between 1 and {WHOLE_MAX}")
+    drawn = None if draft.selection is None else draft.selection.p
+    if drawn is not None and not 0 <= drawn <= 1:
+        raise InvalidValueError("selection", drawn, "an inclusion probability lies in 0 to 1")
+
+
+def _is_finite(number: object) -> bool:
+    try:
+        return isinstance(number, int | float) and math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _why(draft: ItemDraft) -> dict[str, Any]:

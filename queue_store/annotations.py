@@ -9,6 +9,7 @@ from sqlalchemy import select
 from queue_store.answers import answered, store_answers
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.claims import locked
+from queue_store.column_types import id_or_zero
 from queue_store.errors import StaleRevisionError
 from queue_store.leases import leases_of
 from queue_store.model import AnnotationState, ItemState, Role
@@ -94,7 +95,7 @@ class Annotations(StoreBase):
                 target = find_queue(connection, project, queue)
                 statement = statement.where(ANNOTATIONS.c.queue_id == target.id)
             for column, wanted in (
-                (ANNOTATIONS.c.item_id, item_id),
+                (ANNOTATIONS.c.item_id, item_id if item_id is None else id_or_zero(item_id)),
                 (ANNOTATIONS.c.reviewer, reviewer),
                 (ANNOTATIONS.c.object_type, object_type),
                 (ANNOTATIONS.c.object_id, object_id),

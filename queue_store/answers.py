@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from sqlalchemy import insert, select, update
 
 from queue_store.collections import find_issue
 from queue_store.column_types import to_json, to_microseconds
-from queue_store.errors import NotFoundError
+from queue_store.errors import InvalidValueError, NotFoundError
 from queue_store.fields import find_field
 from queue_store.model import AnnotationState
 from queue_store.tables.annotations import ANNOTATIONS
@@ -76,6 +77,8 @@ def store_answers(
     Every value is checked before the first is stored. An equal answer changes nothing.
     In an open queue, where others' labels are shown, no answer is blind.
     """
+    if seconds_spent is not None and not 0 <= seconds_spent < math.inf:
+        raise InvalidValueError("seconds_spent", seconds_spent, "must be a number, not below 0")
     pinned = form_of(writing.connection, item.queue_id)
     is_blind = bool(
         writing.connection.scalar(select(QUEUES.c.blind).where(QUEUES.c.id == item.queue_id))
@@ -88,6 +91,8 @@ def store_answers(
         fitting.append((draft, field, checked(field, draft.value)))
         for value in draft.also_acceptable:
             checked(field, value)
+        if draft.issue is not None:
+            find_issue(writing.connection, writing.project, draft.issue)
     about = {
         "reviewer": reviewer,
         "seconds_spent": seconds_spent,
@@ -129,6 +134,11 @@ def _store_one(
     standing = writing.connection.execute(
         select(ANNOTATIONS).where(ANNOTATIONS.c.slot == slot, ANNOTATIONS.c.state.in_(CURRENT))
     ).one_or_none()
+    if draft.issue is not None:
+        issue = find_issue(writing.connection, writing.project, draft.issue)
+        content["issue_id"] = issue.id
+    elif standing is not None:
+        content["issue_id"] = standing.issue_id
     if standing is not None:
         if all(getattr(standing, name) == entry for name, entry in content.items()):
             return int(standing.id)
@@ -195,14 +205,18 @@ def submit_drafts(writing: Writing, item: Item, reviewer: str) -> None:
 
 
 def missing_required(connection: Connection, queue: Queue, item: Item, reviewer: str) -> list[str]:
-    """Required fields of the form that the reviewer has not answered on this revision."""
+    """Required fields of the form that the reviewer has not answered on this revision.
+
+    Text without a character to see is no answer.
+    """
     form = form_of(connection, queue.id)
     required = [name for name, field in form.items() if field.required]
     if not required:
         return []
-    given = set(
-        connection.scalars(
-            select(FIELDS.c.name)
+    given = {
+        row.name
+        for row in connection.execute(
+            select(FIELDS.c.name, ANNOTATIONS.c.value)
             .join(ANNOTATIONS, ANNOTATIONS.c.field_id == FIELDS.c.id)
             .where(
                 ANNOTATIONS.c.item_id == item.id,
@@ -211,7 +225,8 @@ def missing_required(connection: Connection, queue: Queue, item: Item, reviewer:
                 ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
             )
         )
-    )
+        if not isinstance(row.value, str) or row.value.strip()
+    }
     return [name for name in required if name not in given]
 
 

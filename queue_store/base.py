@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import bindparam, select
 
+from queue_store.column_types import id_or_zero
 from queue_store.errors import NotFoundError, NotPermittedError
 from queue_store.model import Hold, ItemState, Role
 from queue_store.rows import item_from_row, queue_from_row
@@ -170,7 +171,8 @@ def find_item(connection: Connection, project: str, item_id: int, *, lock: bool 
     ``lock`` keeps others from changing the row until the end of the transaction.
     """
     statement = _LOCKED_ITEM if lock else _ITEM
-    row = connection.execute(statement, {"called": item_id, "in_project": project}).one_or_none()
+    asked = {"called": id_or_zero(item_id), "in_project": project}
+    row = connection.execute(statement, asked).one_or_none()
     if row is None:
         raise NotFoundError("item", str(item_id))
     return items_of(connection, [row])[0]

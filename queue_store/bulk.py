@@ -12,7 +12,7 @@ from sqlalchemy import Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSON
 
-from queue_store.column_types import JsonText, Moment, to_json, to_microseconds
+from queue_store.column_types import JsonText, Moment, storable, to_json, to_microseconds
 from queue_store.tables.items import ITEMS
 
 if TYPE_CHECKING:
@@ -49,18 +49,22 @@ _NOT_DRAWN = (None,) * 6
 
 
 def why(draft: ItemDraft) -> tuple[Any, ...]:
-    """The values of the columns of ``WHY``, as they are stored."""
+    """The values of the columns of ``WHY``, as they are stored.
+
+    Detectors quote what models said: characters that cannot be stored must not stop them.
+    """
     selection = draft.selection
     terms, metadata = draft.priority_terms, draft.metadata
+    trace_id, conversation_id = draft.trace_id or _trace_of(draft), draft.conversation_id
     return (
-        draft.trace_id or _trace_of(draft),
-        draft.conversation_id,
+        None if trace_id is None else storable(trace_id),
+        None if conversation_id is None else storable(conversation_id),
         draft.priority,
-        to_json(terms) if terms else None,
-        draft.reason,
+        storable(to_json(terms)) if terms else None,
+        storable(draft.reason),
         str(draft.source),
         draft.detector,
-        to_json(metadata) if metadata else None,
+        storable(to_json(metadata)) if metadata else None,
         *(
             _NOT_DRAWN
             if selection is None

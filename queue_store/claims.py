@@ -6,10 +6,10 @@ from datetime import timedelta
 from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, case, exists, func, literal_column, select, update
+from sqlalchemy import bindparam, case, exists, func, literal_column, select, update
 
 from queue_store.base import StoreBase, find_item, find_queue
-from queue_store.column_types import Moment
+from queue_store.column_types import Moment, PlainText
 from queue_store.endings import give
 from queue_store.errors import (
     InvalidValueError,
@@ -27,7 +27,7 @@ from queue_store.leases import (
     leave,
     take,
 )
-from queue_store.model import Action, Claim, Hold, ItemState, QueueState, Role
+from queue_store.model import LEASE_SECONDS_MAX, Action, Claim, Hold, ItemState, QueueState, Role
 from queue_store.moves import move
 from queue_store.rows import item_from_row, queue_from_row
 from queue_store.tables.items import ITEMS, LEASES, NOBODY, RESPONSES
@@ -145,9 +145,11 @@ class Claims(StoreBase):
 
     def lease_of(self, queue: Queue, asked: float | None) -> float:
         """Seconds of a lease: as asked, else the queue's, else the setting."""
-        seconds = asked or queue.lease_seconds or self.config.lease_seconds
-        if seconds <= 0:
-            raise InvalidValueError("lease_seconds", seconds, "must be more than 0")
+        seconds = queue.lease_seconds or self.config.lease_seconds if asked is None else asked
+        if not 0 < seconds <= LEASE_SECONDS_MAX:
+            raise InvalidValueError(
+                "lease_seconds", seconds, f"must be more than 0 and at most {LEASE_SECONDS_MAX}"
+            )
         return seconds
 
     def held(self, writing: Writing, item_id: int, token: str) -> tuple[Item, datetime]:
@@ -157,8 +159,8 @@ class Claims(StoreBase):
         Otherwise raises ItemLockedError with who holds the item until when.
         """
         item = find_item(writing.connection, writing.project, item_id, lock=True)
-        leases = leases_of(writing, item.id).values()
-        lease = next((one for one in leases if compare_digest(one.token, token)), None)
+        leases, given = leases_of(writing, item.id).values(), token.encode(errors="replace")
+        lease = next((one for one in leases if compare_digest(one.token.encode(), given)), None)
         if lease is None or (lease.lease_until is None and item.open_seats == 0):
             raise locked(item)
         writing.actor = lease.reviewer
@@ -228,7 +230,7 @@ _HOLDERS = (
 def _best(*, mine: bool, put_off: bool) -> ScalarSelect[int]:
     """The best item with an open seat, the reviewer's or nobody's, that they have not answered."""
     candidate = ITEMS.alias(f"{'own' if mine else 'free'}_{'later' if put_off else 'now'}")
-    reviewer = bindparam("for_reviewer", type_=Text)
+    reviewer = bindparam("for_reviewer", type_=PlainText)
     answered = exists().where(
         RESPONSES.c.item_id == candidate.c.id,
         RESPONSES.c.reviewer == reviewer,

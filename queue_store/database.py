@@ -16,10 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DataError,
     DBAPIError,
+    IntegrityError,
     InvalidatePoolError,
     NoSuchModuleError,
     SQLAlchemyError,
+    StatementError,
 )
 from sqlalchemy.pool import StaticPool
 
@@ -105,8 +108,14 @@ class Database:
     def _translating(self) -> Iterator[None]:
         try:
             yield
+        except (UnicodeEncodeError, OverflowError, DataError, IntegrityError) as error:
+            reason = str(getattr(error, "orig", error)).strip()
+            raise InvalidValueError("value", None, f"cannot be stored: {reason}") from error
         except DBAPIError as error:
             raise StoreUnavailableError(self.place, str(error.orig).strip()) from error
+        except StatementError as error:
+            reason = str(error.orig).strip()
+            raise InvalidValueError("value", None, f"cannot be stored: {reason}") from error
         except SQLAlchemyError as error:
             raise StoreUnavailableError(self.place, str(error).strip()) from error
 
@@ -169,6 +178,10 @@ def _ask_after_a_rest(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
+def _lowered(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
 def _prepare_sqlite(engine: Engine, *, busy_milliseconds: int) -> None:
     """Make SQLite durable and let SQLAlchemy say when transactions begin."""
 
@@ -182,6 +195,8 @@ def _prepare_sqlite(engine: Engine, *, busy_milliseconds: int) -> None:
             "cache_size = -65536",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        # SQLite's own knows no letters but ASCII's, PostgreSQL's knows them all.
+        connection.create_function("lower", 1, _lowered, deterministic=True)
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         if mode == "delete":
             connection.execute("PRAGMA journal_mode = WAL")

@@ -9,7 +9,8 @@ from sqlalchemy import insert, select, update
 
 from queue_store.annotations import Annotations, annotation_statement
 from queue_store.answers import CURRENT, fingerprint_of, slot_of
-from queue_store.column_types import to_microseconds
+from queue_store.collections import find_issue
+from queue_store.column_types import id_or_zero, to_microseconds
 from queue_store.errors import InvalidValueError, NotFoundError, NotPermittedError
 from queue_store.model import AnnotationState, Role
 from queue_store.rows import annotation_from_row, field_from_row
@@ -63,6 +64,8 @@ class Edits(Annotations):
                 )
                 if given is not UNCHANGED
             }
+            if changes.get("issue_id") is not None:
+                find_issue(writing.connection, project, str(changes["issue_id"]))
             if value is not UNCHANGED:
                 field = writing.connection.execute(
                     select(FIELDS).where(FIELDS.c.id == row.field_id)
@@ -115,7 +118,7 @@ class Edits(Annotations):
         """One answer, whatever its state; raises NotFoundError."""
         with self._reading(project) as connection:
             row = connection.execute(
-                annotation_statement(project).where(ANNOTATIONS.c.id == annotation_id)
+                annotation_statement(project).where(ANNOTATIONS.c.id == id_or_zero(annotation_id))
             ).one_or_none()
         if row is None:
             raise NotFoundError("annotation", str(annotation_id))
@@ -126,7 +129,9 @@ def _standing(writing: Writing, annotation_id: int) -> Any:
     """The row of an answer that stands and is the writer's own, locked."""
     row = writing.connection.execute(
         select(ANNOTATIONS)
-        .where(ANNOTATIONS.c.id == annotation_id, ANNOTATIONS.c.project == writing.project)
+        .where(
+            ANNOTATIONS.c.id == id_or_zero(annotation_id), ANNOTATIONS.c.project == writing.project
+        )
         .with_for_update()
     ).one_or_none()
     if row is None:
@@ -194,6 +199,6 @@ def _superseded(writing: Writing, row: Any, changes: dict[str, Any], action: str
 
 def _read(writing: Writing, annotation_id: int) -> AnnotationRow:
     row = writing.connection.execute(
-        annotation_statement(writing.project).where(ANNOTATIONS.c.id == annotation_id)
+        annotation_statement(writing.project).where(ANNOTATIONS.c.id == id_or_zero(annotation_id))
     ).one()
     return annotation_from_row(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor, isfinite
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, insert, select
@@ -160,6 +161,12 @@ def _check(draft: FieldDraft) -> None:
         ("name", not draft.name.strip() or "@" in draft.name, "a name without @ is needed"),
         ("option", categorical and len(set(values)) < 2, "a categorical field needs two options"),
         ("option", len(set(values)) != len(values), "an option is given twice"),
+        ("option", not all(value.strip() for value in values), "an option needs a name"),
+        (
+            "option",
+            draft.multiple and any("," in value for value in values),
+            "where several may be chosen, they are told apart by commas: options have none",
+        ),
         ("option", not categorical and bool(values), f"a {draft.type} field has no options"),
         ("multiple", draft.multiple and not categorical, "only a categorical field takes several"),
         (
@@ -174,6 +181,7 @@ def _check(draft: FieldDraft) -> None:
             and draft.minimum > draft.maximum,
             f"the least value {draft.minimum} is above the greatest {draft.maximum}",
         ),
+        *_of_bounds(draft),
         (
             "positive",
             draft.positive is not None and (ranged or draft.positive not in classes),
@@ -183,3 +191,20 @@ def _check(draft: FieldDraft) -> None:
     for setting, wrong, reason in problems:
         if wrong:
             raise InvalidValueError(setting, None, reason)
+
+
+def _of_bounds(draft: FieldDraft) -> list[tuple[str, bool, str]]:
+    """Problems of the range or the length."""
+    bounds = [bound for bound in (draft.minimum, draft.maximum) if bound is not None]
+    if not all(isfinite(bound) for bound in bounds):
+        return [("min", True, "the bounds must be finite numbers")]
+    lengths = draft.type is FieldType.STRING
+    whole = draft.type is FieldType.INTEGER and len(bounds) == 2
+    return [
+        (
+            "min",
+            lengths and any(bound < 0 or bound != int(bound) for bound in bounds),
+            "a length is a whole number, not below 0",
+        ),
+        ("min", whole and ceil(bounds[0]) > floor(bounds[-1]), "no whole number lies between"),
+    ]

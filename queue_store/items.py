@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, func, or_, select, union_all
 
 from queue_store.adding import add_batch
 from queue_store.base import StoreBase, find_item, find_queue, items_of
+from queue_store.column_types import WHOLE_MAX
 from queue_store.errors import InvalidValueError
 from queue_store.model import (
     AddResult,
@@ -112,7 +114,7 @@ class Items(StoreBase):
         the reason. ``cursor`` is the last page's; it costs the same at any depth.
         Raises InvalidValueError for a limit, offset or cursor that cannot be used.
         """
-        _check_page(limit, offset)
+        check_page(limit, offset)
         with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue)
             wanted = _filters(
@@ -209,11 +211,12 @@ def list_statement(
     )
 
 
-def _check_page(limit: int, offset: int) -> None:
+def check_page(limit: int, offset: int) -> None:
+    """Raise InvalidValueError for a page that cannot be."""
     if not 0 <= limit <= LIMIT_MAX:
         raise InvalidValueError("limit", limit, f"must lie between 0 and {LIMIT_MAX}")
-    if offset < 0:
-        raise InvalidValueError("offset", offset, "must not be below 0")
+    if not 0 <= offset <= WHOLE_MAX:
+        raise InvalidValueError("offset", offset, f"must lie between 0 and {WHOLE_MAX}")
 
 
 def _filters(
@@ -284,8 +287,10 @@ def _after(cursor: str) -> ColumnElement[bool]:
     try:
         priority, item_id = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         priority, item_id = float(priority), int(item_id)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidValueError("cursor", cursor, "is not a cursor of this listing") from error
+    if not (isfinite(priority) and 0 <= item_id <= WHOLE_MAX):
+        raise InvalidValueError("cursor", cursor, "is not a cursor of this listing")
     columns = ITEMS.c
     return and_(
         columns.priority <= priority,

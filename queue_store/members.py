@@ -50,6 +50,8 @@ class Members(StoreBase):
                     )
             else:
                 writing.require(Role.MANAGER, "grant roles")
+                if target is None and role is not Role.MANAGER:
+                    _keep_a_manager(connection, project, person)
             connection.execute(
                 writing.database.insert(MEMBERS)
                 .values(
@@ -84,9 +86,8 @@ class Members(StoreBase):
             )
             if member is None:
                 raise NotFoundError("member", person, {one.person for one in found})
-            managers = [one for one in found if one.role is Role.MANAGER and one.queue is None]
-            if managers == [member]:
-                raise InvalidValueError("role", person, f"{person} is the last manager")
+            if queue is None:
+                _keep_a_manager(connection, project, person)
             target = None if queue is None else find_queue(connection, project, queue)
             connection.execute(
                 delete(MEMBERS).where(
@@ -113,6 +114,14 @@ class Members(StoreBase):
         """Everybody with a role, by name."""
         with self.database.reading() as connection:
             return members_of(connection, project)
+
+
+def _keep_a_manager(connection: Connection, project: str, person: str) -> None:
+    """Raise when the project would be without a manager if this person were none."""
+    found = members_of(connection, project)
+    managers = {one.person for one in found if one.role is Role.MANAGER and one.queue is None}
+    if managers == {person}:
+        raise InvalidValueError("role", person, f"{person} is the last manager")
 
 
 def members_of(connection: Connection, project: str) -> list[Member]:

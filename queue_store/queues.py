@@ -10,7 +10,16 @@ from sqlalchemy import delete, insert, update
 from queue_store.base import StoreBase, all_queues, find_queue
 from queue_store.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 from queue_store.fields import find_field
-from queue_store.model import SHOWN_PATHS, QueueDraft, QueueKind, QueueState, Role
+from queue_store.model import (
+    LABELS_MAX,
+    LEASE_SECONDS_MAX,
+    SHOWN_PATHS,
+    Assignment,
+    QueueDraft,
+    QueueKind,
+    QueueState,
+    Role,
+)
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES, STRIPES
 from queue_store.writing import SYSTEM_ACTOR
 
@@ -129,15 +138,21 @@ def _check(draft: QueueDraft) -> None:
             draft.sample_rate is not None and not 0 <= draft.sample_rate <= 1,
             f"a sampling rate lies between 0 and 1, not {draft.sample_rate}",
         ),
-        "labels_wanted": (draft.labels_wanted < 1, "an item needs at least one label"),
+        "labels_wanted": (
+            not 1 <= draft.labels_wanted <= LABELS_MAX,
+            f"an item needs at least one label, and at most {LABELS_MAX}",
+        ),
         "overlap_share": (
             not 0 <= draft.overlap_share <= 1,
             f"a share lies between 0 and 1, not {draft.overlap_share}",
         ),
-        "extra_reviewers_max": (draft.extra_reviewers_max < 0, "cannot be below 0"),
+        "extra_reviewers_max": (
+            not 0 <= draft.extra_reviewers_max <= LABELS_MAX,
+            f"lies between 0 and {LABELS_MAX}",
+        ),
         "lease_seconds": (
-            draft.lease_seconds is not None and draft.lease_seconds <= 0,
-            "a lease must be longer than 0 seconds",
+            draft.lease_seconds is not None and not 0 < draft.lease_seconds <= LEASE_SECONDS_MAX,
+            f"a lease must be longer than 0 seconds, and at most {LEASE_SECONDS_MAX}",
         ),
     }
     for path in draft.shown:
@@ -225,8 +240,10 @@ def _changed(queue: Queue, changes: dict[str, Any]) -> QueueDraft:
     )
     present = {key: getattr(queue, key) for key in CHANGEABLE if key != "fields"}
     settings = {**present, "fields": fields, **changes}
-    return QueueDraft(
-        kind=queue.kind,
-        detector=queue.detector,
-        **{**settings, "state": QueueState(settings["state"])},
-    )
+    for key, kind in (("state", QueueState), ("assignment", Assignment)):
+        try:
+            settings[key] = kind(settings[key])
+        except ValueError as error:
+            known = ", ".join(kind)
+            raise InvalidValueError(key, settings[key], f"is one of {known}") from error
+    return QueueDraft(kind=queue.kind, detector=queue.detector, **settings)

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from queue_store.agreement import Agreement, agreement
 from queue_store.base import StoreBase, find_queue
 from queue_store.claims import counted
-from queue_store.column_types import to_json
+from queue_store.column_types import WHOLE_MAX, id_or_zero, to_json
+from queue_store.items import check_page
 from queue_store.model import AnnotationState, FieldType, Progress, ReviewerProgress
 from queue_store.rows import audit_from_row
 from queue_store.tables.annotations import ANNOTATIONS
@@ -121,6 +122,7 @@ class Reports(StoreBase):
         before_id: int | None = None,
     ) -> list[AuditEntry]:
         """The newest writes first; ``before_id`` continues behind the last one seen."""
+        check_page(limit, 0)
         with self._reading(project, queue) as connection:
             statement = (
                 select(AUDIT, QUEUES.c.name.label("queue"))
@@ -133,11 +135,11 @@ class Reports(StoreBase):
                 target = find_queue(connection, project, queue)
                 statement = statement.where(AUDIT.c.queue_id == target.id)
             if item_id is not None:
-                statement = statement.where(AUDIT.c.item_id == item_id)
+                statement = statement.where(AUDIT.c.item_id == id_or_zero(item_id))
             if actor is not None:
                 statement = statement.where(AUDIT.c.actor == actor)
             if before_id is not None:
-                statement = statement.where(AUDIT.c.id < before_id)
+                statement = statement.where(AUDIT.c.id < min(before_id, WHOLE_MAX))
             return [audit_from_row(row) for row in connection.execute(statement)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, assert_never
 
 from queue_store.errors import InvalidValueError
@@ -46,30 +47,29 @@ def _boolean(field: Field, value: Any) -> bool:
 
 
 def _integer(field: Field, value: Any) -> int:
+    number = None
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        try:
-            return int(value.strip())
-        except ValueError:
-            pass
-    raise InvalidValueError(field.name, value, f"{value!r} is not a whole number")
+        number = value
+    elif isinstance(value, float) and value.is_integer():
+        number = int(value)
+    elif isinstance(value, str):
+        with suppress(ValueError):
+            number = int(value.strip())
+    if number is None:
+        raise InvalidValueError(field.name, value, f"{value!r} is not a whole number")
+    if not -(2**63) <= number < 2**63:
+        raise InvalidValueError(field.name, None, "is larger than 64 bits can hold")
+    return number
 
 
 def _number(field: Field, value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    elif isinstance(value, str):
-        try:
-            number = float(value.strip())
-        except ValueError:
-            number = math.nan
-    else:
-        number = math.nan
+    number = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            number = float(value)
     if not math.isfinite(number):
-        raise InvalidValueError(field.name, value, f"{value!r} is not a finite number")
+        shown = f"{value!r} " if not isinstance(value, int) else ""
+        raise InvalidValueError(field.name, None, f"{shown}is not a finite number")
     return number
 
 

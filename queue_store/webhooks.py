@@ -11,11 +11,12 @@ import hashlib
 import hmac
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, insert, select, update
 
 from queue_store.base import StoreBase, find_queue
-from queue_store.column_types import to_json
+from queue_store.column_types import id_or_zero, to_json
 from queue_store.errors import InvalidValueError, NotFoundError
 from queue_store.model import Delivery, HookEvent, Role, Webhook
 from queue_store.tables.collections import OUTBOX, WEBHOOKS
@@ -49,8 +50,8 @@ class Webhooks(StoreBase):
         secret: str | None = None,
     ) -> Webhook:
         """Tell this URL about events; without a secret one is made."""
-        if not url.startswith(("http://", "https://")):
-            raise InvalidValueError("url", url, f"{url!r} does not begin with http:// or https://")
+        if not url.startswith(("http://", "https://")) or not _host(url):
+            raise InvalidValueError("url", url, f"{url!r} is not http:// or https:// and a host")
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "create a webhook")
             target = None if queue is None else find_queue(writing.connection, project, queue)
@@ -108,7 +109,9 @@ class Webhooks(StoreBase):
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "delete a webhook")
             gone = writing.connection.execute(
-                delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id, WEBHOOKS.c.project == project)
+                delete(WEBHOOKS).where(
+                    WEBHOOKS.c.id == id_or_zero(webhook_id), WEBHOOKS.c.project == project
+                )
             )
             if gone.rowcount == 0:
                 raise NotFoundError("webhook", str(webhook_id))
@@ -169,6 +172,13 @@ class Webhooks(StoreBase):
                 .where(OUTBOX.c.id == delivery_id)
                 .values(attempts=attempts, next_attempt_at=again, last_error=error[:500])
             )
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def signed(delivery: Delivery) -> tuple[bytes, dict[str, str]]:

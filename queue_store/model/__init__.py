@@ -36,6 +36,8 @@ from queue_store.model.items import (
 )
 from queue_store.model.progress import AuditEntry, Progress, ReviewerProgress
 from queue_store.model.queues import (
+    LABELS_MAX,
+    LEASE_SECONDS_MAX,
     Assignment,
     Queue,
     QueueDraft,
@@ -48,6 +50,8 @@ from queue_store.model.states import TRANSITIONS, Action, ItemState, SkipPolicy,
 
 __all__ = [
     "FACTS",
+    "LABELS_MAX",
+    "LEASE_SECONDS_MAX",
     "SHOWN_PATHS",
     "TRANSITIONS",
     "Action",

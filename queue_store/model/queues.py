@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+LEASE_SECONDS_MAX = 366 * 86400
+"""The longest lease: a year."""
+LABELS_MAX = 1000
+"""Most labels that an item may want."""
+
+
 class QueueKind(StrEnum):
     """How a queue fills."""
 

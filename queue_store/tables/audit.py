@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, Column, Index, Integer, Table, Text, event
+from sqlalchemy import DDL, Column, Index, Integer, Table, event
 
-from queue_store.column_types import JsonText, Moment
+from queue_store.column_types import JsonText, Moment, PlainText
 from queue_store.tables.metadata import METADATA
 
 AUDIT = Table(
@@ -12,9 +12,9 @@ AUDIT = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("time", Moment, nullable=False),
-    Column("project", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
+    Column("project", PlainText, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("action", PlainText, nullable=False),
     Column("queue_id", Integer),
     Column("item_id", Integer),
     Column("details", JsonText, nullable=False),

@@ -9,11 +9,10 @@ from sqlalchemy import (
     Index,
     Integer,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from queue_store.column_types import JsonText, Moment
+from queue_store.column_types import JsonText, Moment, PlainText
 from queue_store.model import IssueState, ObjectType, Role
 from queue_store.tables.metadata import METADATA, one_of
 
@@ -21,13 +20,13 @@ ISSUES = Table(
     "issues",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("project", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("link", Text),
+    Column("project", PlainText, nullable=False),
+    Column("title", PlainText, nullable=False),
+    Column("description", PlainText, nullable=False),
+    Column("state", PlainText, nullable=False),
+    Column("link", PlainText),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
     Column("updated_at", Moment, nullable=False),
     UniqueConstraint("project", "title"),
     one_of("state", IssueState, "state_known"),
@@ -37,12 +36,12 @@ DATASETS = Table(
     "datasets",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("project", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("description", Text, nullable=False),
+    Column("project", PlainText, nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("description", PlainText, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
     UniqueConstraint("project", "name"),
 )
 
@@ -51,9 +50,9 @@ DATASET_VERSIONS = Table(
     METADATA,
     Column("dataset_id", ForeignKey("datasets.id"), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("note", Text, nullable=False),
+    Column("note", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
 )
 
 DATASET_ENTRIES = Table(
@@ -63,8 +62,8 @@ DATASET_ENTRIES = Table(
     Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
     Column("added_in", Integer, nullable=False),
     Column("removed_in", Integer),
-    Column("object_type", Text, nullable=False),
-    Column("object_id", Text, nullable=False),
+    Column("object_type", PlainText, nullable=False),
+    Column("object_id", PlainText, nullable=False),
     Column("input", JsonText),
     Column("output", JsonText),
     Column("expected", JsonText),
@@ -88,12 +87,12 @@ VIEWS = Table(
     "views",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("project", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("project", PlainText, nullable=False),
+    Column("name", PlainText, nullable=False),
     Column("queue_id", ForeignKey("queues.id")),
     Column("filters", JsonText, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
     UniqueConstraint("project", "name"),
 )
 
@@ -103,10 +102,10 @@ EVERY_QUEUE = 0
 MEMBERS = Table(
     "members",
     METADATA,
-    Column("project", Text, primary_key=True),
+    Column("project", PlainText, primary_key=True),
     Column("queue_id", Integer, primary_key=True, autoincrement=False),
-    Column("person", Text, primary_key=True),
-    Column("role", Text, nullable=False),
+    Column("person", PlainText, primary_key=True),
+    Column("role", PlainText, nullable=False),
     one_of("role", Role, "role_known"),
 )
 
@@ -114,13 +113,13 @@ WEBHOOKS = Table(
     "webhooks",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("project", Text, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("secret", Text, nullable=False),
+    Column("project", PlainText, nullable=False),
+    Column("url", PlainText, nullable=False),
+    Column("secret", PlainText, nullable=False),
     Column("events", JsonText, nullable=False),
     Column("queue_id", ForeignKey("queues.id")),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
 )
 
 OUTBOX = Table(
@@ -128,13 +127,13 @@ OUTBOX = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("webhook_id", ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
-    Column("event", Text, nullable=False),
+    Column("event", PlainText, nullable=False),
     Column("body", JsonText, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", Moment),
     Column("delivered_at", Moment),
-    Column("last_error", Text),
+    Column("last_error", PlainText),
 )
 _WAITING = OUTBOX.c.next_attempt_at.is_not(None)
 Index(

@@ -9,11 +9,10 @@ from sqlalchemy import (
     Float,
     Integer,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from queue_store.column_types import JsonText, Moment
+from queue_store.column_types import JsonText, Moment, PlainText
 from queue_store.model import FieldPurpose, FieldType
 from queue_store.tables.metadata import METADATA, one_of
 
@@ -24,20 +23,20 @@ FIELDS = Table(
     "fields",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("project", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("project", PlainText, nullable=False),
+    Column("name", PlainText, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("description", Text, nullable=False),
+    Column("type", PlainText, nullable=False),
+    Column("description", PlainText, nullable=False),
     Column("options", JsonText, nullable=False),
     Column("multiple", Boolean, nullable=False),
     Column("minimum", Float),
     Column("maximum", Float),
     Column("required", Boolean, nullable=False),
-    Column("purpose", Text, nullable=False),
-    Column("positive", Text),
+    Column("purpose", PlainText, nullable=False),
+    Column("positive", PlainText),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
     UniqueConstraint("project", "name", "version"),
     one_of("type", FieldType, "type_known"),
     one_of("purpose", FieldPurpose, "purpose_known"),

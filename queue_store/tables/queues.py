@@ -10,12 +10,11 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     Table,
-    Text,
     UniqueConstraint,
     true,
 )
 
-from queue_store.column_types import JsonText, Moment
+from queue_store.column_types import JsonText, Moment, PlainText
 from queue_store.model import Assignment, QueueKind, QueueState
 from queue_store.tables.metadata import METADATA, one_of
 
@@ -23,17 +22,17 @@ QUEUES = Table(
     "queues",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("link", Text, nullable=False, unique=True),
-    Column("project", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("detector", Text),
-    Column("description", Text, nullable=False),
-    Column("instructions", Text, nullable=False),
+    Column("link", PlainText, nullable=False, unique=True),
+    Column("project", PlainText, nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("detector", PlainText),
+    Column("description", PlainText, nullable=False),
+    Column("instructions", PlainText, nullable=False),
     Column("assignees", JsonText, nullable=False),
-    Column("filter_sql", Text),
+    Column("filter_sql", PlainText),
     Column("sample_rate", Float),
-    Column("state", Text, nullable=False),
+    Column("state", PlainText, nullable=False),
     Column("shown", JsonText, nullable=False),
     Column("labels_wanted", Integer, nullable=False),
     Column("overlap_share", Float, nullable=False),
@@ -41,10 +40,10 @@ QUEUES = Table(
     Column("adjudicate", Boolean, nullable=False),
     Column("blind", Boolean, nullable=False, server_default=true()),
     Column("lease_seconds", Float),
-    Column("assignment", Text, nullable=False),
+    Column("assignment", PlainText, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", PlainText, nullable=False),
     Column("updated_at", Moment, nullable=False),
     UniqueConstraint("project", "name"),
     one_of("kind", QueueKind, "kind_known"),

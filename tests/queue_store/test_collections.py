@@ -269,3 +269,23 @@ def test_deleting_a_webhook_deletes_what_waits_for_it(desk, said):
 
     assert desk.store.due(now=desk.clock.now) == []
     assert desk.store.webhooks(project=PROJECT) == []
+
+
+def test_an_answer_names_its_problem_at_once_and_keeps_it(desk, said):
+    desk.field()
+    desk.queue()
+    desk.add(1)
+    issue = desk.store.create_issue(title="Invents refunds", **said)
+    answer = AnnotationDraft(field="correct", value=False)
+
+    (row,) = desk.annotate(1, "ana", replace(answer, issue="Invents refunds"))
+    (again,) = desk.annotate(1, "ana", answer)
+    (changed,) = desk.annotate(1, "ana", replace(answer, value=True))
+
+    assert row.issue_id == again.issue_id == changed.issue_id == issue.id
+    with pytest.raises(NotFoundError, match="did you mean Invents refunds"):
+        desk.annotate(1, "ben", replace(answer, issue="Invents refund"))
+    with pytest.raises(NotFoundError, match="issue"):
+        desk.store.edit_annotation(
+            project=PROJECT, annotation_id=changed.id, issue_id=77, now=desk.clock.now, actor="ana"
+        )
