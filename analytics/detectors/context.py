@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analytics.detectors.lazily import Lazily
-from analytics.detectors.prefilters import Inputs, inputs_of
+from analytics.detectors.prefilters import Inputs, hits, inputs_of
+from analytics.detectors.tool_mentions import mentions_of
 from analytics.messages import explode_messages
 
 if TYPE_CHECKING:
@@ -68,6 +69,16 @@ class DetectorContext:
     def inputs(self) -> Inputs:
         """What the models of these traces were told, without the repetitions."""
         return inputs_of(self.span_frame)
+
+    @Lazily
+    def hits(self) -> pl.DataFrame:
+        """Which detectors' words occur where; see :mod:`analytics.detectors.prefilters`."""
+        return hits(self.span_frame, self.inputs)
+
+    @Lazily
+    def tool_mentions(self) -> pl.DataFrame:
+        """What messages tell of tools; see :mod:`analytics.detectors.tool_mentions`."""
+        return mentions_of(self.span_frame)
 
     @Lazily
     def semantic(self) -> SemanticView:

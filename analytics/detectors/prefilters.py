@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from analytics.detectors.tool_failure import SIGNS
 from analytics.text.scanner import Scanner
 
 
@@ -137,6 +138,13 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """For each detector, the columns that it reads and the expressions of which one must occur."""
 
+TOOL_CALL_ERRORS = "tool_call_errors"
+"""A trace without a sign of failure in what a tool returned needs no parsing for it either."""
+
+_PREFILTERS = PREFILTERS | {
+    TOOL_CALL_ERRORS: dict.fromkeys(("input_messages", "tool_result"), SIGNS)
+}
+
 _OF_TWO_USER_TURNS = ("frustration", "forgetting")
 """Detectors that want every input in which the user speaks twice."""
 
@@ -144,7 +152,7 @@ _COLUMNS = ("input_messages", "output_messages", "tool_result")
 _PATTERNS = {
     column: tuple(
         dict.fromkeys(
-            pattern for columns in PREFILTERS.values() for pattern in columns.get(column, ())
+            pattern for columns in _PREFILTERS.values() for pattern in columns.get(column, ())
         )
     )
     for column in _COLUMNS
@@ -155,6 +163,8 @@ _SCANNERS = {column: Scanner((*patterns, _USER_TURN)) for column, patterns in _P
 def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """Which prefilters let which traces through: ``trace_id`` and a column a detector.
 
+    The detectors are the semantic ones and :data:`TOOL_CALL_ERRORS`.
+
     ``spans`` holds ``trace_id``, ``start_time`` and the three columns of texts. Traces that no
     prefilter let through are left out.
     """
@@ -163,7 +173,7 @@ def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         _hits_of("input_messages", inputs.told),
         *(_hits_of(column, _texts(spans, column)) for column in _COLUMNS[1:]),
         odd.select(
-            "trace_id", *(pl.lit(name == "jailbreaking").alias(name) for name in PREFILTERS)
+            "trace_id", *(pl.lit(name == "jailbreaking").alias(name) for name in _PREFILTERS)
         ),
     ]
     return pl.concat(found).group_by("trace_id").agg(pl.all().any())
@@ -178,7 +188,7 @@ def _hits_of(column: str, texts: pl.DataFrame) -> pl.DataFrame:
     wanted = {
         detector: place.is_in([patterns.index(pattern) for pattern in columns.get(column, ())])
         | speaks_twice.and_(detector in _OF_TWO_USER_TURNS and column == "input_messages")
-        for detector, columns in PREFILTERS.items()
+        for detector, columns in _PREFILTERS.items()
     }
     return found.select(texts["trace_id"].gather(found["row"]), **wanted)
 

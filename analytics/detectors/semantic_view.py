@@ -10,7 +10,7 @@ import polars as pl
 from analytics.detectors.context import EARLIER
 from analytics.detectors.decision import DECISIONS, skipped
 from analytics.detectors.lazily import Lazily
-from analytics.detectors.prefilters import PREFILTERS, hits
+from analytics.detectors.prefilters import PREFILTERS
 from analytics.messages import explode_messages
 from analytics.selection import draws
 from analytics.text.turns import Turn, conversations, sessions
@@ -46,7 +46,7 @@ class SemanticView:
             .sort("trace_id")
             .collect()
             .join(
-                hits(self.context.span_frame, self.context.inputs),
+                self.context.hits.select("trace_id", *PREFILTERS),
                 on="trace_id",
                 how="left",
                 maintain_order="left",

@@ -11,13 +11,13 @@ import polars as pl
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
 from analytics.detectors.malformed_calls import malformed_calls, traces_with_odd_calls
+from analytics.detectors.prefilters import TOOL_CALL_ERRORS
 from analytics.detectors.tool_calls import ToolCall, tool_calls
-from analytics.detectors.tool_failure import failure_of, marked
+from analytics.detectors.tool_failure import failure_of
 
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
-    from analytics.detectors.prefilters import Inputs
 
 _ENTRY = entry_of("tool_call_errors")
 _RECOVERED_SEVERITY = 0.25
@@ -47,7 +47,7 @@ class ToolCallErrors:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace with a sign of failure or truncated content."""
-        wanted = candidates(context.span_frame, context.inputs)["trace_id"]
+        wanted = candidates(context)["trace_id"]
         if wanted.is_empty():
             return decisions([])
         spans = context.spans_of(wanted)
@@ -146,14 +146,14 @@ class ToolCallErrors:
         )
 
 
-def candidates(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+def candidates(context: DetectorContext) -> pl.DataFrame:
     """Ids of the traces worth parsing, found by filters over columns and strings.
 
     Parsing every message would cost many times everything else; a trace is worth it when a tool
     span or a response looks failed, when calls and responses do not pair up, or when a model's
     call does not fit what was declared.
     """
-    tools = spans.select(*_TOOL_COLUMNS).filter(
+    tools = context.span_frame.select(*_TOOL_COLUMNS).filter(
         (pl.col("operation_name") == "execute_tool").fill_null(value=False)
         | (pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null())
     )
@@ -164,31 +164,23 @@ def candidates(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         | (pl.col("dropped_attributes_count").fill_null(0) > 0)
         | (pl.col("tool_name").fill_null("") == "")
     )
-    told = pl.col("input_messages")
-    calls = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call"')
-    answers = told.str.count_matches(r'"type"\s*:\s*"(?:server_)?tool_call_response"')
-    has_foreign = told.str.contains('"tool_calls"', literal=True)
-    # Nulls are dropped first: an expression costs as much on a null as on a word.
-    telling = (
-        spans.select("trace_id", "input_messages")
-        .drop_nulls("input_messages")
-        .filter(told.str.contains("tool_call", literal=True))
-    )
-    signs = [
+    mentions = context.tool_mentions
+    signs = context.hits.filter(TOOL_CALL_ERRORS)["trace_id"].implode()
+    bad = [
         bad_tools,
-        marked(tools, "tool_result"),
-        telling.filter((calls != answers) | has_foreign),
-        # A sign that is told again in a later call is found there.
-        marked(inputs.told.filter(pl.col("text").str.contains("tool_call", literal=True)), "text"),
+        tools.filter(pl.col("trace_id").is_in(signs)),
+        mentions.filter(pl.col("trace_id").is_in(signs)),
+        mentions.filter((pl.col("told") != pl.col("answered")) | pl.col("is_foreign")),
     ]
-    bad = set(pl.concat([sign.select("trace_id") for sign in signs])["trace_id"].unique())
+    known = set(pl.concat([rows.select("trace_id") for rows in bad])["trace_id"].unique())
     calling = (
-        spans.select("trace_id", "tool_definitions", "output_messages")
+        context.span_frame.select("trace_id", "tool_definitions", "output_messages")
+        # Nulls are dropped first: an expression costs as much on a null as on a word.
         .drop_nulls("output_messages")
         .filter(pl.col("output_messages").str.contains('"tool_call"', literal=True))
     )
-    bad |= traces_with_odd_calls(calling, bad)
-    return pl.DataFrame({"trace_id": sorted(bad)}, schema={"trace_id": pl.String})
+    known |= traces_with_odd_calls(calling, known)
+    return pl.DataFrame({"trace_id": sorted(known)}, schema={"trace_id": pl.String})
 
 
 _TOOL_COLUMNS = (
@@ -199,7 +191,6 @@ _TOOL_COLUMNS = (
     "error_type",
     "content_truncated",
     "dropped_attributes_count",
-    "tool_result",
 )
 
 

@@ -11,37 +11,25 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from analytics.messages import load
 
 _Q = r'\\*"'
-MARKERS = (
-    rf"{_Q}(?:ok|success){_Q}\s*:\s*false"
-    rf"|{_Q}(?:is_error|isError){_Q}\s*:\s*true"
-    rf"|{_Q}status{_Q}\s*:\s*{_Q}\s*(?i:error|fail)"
-    rf"|{_Q}(?:status|status_code|statusCode|http_status|httpStatus|code){_Q}\s*:\s*(?:{_Q})?[45]\d\d\b"
-    rf"|{_Q}errors?{_Q}\s*:\s*(?:{_Q}[^\"\\]|\{{|\[\s*[^\]\s]|true|-?[1-9])"
-    r"|(?:^|\")\s*(?:Error\b|Traceback \(most recent|[\w.]*(?:Error|Exception)\b\s*[:(])"
-    r"|Fix the errors and try again"
+SIGNS = (
+    rf'(?-i)"(?:ok|success){_Q}\s*:\s*false',
+    rf'(?-i)"(?:is_error|isError){_Q}\s*:\s*true',
+    rf'"status{_Q}\s*:\s*{_Q}\s*(?:error|fail)',
+    (
+        rf'(?-i)"(?:status|status_code|statusCode|http_status|httpStatus|code){_Q}\s*:\s*'
+        rf"(?:{_Q})?[45]\d\d\b"
+    ),
+    rf'(?-i)"errors?{_Q}\s*:\s*(?:{_Q}[^\"\\]|\{{|\[\s*[^\]\s]|true|-?[1-9])',
+    r'(?-i)[\0"]\s*(?:Error\b|Traceback \(most recent|[\w.]*(?:Error|Exception)\b\s*[:(])',
+    r"(?-i)Fix the errors and try again",
 )
-"""A regular expression over JSON text or plain text: without a hit, no result can be a failure."""
+"""Expressions over JSON text or plain text: without one, no result can be a failure.
 
-# Plain words and one short pattern that a fast search finds; only what they hit is looked at with
-# the exact expression above.
-_WORDS = r"rror|false|fail|Fail|xception|raceback"
-_HTTP = r'(?:tatus|tatus_code|tatusCode|ttpStatus|"code)\\*"[ ]?:[ ]?\\*"?[45][0-9][0-9]'
-
-
-def marked(texts: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The rows whose text in this column can tell of a failure.
-
-    Step by step: a lazy frame would join the steps, and run the exact expression on every text.
-    """
-    text = pl.col(column)
-    quick = texts.drop_nulls(column).filter(text.str.contains(_WORDS) | text.str.contains(_HTTP))
-    return quick.filter(text.str.contains(MARKERS))
-
+They are looked for by :mod:`analytics.text.scanner`, where a text begins after a NUL byte.
+"""
 
 _FAILED_WORDS = {"error", "errored", "failed", "failure"}
 _ENVELOPES = ("response", "result", "output", "content", "data", "body", "outputs", "kwargs")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from analytics.detectors.context import DetectorContext
 
 _ENTRY = entry_of("trashing")
-_TOLD = r'"type"\s*:\s*"(?:tool_call|server_tool_call|function)"'
 _CYCLE_LENGTH_MAX = 4
 _MANY_CALLS = 10
 _FAILED_REPEATS_MIN = 5
@@ -68,7 +67,7 @@ class Trashing:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace that goes in circles."""
-        wanted = candidates(context.span_frame, self.config.repeats_min)
+        wanted = candidates(context, self.config.repeats_min)
         if wanted.is_empty():
             return decisions([])
         spans = context.spans_of(wanted)
@@ -89,14 +88,16 @@ class Trashing:
         return decisions(rows)
 
 
-def candidates(spans: pl.DataFrame, repeats_min: int) -> pl.Series:
+def candidates(context: DetectorContext, repeats_min: int) -> pl.Series:
     """Ids of the traces that can hold a loop, found without parsing.
 
     Every loop calls one tool ``repeats_min`` times with arguments of one length, or is a stall of
     many calls. Where only messages tell of the calls, their number must do.
     """
     tools = (
-        spans.select("trace_id", "operation_name", "tool_name", "tool_arguments", "tool_result")
+        context.span_frame.select(
+            "trace_id", "operation_name", "tool_name", "tool_arguments", "tool_result"
+        )
         .filter(
             (pl.col("operation_name") == "execute_tool").fill_null(value=False)
             | (pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null())
@@ -116,7 +117,7 @@ def candidates(spans: pl.DataFrame, repeats_min: int) -> pl.Series:
     can_stall = (pl.col("tools") >= _MANY_CALLS) & (pl.col("results") <= 0.6 * pl.col("tools") + 1)
     looping = looping.filter((pl.col("alike") >= repeats_min) | can_stall)
     told = (
-        _told(spans)
+        _told(context.tool_mentions)
         .filter(pl.col("told") >= repeats_min)
         .join(called, on="trace_id", how="left")
         .filter(pl.col("told") > pl.col("tools").fill_null(0))
@@ -124,21 +125,11 @@ def candidates(spans: pl.DataFrame, repeats_min: int) -> pl.Series:
     return pl.concat([looping["trace_id"], told["trace_id"]]).unique().sort()
 
 
-def _told(spans: pl.DataFrame) -> pl.DataFrame:
+def _told(mentions: pl.DataFrame) -> pl.DataFrame:
     """How many calls the messages of each trace tell of, at least."""
-    inside = pl.col("input_messages").str.count_matches(_TOLD)
-    outside = pl.col("output_messages").str.count_matches(_TOLD)
-    telling = spans.select("trace_id", "input_messages", "output_messages").filter(
-        pl.any_horizontal(pl.col("input_messages", "output_messages").is_not_null())
-    )
-    return (
-        telling.select("trace_id", inside=inside.fill_null(0), outside=outside.fill_null(0))
-        .group_by("trace_id")
-        .agg(
-            told=pl.max_horizontal(
-                pl.col("outside").sum(), (pl.col("inside") + pl.col("outside")).max()
-            )
-        )
+    told, asked = pl.col("told"), pl.col("asked")
+    return mentions.group_by("trace_id").agg(
+        told=pl.max_horizontal(asked.sum(), (told + asked).max())
     )
 
 
