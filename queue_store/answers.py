@@ -7,7 +7,7 @@ from dataclasses import asdict
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from queue_store.collections import find_issue
 from queue_store.column_types import to_json, to_microseconds
@@ -16,7 +16,7 @@ from queue_store.fields import find_field
 from queue_store.model import AnnotationState
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS
-from queue_store.tables.items import ITEMS
+from queue_store.tables.items import ITEMS, RESPONSES
 from queue_store.tables.queues import QUEUE_FIELDS, QUEUES
 from queue_store.values import checked
 
@@ -249,6 +249,26 @@ def answered(writing: Writing, item: Item) -> None:
         return
     writing.connection.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=True))
     writing.count(item.queue_id, "with_responses", +1)
+
+
+def recount_response(writing: Writing, item: Item) -> None:
+    """Count the item as unanswered again when nobody's answer is left."""
+    still = writing.connection.scalar(
+        select(
+            exists().where(
+                ANNOTATIONS.c.item_id == item.id,
+                ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
+            )
+            | exists().where(RESPONSES.c.item_id == item.id, RESPONSES.c.kind == "submitted")
+        )
+    )
+    if still:
+        answered(writing, item)
+    elif item.has_response:
+        writing.connection.execute(
+            update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
+        )
+        writing.count(item.queue_id, "with_responses", -1)
 
 
 def known_fields(connection: Connection, project: str, name: str) -> Field | NotFoundError:

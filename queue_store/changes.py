@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, select, update
 
-from queue_store.answers import answered, store_answers
+from queue_store.answers import recount_response, store_answers
 from queue_store.base import find_item, find_queue
 from queue_store.disagreement import labels_of
 from queue_store.errors import InvalidValueError, NotPermittedError
@@ -90,7 +90,7 @@ class Changes(Submissions):
                 labels_done=done,
                 labels_wanted=wanted,
             )
-            _recount_response(writing, item)
+            recount_response(writing, item)
             item = find_item(writing.connection, project, item_id)
             return Claim(item=item, reviewer=reviewer, token=token, lease_until=until)
 
@@ -257,26 +257,6 @@ def _take_back(writing: Writing, item: Item, last: Any) -> int:
         .values(state=AnnotationState.DRAFT.value)
     )
     return int(last.details.get("labels_added", 1))
-
-
-def _recount_response(writing: Writing, item: Item) -> None:
-    """Count the item as unanswered again when nobody's answer is left."""
-    still = writing.connection.scalar(
-        select(
-            exists().where(
-                ANNOTATIONS.c.item_id == item.id,
-                ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
-            )
-            | exists().where(RESPONSES.c.item_id == item.id, RESPONSES.c.kind == "submitted")
-        )
-    )
-    if still:
-        answered(writing, item)
-    elif item.has_response:
-        writing.connection.execute(
-            update(ITEMS).where(ITEMS.c.id == item.id).values(has_response=False)
-        )
-        writing.count(item.queue_id, "with_responses", -1)
 
 
 def _assign(writing: Writing, item: Item, assignee: str | None) -> None:

@@ -78,10 +78,8 @@ class Datasets(StoreBase):
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "change datasets")
             connection = writing.connection
+            writing.database.exclusive(connection, f"dataset:{project}:{dataset}")
             target = find_dataset(connection, project, dataset)
-            connection.execute(
-                select(DATASETS.c.id).where(DATASETS.c.id == target.id).with_for_update()
-            )
             version = target.version + 1
             fresh = _replaced(writing, target.id, version, entries)
             if fresh:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from queue_store.annotations import Annotations, annotation_statement
-from queue_store.answers import CURRENT, fingerprint_of, slot_of
+from queue_store.answers import CURRENT, fingerprint_of, recount_response, slot_of
+from queue_store.base import find_item
 from queue_store.collections import find_issue
 from queue_store.column_types import id_or_zero, to_microseconds
 from queue_store.errors import InvalidValueError, NotFoundError, NotPermittedError
@@ -112,6 +113,8 @@ class Edits(Annotations):
                 annotation_id=row.id,
                 reason=reason,
             )
+            if row.item_id is not None:
+                recount_response(writing, find_item(writing.connection, project, row.item_id))
             return _read(writing, row.id)
 
     def annotation(self, *, project: str, annotation_id: int) -> AnnotationRow:
@@ -126,14 +129,17 @@ class Edits(Annotations):
 
 
 def _standing(writing: Writing, annotation_id: int) -> Any:
-    """The row of an answer that stands and is the writer's own, locked."""
-    row = writing.connection.execute(
-        select(ANNOTATIONS)
-        .where(
-            ANNOTATIONS.c.id == id_or_zero(annotation_id), ANNOTATIONS.c.project == writing.project
-        )
-        .with_for_update()
-    ).one_or_none()
+    """The row of an answer that stands and is the writer's own, and its item, locked.
+
+    The item first, as in every write on it, so that two never wait for each other crosswise.
+    """
+    wanted = select(ANNOTATIONS).where(
+        ANNOTATIONS.c.id == id_or_zero(annotation_id), ANNOTATIONS.c.project == writing.project
+    )
+    row = writing.connection.execute(wanted).one_or_none()
+    if row is not None and row.item_id is not None:
+        find_item(writing.connection, writing.project, row.item_id, lock=True)
+        row = writing.connection.execute(wanted.with_for_update()).one_or_none()
     if row is None:
         raise NotFoundError("annotation", str(annotation_id))
     if row.reviewer != writing.actor:

@@ -6,6 +6,7 @@ from math import ceil, floor, isfinite
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from queue_store.base import StoreBase
 from queue_store.errors import FieldImmutableError, InvalidValueError, NotFoundError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from queue_store.model import Field, FieldDraft
+
+_USED = "a queue or an annotation uses it"
 
 
 class Fields(StoreBase):
@@ -44,6 +47,7 @@ class Fields(StoreBase):
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "create a field")
             connection = writing.connection
+            writing.database.exclusive(connection, f"fields:{scope}")
             present = _versions(connection, scope, draft.name)
             if present and present[-1].definition() == _definition(draft):
                 return present[-1]
@@ -107,10 +111,11 @@ class Fields(StoreBase):
                 )
             )
             if used:
-                raise FieldImmutableError(
-                    field.name, field.version, "a queue or an annotation uses it"
-                )
-            connection.execute(delete(FIELDS).where(FIELDS.c.id == field.id))
+                raise FieldImmutableError(field.name, field.version, _USED)
+            try:
+                connection.execute(delete(FIELDS).where(FIELDS.c.id == field.id))
+            except IntegrityError as error:  # in use since we looked
+                raise FieldImmutableError(field.name, field.version, _USED) from error
             writing.audit("field_deleted", queue_id=None, field=field.name, version=field.version)
 
 

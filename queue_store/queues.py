@@ -61,6 +61,7 @@ class Queues(StoreBase):
         _check(draft)
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "create a queue")
+            writing.database.exclusive(writing.connection, f"queues:{project}")
             if _create(writing, draft) is None:
                 raise AlreadyExistsError("queue", draft.name)
             return find_queue(writing.connection, project, draft.name)
@@ -105,6 +106,8 @@ class Queues(StoreBase):
         Raises NotFoundError for an unknown setting, AlreadyExistsError for a taken name.
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
+            # One after the other, so that none undoes what another changes beside it.
+            writing.database.exclusive(writing.connection, f"queues:{project}")
             queue = find_queue(writing.connection, project, name)
             writing.require(Role.MANAGER, "change a queue", queue.id)
             draft = _changed(queue, changes)

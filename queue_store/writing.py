@@ -13,20 +13,21 @@ from sqlalchemy import bindparam, func, insert, select
 
 from queue_store.endings import end_write
 from queue_store.errors import NotPermittedError
-from queue_store.model import HookEvent, Role
+from queue_store.model import HookEvent, ItemState, Role
 from queue_store.outbox import outbox_rows
 from queue_store.tables.collections import EVERY_QUEUE, MEMBERS, OUTBOX, WEBHOOKS
-from queue_store.tables.queues import QUEUE_COUNTERS
+from queue_store.tables.queues import QUEUE_COUNTERS, QUEUES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from queue_store.database import Database
-    from queue_store.model import ItemState
 
 
+_OPEN = {ItemState.PENDING, ItemState.IN_PROGRESS, ItemState.AWAITING_ADJUDICATION}
 SYSTEM_ACTOR = "spandocket"
 """Who writes when no person does; needs no role."""
 
@@ -43,6 +44,7 @@ class Writing:
     _counts: dict[int, Counter[str]] = field(default_factory=dict)
     _lease: dict[str, Any] | None = None
     _audit: list[dict[str, Any]] = field(default_factory=list)
+    _ended: set[int] = field(default_factory=set)
     _events: list[tuple[HookEvent, int, dict[str, Any]]] = field(default_factory=list)
 
     def count(self, queue_id: int, column: str, change: int) -> None:
@@ -53,6 +55,8 @@ class Writing:
         """Count an item out of one state and into another."""
         self.count(queue_id, before.value, -1)
         self.count(queue_id, after.value, +1)
+        if before in _OPEN and after not in _OPEN:
+            self._ended.add(queue_id)
 
     def audit(
         self, action: str, *, queue_id: int | None, item_id: int | None = None, **details: Any
@@ -95,39 +99,42 @@ class Writing:
             raise NotPermittedError(self.actor, action, f"that needs the role {role.value}")
 
     def finish(self) -> None:
-        """Store counters and audit rows; called just before the commit."""
+        """Store counters, rows of the log and events; called just before the commit."""
+        hooks = self._hooks() if self._events or self._ended else []
         end_write(self.connection, log=self._audit, lease=self._lease, counts=self._counts)
-        if self._events:
-            self._store_events()
-
-    def _store_events(self) -> None:
-        """Put the events of this write into the outbox."""
-        hooks = self.connection.execute(_HOOKS, {"in_project": self.project}).all()
-        if not hooks:
-            return
-        for queue_id in sorted({queue_id for event, queue_id, _ in self._events}):
-            if self._just_finished(queue_id):
-                self.tell(HookEvent.QUEUE_FINISHED, queue_id)
+        for queue_id in sorted(self._ended):
+            if self._just_finished(queue_id, hooks):
+                name = self.connection.scalar(_NAME, {"of_queue": queue_id})
+                self.tell(HookEvent.QUEUE_FINISHED, queue_id, queue=name)
         rows = outbox_rows(hooks, self._events, self.now)
         if rows:
             self.connection.execute(insert(OUTBOX), rows)
 
-    def _just_finished(self, queue_id: int) -> bool:
-        """Whether this write ended the queue's last open item."""
-        if not any(
-            queue == queue_id and event is HookEvent.ITEM_COMPLETED
-            for event, queue, _ in self._events
-        ):
+    def _hooks(self) -> Sequence[Any]:
+        return self.connection.execute(_HOOKS, {"in_project": self.project}).all()
+
+    def _just_finished(self, queue_id: int, hooks: Sequence[Any]) -> bool:
+        """Whether this write ended the queue's last open item, and somebody asked.
+
+        One write after the other looks, so that of two that end the last two items the second
+        sees what the first did.
+        """
+        finished = HookEvent.QUEUE_FINISHED.value
+        if not any(finished in hook.events and hook.queue_id in {None, queue_id} for hook in hooks):
             return False
-        return not self.connection.scalar(_OPEN_ITEMS, {"of_queue": queue_id})
+        self.database.exclusive(self.connection, f"finished:{queue_id}")
+        row = self.connection.execute(_LEFT, {"of_queue": queue_id}).one()
+        return bool(row.open == 0 and row.done > 0)
 
 
 _ROLES = select(MEMBERS).where(MEMBERS.c.project == bindparam("in_project"))
 _HOOKS = select(WEBHOOKS).where(WEBHOOKS.c.project == bindparam("in_project"))
-_OPEN_ITEMS = select(
+_NAME = select(QUEUES.c.name).where(QUEUES.c.id == bindparam("of_queue"))
+_LEFT = select(
     func.sum(
         QUEUE_COUNTERS.c.pending
         + QUEUE_COUNTERS.c.in_progress
         + QUEUE_COUNTERS.c.awaiting_adjudication
-    )
+    ).label("open"),
+    func.sum(QUEUE_COUNTERS.c.completed + QUEUE_COUNTERS.c.skipped).label("done"),
 ).where(QUEUE_COUNTERS.c.queue_id == bindparam("of_queue"))

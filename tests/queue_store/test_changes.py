@@ -12,6 +12,7 @@ from queue_store.model import (
     ItemState,
     SkipPolicy,
 )
+from queue_store.soundness import problems_of
 from tests.queue_store.desk import PROJECT
 
 
@@ -250,12 +251,15 @@ def test_a_withdrawn_answer_stands_no_more_and_stays_on_record(desk):
     desk.queue()
     desk.add(1)
     (row,) = desk.annotate(1, "ana", answer(True))
+    assert desk.progress().with_responses == 1
 
     desk.store.withdraw_annotation(
         project=PROJECT, annotation_id=row.id, now=desk.clock.now, actor="ana"
     )
 
     assert desk.annotations() == []
+    assert (desk.progress().with_responses, desk.item(1).has_response) == (0, False)
+    assert problems_of(desk.store) == []
     assert [entry.state for entry in desk.annotations(history=True)] == [AnnotationState.WITHDRAWN]
     with pytest.raises(InvalidValueError, match="is withdrawn"):
         desk.store.edit_annotation(

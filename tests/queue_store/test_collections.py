@@ -21,6 +21,7 @@ from queue_store.model import (
     HookEvent,
     IssueState,
     ItemSource,
+    ItemState,
     ObjectType,
     Role,
 )
@@ -199,6 +200,32 @@ def test_events_wait_in_the_outbox_with_the_write_that_caused_them(desk, said):
         HookEvent.QUEUE_FINISHED,
     ]
     assert due[2].body["item_id"] == 1
+    assert [delivery.body["queue"] for delivery in due] == ["spot_checks"] * 4
+
+
+def finished(desk):
+    """The queues that events called finished."""
+    due = desk.store.due(now=desk.clock.now)
+    return [one.body["queue"] for one in due if one.event is HookEvent.QUEUE_FINISHED]
+
+
+def test_a_queue_is_finished_however_its_last_item_ends(desk, said):
+    hook(desk, said, HookEvent.QUEUE_FINISHED)
+    for name in ("skips", "removes", "empties"):
+        desk.queue(name)
+        desk.add(2, queue=name)
+    for name in ("skips", "removes"):
+        desk.complete(desk.next(queue=name))
+    assert finished(desk) == []
+
+    desk.skip(desk.next(queue="skips"))
+    assert finished(desk) == ["skips"]
+    left = desk.listed("removes", status=ItemState.PENDING).items[0].id
+    desk.store.remove(item_id=left, reason="", **said)
+    assert finished(desk) == ["removes"]
+    for item in desk.listed("empties").items:
+        desk.store.remove(item_id=item.id, reason="", **said)
+    assert finished(desk) == []
 
 
 def test_a_webhook_hears_only_what_it_asked_for(desk, said):
