@@ -51,6 +51,10 @@ class _Batch:
     decoded: Future[tuple[LoadedRows, list[tuple[int, str]]]] | None = None
     """The rows, when they are made while the batch before is written."""
 
+    def is_large(self, load_bytes: int) -> bool:
+        """Whether there was about as much as is loaded in one go, so that more may well wait."""
+        return sum(len(record.body) for record in self.records) >= load_bytes // 2
+
 
 class Loader:
     """Reads the spool in order and appends to the tables with the application transaction.
@@ -59,8 +63,9 @@ class Loader:
     rows. After a crash the tables may stand at different numbers: a step never crosses one of
     them, and a table takes no rows of records that it already holds.
 
-    While one batch is written, the next one is decoded on another thread. Not so after a loader
-    died in the middle of a batch: then the one that kills must be found.
+    While much waits, one batch is written, the next one decoded and the one after that read at the
+    same time, each on a thread of its own. Not so after a loader died in the middle of a batch:
+    then the one that kills must be found.
     """
 
     def __init__(
@@ -73,15 +78,19 @@ class Loader:
         self._decode = decode
         self._load_bytes = load_bytes
         self._attempts = Attempts(spool)
-        self._helper = ThreadPoolExecutor(1, thread_name_prefix="decode-ahead")
+        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-ahead")
         self._ahead: _Batch | None = None
+        self._spool_reader = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._read_ahead: Future[_Batch] | None = None
         self.resume()
 
     def resume(self) -> None:
         """Ask the tables where they stand; needed at start and after a failed commit."""
         if self._ahead is not None and self._ahead.decoded is not None:
             wait([self._ahead.decoded])
-        self._ahead = None
+        if self._read_ahead is not None:
+            wait([self._read_ahead])
+        self._ahead = self._read_ahead = None
         self._held = {
             table: self._store.last_transaction(table, self._application(table)) or 0
             for table in LOADED_TABLES
@@ -98,7 +107,7 @@ class Loader:
         Raises :class:`span_store.errors.StoreUnavailableError`; call :meth:`resume` before the
         next step then, because the commit may have happened.
         """
-        batch = self._ahead or self._next_batch()
+        batch = self._ahead or self._taken()
         self._ahead = None
         if not batch.records:
             self._delete_finished(batch)
@@ -107,7 +116,8 @@ class Loader:
         self._attempts.begin(records[0].number, len(records))
         try:
             rows, failed = batch.decoded.result() if batch.decoded else self._decoded(records)
-            self._decode_ahead()
+            if batch.is_large(self._load_bytes):
+                self._decode_ahead()
             self._quarantine_failed(records, failed)
             counts = self._append(rows, records[-1].number)
         except (SpanStoreError, OSError):
@@ -164,12 +174,20 @@ class Loader:
         return _Batch(records, None if self._pending else self._reader.segment)
 
     def _decode_ahead(self) -> None:
-        """Begin with the batch after the one that is written now."""
+        """Begin with the batch after the one that is written now, and read the one after that."""
         if self._attempts.records_max is None:
-            batch = self._next_batch()
+            batch = self._taken()
+            if batch.is_large(self._load_bytes):
+                self._read_ahead = self._spool_reader.submit(self._next_batch)
             if batch.records:
-                decoded = self._helper.submit(self._decoded, batch.records)
+                decoded = self._decoder.submit(self._decoded, batch.records)
                 self._ahead = replace(batch, decoded=decoded)
+
+    def _taken(self) -> _Batch:
+        """The batch that was read ahead, or what is there now."""
+        reading, self._read_ahead = self._read_ahead, None
+        batch = None if reading is None else reading.result()
+        return batch if batch is not None and batch.records else self._next_batch()
 
     def _quarantine_failed(
         self, records: Sequence[SpoolRecord], failed: Sequence[tuple[int, str]]
