@@ -134,11 +134,7 @@ def _store_one(
     standing = writing.connection.execute(
         select(ANNOTATIONS).where(ANNOTATIONS.c.slot == slot, ANNOTATIONS.c.state.in_(CURRENT))
     ).one_or_none()
-    if draft.issue is not None:
-        issue = find_issue(writing.connection, writing.project, draft.issue)
-        content["issue_id"] = issue.id
-    elif standing is not None:
-        content["issue_id"] = standing.issue_id
+    content["issue_id"] = _issue_of(writing, draft, standing)
     if standing is not None:
         if all(getattr(standing, name) == entry for name, entry in content.items()):
             return int(standing.id)
@@ -164,6 +160,13 @@ def _store_one(
         reviewer=about["reviewer"],
     )
     return int(annotation_id or 0)
+
+
+def _issue_of(writing: Writing, draft: AnnotationDraft, standing: Any) -> int | None:
+    """The known problem that the answer names, else the one that it pointed to before."""
+    if draft.issue is not None:
+        return find_issue(writing.connection, writing.project, draft.issue).id
+    return None if standing is None else standing.issue_id
 
 
 def _place(writing: Writing, item: Item) -> dict[str, Any]:
