@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from otlp_receiver.decode_schema import wire_class, wire_handler
+from otlp_receiver.repair import repaired
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,8 +95,7 @@ def _readable(handler: Any, body: bytes, signal: Signal) -> bytes | _Refused:
     else:
         return body
     try:
-        official = _official(signal).FromString(body)
-        rewritten = official.SerializeToString()
+        rewritten = _rewritten(body, signal)
         wire_class(_NAMES[signal][0]).FromString(rewritten)
         handler.list_to_record_batch([rewritten])
     except BaseException as error:
@@ -103,6 +103,13 @@ def _readable(handler: Any, body: bytes, signal: Signal) -> bytes | _Refused:
             raise
         return _Refused(f"not an OTLP {signal} request: {error or reason}")
     return bytes(rewritten)
+
+
+def _rewritten(body: bytes, signal: Signal) -> bytes:
+    """The request as the official package writes it, texts made valid where they are not."""
+    official = _official(signal)
+    mended = repaired(body, official.DESCRIPTOR)
+    return bytes(official.FromString(body if mended is None else mended).SerializeToString())
 
 
 def _official(signal: Signal) -> Any:

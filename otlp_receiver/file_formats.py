@@ -16,7 +16,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.protobuf.message import DecodeError
@@ -24,6 +24,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from otlp_receiver.errors import UnreadableFileError
+from otlp_receiver.lenient_json import loads
 from otlp_receiver.otlp_json import document_to_protobuf, signal_of
 from otlp_receiver.status import Refusal
 
@@ -82,8 +83,8 @@ def _signal_in_name(path: Path) -> str | None:
 def _json_requests(path: Path, content: bytes) -> Iterator[FileRequest]:
     """One document, a list of documents, or one document a line."""
     try:
-        whole = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        whole = _document(content)
+    except ValueError:
         yield from _json_lines(path, content)
         return
     documents = whole if isinstance(whole, list) else [whole]
@@ -94,6 +95,16 @@ def _json_requests(path: Path, content: bytes) -> Iterator[FileRequest]:
         yield _from_document(document, place)
 
 
+def _document(content: bytes) -> Any:
+    """The only document of a file; raises ValueError when there is none, or more than one."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        if "content after" in str(error):
+            raise
+        return loads(content)
+
+
 def _json_lines(path: Path, content: bytes) -> Iterator[FileRequest]:
     is_otlp = False
     for number, line in enumerate(content.splitlines(), start=1):
@@ -101,8 +112,8 @@ def _json_lines(path: Path, content: bytes) -> Iterator[FileRequest]:
             continue
         place = f"line {number}"
         try:
-            document = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
+            document = loads(line)
+        except ValueError as error:
             if not is_otlp and number == 1:
                 raise UnreadableFileError(
                     str(path), f"is neither JSON nor lines: {error}"

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otlp_receiver.repair import repaired
 from otlp_receiver.slots import SLOTS_MAX, check_slots
 from otlp_receiver.status import Reason, Refusal
 
@@ -63,7 +64,7 @@ def inspect_traces(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """
     check_slots(body, ExportTraceServiceRequest.DESCRIPTOR, slots_max)
     request = ExportTraceServiceRequest()
-    _parse(request, body)
+    body = _parsed(request, body)
     accepted = 0
     has_bad = False
     for resource_spans in request.resource_spans:
@@ -91,7 +92,7 @@ def inspect_logs(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """Check a log request; log records need no ids, so none is ever rejected."""
     check_slots(body, ExportLogsServiceRequest.DESCRIPTOR, slots_max)
     request = ExportLogsServiceRequest()
-    _parse(request, body)
+    body = _parsed(request, body)
     accepted = sum(
         len(scope_logs.log_records)
         for resource_logs in request.resource_logs
@@ -104,7 +105,7 @@ def inspect_metrics(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     """Check a metrics request, which is counted and not stored."""
     check_slots(body, ExportMetricsServiceRequest.DESCRIPTOR, slots_max)
     request = ExportMetricsServiceRequest()
-    _parse(request, body)
+    _parsed(request, body)
     accepted = sum(
         len(scope_metrics.metrics)
         for resource_metrics in request.resource_metrics
@@ -113,16 +114,24 @@ def inspect_metrics(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
     return Inspected(body=b"", accepted=accepted)
 
 
-def _parse(
+def _parsed(
     request: ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest,
     body: bytes,
-) -> None:
-    """Let the official package decide; what it refuses is bad data."""
+) -> bytes:
+    """Let the official package decide; what it refuses is bad data, but for texts to be mended.
+
+    Gives the body to store.
+    """
     try:
         request.ParseFromString(body)
     except DecodeError as error:
-        name = request.DESCRIPTOR.name
-        raise Refusal(Reason.BAD_DATA, f"{len(body)} bytes are no {name}: {error}") from error
+        mended = repaired(body, request.DESCRIPTOR)
+        if mended is None:
+            name = request.DESCRIPTOR.name
+            raise Refusal(Reason.BAD_DATA, f"{len(body)} bytes are no {name}: {error}") from error
+        request.ParseFromString(mended)
+        return mended
+    return body
 
 
 def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedSpan]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from google.protobuf.descriptor import FieldDescriptor
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ _SIGNED = {
     FieldDescriptor.TYPE_FIXED64,
     FieldDescriptor.TYPE_FIXED32,
 }
+_WORDS = ("NaN", "Infinity", "-Infinity")
+_ANY_VALUE = "opentelemetry.proto.common.v1.AnyValue"
+_INTEGERS = 2**63
 _FLOATS = {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT}
 
 
@@ -69,7 +74,7 @@ def _single(field: FieldDescriptor) -> Convert:
     if field.message_type is not None:
         kind = field.message_type
         # Looked up at each use, because types contain themselves.
-        return lambda value: converter(kind)(value)  # noqa: PLW0108
+        return partial(_any_value if kind.full_name == _ANY_VALUE else _message, kind)
     if field.type == FieldDescriptor.TYPE_ENUM:
         return partial(_enumeration, field.enum_type)
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -79,6 +84,44 @@ def _single(field: FieldDescriptor) -> Convert:
     if field.type in _FLOATS:
         return _float
     return partial(_exactly, bool if field.type == FieldDescriptor.TYPE_BOOL else str)
+
+
+def _message(kind: Descriptor, value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = converter(kind)(value)
+    return found
+
+
+def _any_value(kind: Descriptor, value: Any) -> dict[str, Any]:
+    """An attribute's value; one that is not of the type it claims keeps the type that it has."""
+    try:
+        found: dict[str, Any] = converter(kind)(value)
+        if -_INTEGERS <= found.get("int_value", 0) < _INTEGERS:
+            return found
+    except OddShapeError:
+        if type(value) is not dict or len(value) != 1:
+            raise
+    return _plain(next(iter(value.values())))
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"bool_value": value}
+        case int() if -_INTEGERS <= value < _INTEGERS:
+            return {"int_value": value}
+        case int() | float():
+            return {"double_value": _as_float(value)}
+        case str():
+            return {"string_value": value}
+        case _:
+            return {"string_value": orjson.dumps(value).decode()}
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _list(single: Convert, value: Any) -> list[Any]:
@@ -98,11 +141,15 @@ def _integer(value: Any) -> int:
         return value
     if type(value) is str and value.isascii() and value.removeprefix("-").isdigit():
         return int(value)
+    if type(value) is float and value.is_integer():
+        return int(value)
     raise OddShapeError
 
 
 def _float(value: Any) -> float:
     if type(value) is float or type(value) is int:
+        return _as_float(value)
+    if type(value) is str and value in _WORDS:
         return float(value)
     raise OddShapeError
 

@@ -2,6 +2,8 @@
 
 OTLP's JSON is protobuf's JSON with two differences: trace and span ids are hexadecimal, and
 unknown fields are ignored. Integers may be numbers or strings, enumerations numbers or names.
+A value of an attribute that is not of the type it claims keeps the type that it has: one odd value
+must not lose the spans around it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otlp_receiver.json_fields import OddShapeError, converter
+from otlp_receiver.lenient_json import loads
 from otlp_receiver.status import Reason, Refusal
 
 _REQUESTS: dict[str, Any] = {
@@ -47,8 +50,8 @@ def signal_of(document: Any) -> str | None:
 def json_to_protobuf(signal: str, text: bytes) -> bytes:
     """Transcode one request; raises :class:`Refusal` when it is not OTLP JSON."""
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        document = loads(text)
+    except ValueError as error:
         raise Refusal(Reason.BAD_DATA, f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise Refusal(Reason.BAD_DATA, "a JSON object is expected")

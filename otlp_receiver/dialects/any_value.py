@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 import pyarrow as pa
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
+
+from otlp_receiver.repair import repaired
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +79,10 @@ def nested_json(column: pa.Array, kind: type[ArrayValue | KeyValueList]) -> pa.A
 def _nested_text(raw: bytes, kind: type[ArrayValue | KeyValueList]) -> str:
     """JSON text of one serialised list or map; what cannot be read is kept as base64."""
     try:
-        message = kind.FromString(raw)
+        try:
+            message = kind.FromString(raw)
+        except DecodeError:
+            message = kind.FromString(repaired(raw, kind.DESCRIPTOR) or raw)
         plain = list_of(message) if isinstance(message, ArrayValue) else map_of(message)
         return orjson.dumps(plain).decode()
     except Exception:  # noqa: BLE001  # hostile bytes are content, and content never raises

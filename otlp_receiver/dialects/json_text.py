@@ -11,8 +11,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from otlp_receiver.lenient_json import clean, loads
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+__all__ = ["dumps", "escaped", "joined", "loads", "quoted"]
 
 _ESCAPED = ['"', "\\", *map(chr, range(32))]
 """Characters that a JSON string holds only escaped."""
@@ -52,36 +56,10 @@ def joined(texts: pl.Series, lengths: NDArray[np.int64], opening: str, closing: 
     ).to_series()
 
 
-def loads(text: str | bytes) -> Any:
-    """Parse JSON, leniently where programs in the wild are sloppy.
-
-    Lone surrogates become U+FFFD, ``NaN`` and ``Infinity`` become words.
-    Raises ValueError when the text is not JSON.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            return _clean(json.loads(text, parse_constant=str))
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
-
-
 def dumps(value: Any) -> str:
     """Compact JSON text."""
     try:
         return orjson.dumps(value).decode()
     except (orjson.JSONEncodeError, RecursionError):
-        text = json.dumps(_clean(value), ensure_ascii=False, separators=(",", ":"), default=str)
+        text = json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"), default=str)
         return text.encode("utf-8", "replace").decode()
-
-
-def _clean(value: Any) -> Any:
-    """The value with lone surrogates replaced, so that it can be written as UTF-8."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_clean(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_clean(key): _clean(entry) for key, entry in value.items()}
-    return value
