@@ -17,10 +17,11 @@ from analytics.alignment import correlation, tables
 from analytics.alignment.acceptable import acceptable
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import fisher_z, variance_size, wald, wilson
-from analytics.alignment.linearised import cell_influence, kish, standard_error
+from analytics.alignment.linearised import cell_influence, kish, standard_error, worth
 from analytics.alignment.reference import numbers_of
 from analytics.alignment.sample import strata_of
 from analytics.alignment.score_types import ScoreType
+from analytics.alignment.sparse_rate import smoothed_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from analytics.alignment.sample import Sample, Selected
 
     Floats = NDArray[np.float64]
+    Codes = NDArray[np.int64]
 
 NAMES = (
     "accuracy", "balanced_accuracy", "tpr", "tnr", "ppv", "npv", "f1", "mcc", "cohen_kappa",
@@ -58,17 +60,22 @@ class _Table:
         total = np.bincount(cell, weights=selected.weights, minlength=size * size)
         return cls(selected, (total / total.sum()).reshape(size, size), size)
 
-    def error(self, measure: tables.Measure) -> tuple[float, float]:
-        """The measure's value and standard error."""
+    def moved(self, measure: tables.Measure) -> tuple[float, Floats]:
+        """The measure's value and each observation's influence on it."""
         value = float(measure(self.shares[None].astype(np.complex128)).real[0])
         by_cell = cell_influence(measure, self.shares)
         chosen = self.selected
-        influence = by_cell[chosen.human.astype(np.int64), chosen.evaluator.astype(np.int64)]
-        return value, standard_error(influence, chosen.weights, chosen.clusters)
+        return value, by_cell[chosen.human.astype(np.int64), chosen.evaluator.astype(np.int64)]
 
-    def rate(self, measure: tables.Measure, inside: NDArray[np.bool_]) -> Figure:
-        """A share among the observations ``inside``, with Wilson's interval."""
-        value, error = self.error(measure)
+    def rate(
+        self, measure: tables.Measure, inside: NDArray[np.bool_], strata: Codes | None = None
+    ) -> Figure:
+        """A share among the observations ``inside``, with Wilson's interval.
+
+        ``strata`` are given for a share of single cells: few heavy labels then widen the interval.
+        """
+        value, influence = self.moved(measure)
+        error = standard_error(influence, self.selected.weights, self.selected.clusters)
         # Shares of cells add up to 1 with a rounding error; all of them is all of them.
         value = float(round(value)) if abs(value - round(value)) < _EDGE else value
         chosen = self.selected
@@ -76,19 +83,27 @@ class _Table:
         plain = not chosen.weighted and chosen.clusters is None
         size = ceiling if plain else variance_size(value, error, ceiling)
         low, high = wilson(value, size)
+        method = "wilson" if plain else "wilson_n_eff"
+        if strata is not None and np.ptp(chosen.weights) > _EDGE:
+            right = inside & (chosen.human == chosen.evaluator)
+            bounds = smoothed_interval(right, inside & ~right, chosen.weights, strata)
+            if bounds[0] < low or bounds[1] > high:
+                low, high = min(low, bounds[0]), max(high, bounds[1])
+                method = "wilson_n_eff_smoothed"
         return Figure(
-            value=value, ci_low=low, ci_high=high, method="wilson" if plain else "wilson_n_eff",
-            n=int(inside.sum()), n_eff=size, weighted=chosen.weighted,
+            value=value, ci_low=low, ci_high=high, method=method, n=int(inside.sum()), n_eff=size,
+            weighted=chosen.weighted,
         )  # fmt: skip
 
     def coefficient(self, measure: tables.Measure) -> Figure:
         """A coefficient in [-1, 1], with Fisher's z interval."""
-        value, error = self.error(measure)
-        low, high, method = self._coefficient_interval(measure, value, error)
         chosen = self.selected
+        value, influence = self.moved(measure)
+        error = standard_error(influence, chosen.weights, chosen.clusters)
+        low, high, method = self._coefficient_interval(measure, value, error)
         return Figure(
             value=value, ci_low=low, ci_high=high, method=method, n=len(chosen),
-            n_eff=kish(chosen.weights), weighted=chosen.weighted,
+            n_eff=worth(influence, chosen.weights, chosen.clusters), weighted=chosen.weighted,
         )  # fmt: skip
 
     def _coefficient_interval(
@@ -147,7 +162,7 @@ def _binary(sample: Sample, *, weighted: bool) -> dict[str, Figure]:
     if reason_nothing:
         return {name: missing(reason_nothing, weighted=weighted) for name in names}
     table = _Table.of(selected, 2)
-    figures = _rates(table)
+    figures = _rates(table, strata_of(sample, selected) if weighted else None)
     withheld = _withheld(sample, selected) if weighted else None
     if withheld and figures["tpr"].value is not None:
         figures["tpr"] = missing(withheld, weighted=True, n=figures["tpr"].n)
@@ -158,7 +173,7 @@ def _binary(sample: Sample, *, weighted: bool) -> dict[str, Figure]:
     return figures
 
 
-def _rates(table: _Table) -> dict[str, Figure]:
+def _rates(table: _Table, strata: Codes | None) -> dict[str, Figure]:
     human, evaluator = table.selected.human == 1, table.selected.evaluator == 1
     weighted = table.selected.weighted
     wanted = (
@@ -168,7 +183,9 @@ def _rates(table: _Table) -> dict[str, Figure]:
         ("npv", tables.precision(0), ~evaluator, "the evaluator called nothing negative"),
     )
     return {
-        name: table.rate(measure, inside) if inside.any() else missing(reason, weighted=weighted)
+        name: table.rate(measure, inside, strata)
+        if inside.any()
+        else missing(reason, weighted=weighted)
         for name, measure, inside, reason in wanted
     }
 
@@ -362,5 +379,5 @@ def _numeric_figure(
     return Figure(
         value=min(1.0, max(-1.0, value)) if bounded else value,
         ci_low=low, ci_high=high, method=method, n=len(selected),
-        n_eff=kish(selected.weights), weighted=selected.weighted,
+        n_eff=worth(influence, selected.weights, selected.clusters), weighted=selected.weighted,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from sklearn import metrics
 from analytics.alignment.bootstrap import drawn_sums, percentile_interval
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import fisher_z, wald
-from analytics.alignment.linearised import kish, moment_influence, standard_error
+from analytics.alignment.linearised import kish, moment_influence, standard_error, worth
 from analytics.alignment.ranks import dense, weight_below
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def area_under_roc(
     low, high_bound = fisher_z(2 * value - 1, 2 * error)
     return Figure(
         value=value, ci_low=(low + 1) / 2, ci_high=(high_bound + 1) / 2, method="fisher_z",
-        n=len(high), n_eff=kish(weights), weighted=weighted,
+        n=len(high), n_eff=worth(influence, weights, clusters), weighted=weighted,
     )  # fmt: skip
 
 
@@ -98,14 +98,14 @@ def probability_figures(
         reason = "scores are not between 0 and 1"
         names = ("brier", "d2_brier", "log_loss", "ece")
         return {name: missing(reason, weighted=weighted) for name in names}
-    n, worth = len(high), kish(weights)
+    n = len(high)
 
     def made(value: float, influence: Floats, low: float, top: float) -> Figure:
         error = standard_error(influence, weights, clusters)
         bounds = wald(value, error, low=low, high=top) if math.isfinite(error) else (None, None)
         return Figure(
             value=value, ci_low=bounds[0], ci_high=bounds[1], method="linearised", n=n,
-            n_eff=worth, weighted=weighted,
+            n_eff=worth(influence, weights, clusters), weighted=weighted,
         )  # fmt: skip
 
     square = (high - scores) ** 2
@@ -132,7 +132,7 @@ def probability_figures(
     ece = calibration_error(high, scores, weights, 10)
     result["ece"] = Figure(
         value=ece, ci_low=None if low is None else min(low, ece), ci_high=high_bound,
-        method="percentile_bootstrap", n=n, n_eff=worth, weighted=weighted, seed=seed,
+        method="percentile_bootstrap", n=n, n_eff=kish(weights), weighted=weighted, seed=seed,
     )  # fmt: skip
     return result
 

@@ -13,7 +13,7 @@ from scipy import stats
 from analytics.alignment import correlation, tables
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import wald
-from analytics.alignment.linearised import cell_influence, kish, standard_error
+from analytics.alignment.linearised import cell_influence, standard_error, worth
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -160,12 +160,14 @@ def _differences(
         error = standard_error(after[1] - before[1], weights, clusters)
         gap = after[0] - before[0]
         low, high = wald(gap, error) if not math.isnan(error) else (None, None)
-        empty = Figure(value=gap, n=len(human), n_eff=kish(weights), weighted=weighted)
+        empty = Figure(value=gap, n=len(human), weighted=weighted)
+        sizes = [worth(moved, weights, clusters) for _, moved in (before, after)]
         result[name] = {
-            "first": replace(empty, value=before[0]),
-            "second": replace(empty, value=after[0]),
-            "difference": replace(empty, ci_low=low, ci_high=high, method="linearised"),
-        }
+            "first": replace(empty, value=before[0], n_eff=sizes[0]),
+            "second": replace(empty, value=after[0], n_eff=sizes[1]),
+            "difference": replace(empty, ci_low=low, ci_high=high, method="linearised",
+                                  n_eff=worth(after[1] - before[1], weights, clusters)),
+        }  # fmt: skip
     return result
 
 

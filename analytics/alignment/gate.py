@@ -111,6 +111,10 @@ def _exact(name: str, figure: Figure) -> Figure:
     if name not in SHARES or figure.value is None or not figure.n_eff:
         return figure
     low, high = clopper_pearson(figure.value * figure.n_eff, figure.n_eff)
+    if figure.method == "wilson_n_eff_smoothed":
+        assert figure.ci_low is not None
+        assert figure.ci_high is not None
+        low, high = min(low, figure.ci_low), max(high, figure.ci_high)
     method = "clopper_pearson" if figure.method == "wilson" else "clopper_pearson_n_eff"
     return replace(figure, ci_low=low, ci_high=high, method=method)
 

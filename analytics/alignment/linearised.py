@@ -54,6 +54,22 @@ def standard_error(
     return math.sqrt((1 - sampled_share) * count / (count - 1) * spread)
 
 
+def worth(influence: Floats, weights: Floats, clusters: Codes | None) -> float:
+    """The size of a simple sample with the same standard error, at most Kish's.
+
+    This is what ``n_eff`` means in every figure: the observations over the design effect of their
+    weights and clusters on this very figure. Equal weights without clusters give their number.
+    """
+    top = kish(weights)
+    if clusters is None and np.ptp(weights) <= 1e-12 * weights.max():
+        return top
+    error = standard_error(influence, weights, clusters)
+    if not error > 0:
+        return top
+    simple = float((weights / weights.sum()) @ (influence * influence))
+    return min(top, simple / error**2)
+
+
 def cell_influence(
     measure: Callable[[NDArray[np.complex128]], NDArray[np.complex128]], shares: Floats
 ) -> Floats:

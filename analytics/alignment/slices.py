@@ -13,6 +13,7 @@ from analytics.alignment.comparison import benjamini_hochberg
 from analytics.alignment.figure import Figure
 from analytics.alignment.intervals import variance_size, wald, wilson
 from analytics.alignment.linearised import kish, standard_error
+from analytics.alignment.linearised import worth as worth_of
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def _slice(
         known = not math.isnan(spread)
         row["difference"] = Figure(
             value=share - rest, ci_low=low if known else None, ci_high=high if known else None,
-            method="linearised", n=len(right), n_eff=kish(weights), weighted=sample.has_design,
+            method="linearised", n=len(right), n_eff=worth_of(influence - moved, weights, clusters),
+            weighted=sample.has_design,
         )  # fmt: skip
         if spread > 0 and not math.isnan(spread):
             row["p_value"] = float(2 * stats.norm.sf(abs(share - rest) / spread))

@@ -14,7 +14,7 @@ from analytics.alignment import correlation, tables
 from analytics.alignment.ceiling import rating_table
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import fisher_z
-from analytics.alignment.linearised import cell_influence, kish, standard_error
+from analytics.alignment.linearised import cell_influence, standard_error, worth
 from analytics.alignment.pairs import moments
 from analytics.alignment.rater_pairs import every_pair, mean_kappa
 from analytics.alignment.score_types import ScoreType
@@ -84,7 +84,7 @@ def measured(sample: Sample, frame: pl.DataFrame, *, weighted: bool) -> tuple[Fi
     low, high = fisher_z(value, error) if error > 0 and abs(value) < 1 else (None, None)
     figure = Figure(
         value=value, ci_low=low, ci_high=high, method="fisher_z", n=part.height,
-        n_eff=kish(weights), weighted=weighted,
+        n_eff=worth(influence, weights, clusters), weighted=weighted,
     )  # fmt: skip
     return figure, error
 

@@ -216,3 +216,21 @@ def test_perfect_agreement_still_has_an_interval():
     assert raw["cohen_kappa"].ci_low < 0.95
     assert raw["cohen_kappa"].ci_high == 1
     assert raw["tpr"].ci_low < 0.8
+
+
+def test_sizes_of_every_figure_count_copies_in_a_cluster_once():
+    """Five copies of each item, told to be one cluster, are worth the items and no more."""
+    rng = np.random.default_rng(3)
+    truth = rng.integers(1, 6, 90)
+    frame = pl.DataFrame(
+        {"human": truth, "evaluator": np.clip(truth + rng.integers(-1, 2, 90), 1, 5)}
+    )
+    copies = pl.concat([frame.with_row_index("cluster")] * 5)
+
+    alone, copied = report(frame, ReportOptions()).raw, report(copies, ReportOptions()).raw
+
+    for name in ("accuracy", "cohen_kappa", "weighted_kappa", "mcc", "pearson", "ccc", "mae"):
+        assert alone[name].n_eff == 90
+        assert copied[name].n == 450
+        # One observation is spent on the mean of the clusters.
+        assert copied[name].n_eff == pytest.approx(89, abs=1e-6), name
