@@ -183,6 +183,13 @@ def inappropriate_content(folder):
     traces = [call(f"m{n}", [("user", text)]) for n, text in enumerate(texts["text"])]
     name = "openai_moderation (the shipped head has seen it)"
     lines.append(prefilter("inappropriate_content", name, traces, texts["label"]))
+    strengths = [said.strength for said in rule_evidence(texts["text"], RULES["explicit"])]
+    lines.append(
+        row(
+            "rules, strength >= 0.85", "openai_moderation (across)", texts["label"], strengths, 0.85
+        )
+    )
+    lines += whole("inappropriate_content", name, traces, texts["label"])
     return lines + on_runs("inappropriate_content", folder)
 
 
@@ -290,19 +297,25 @@ people's verdicts) is measured on your own verdicts by `spandocket detectors tra
 """
 
 NOTES = {
-    "jailbreaking": """User texts go to the jailbreak head and rules, tool results to
-injection rules. Rules about orders on the reader's answer or code were written after every ninth
-attack of `bipia` had been read; the rows without those stand apart. One such order is only
-ambiguous. Injected questions and tasks that are harmless out of their context are not recognisable
-by their words. Prompts are in English and from 2022-2023.""",
+    "jailbreaking": """User texts go to the jailbreak head, which learned from long prompts, and to
+rules, which also read short ones; tool results go to injection rules. Rules about orders on the
+reader's answer or code were written after every ninth attack of `bipia` had been read; the rows
+without those stand apart. One such order is only ambiguous. Injected questions and tasks that are
+harmless out of their context are not recognisable by their words. The prompts of the sets are in
+English and from 2022-2023.""",
     "refusal": """The classifier rows say whether an answer declines; the detector rows ask whether
-it should not have. The second cannot be read off words: the claim is kept for requests without any
-sensitive word, and everything else that declines is ambiguous. `xstest` is built from safe requests
-with sensitive words, so on it the detector is meant to be unsure.""",
-    "inappropriate_content": """One labelled set with 144 positives exists here; across sets only
-false positives can be measured. Health and safety talk without explicit words claims nothing.""",
+it should not have. Rules say whether a request asks for harm: then it is declined rightly. The
+claim is kept for requests without any sensitive word; what lies between is ambiguous. `xstest` is
+built from requests whose words mislead, safe and unsafe; the rules on requests were written after
+its prompts had been read, so those rows flatter them.""",
+    "inappropriate_content": """One labelled set with 144 positives exists here. The head learned
+from it; the rules on acts, wishes and advances were written without it, so that their row is
+across. Some of what they flag there is abuse or spam with such words, labelled as not sexual.
+Health, safety, teaching and art without such phrases claim nothing. Graphic violence is only
+ambiguous.""",
     "frustration": """A labelled heuristic: no adequate labelled data, so recall is not known. The
-rows count flags on ordinary traffic, which simulated customers of an airline are only roughly.""",
+rows count flags on ordinary traffic, which simulated customers of an airline are only roughly: all
+the claims on their runs were read, and in each the customer says to be frustrated or unhappy.""",
     "forgetting": """A labelled heuristic for what was asked again or forbidden and done. `ci_tod`
 labels contradicted facts: a time, day, distance or sum that differs is seen, and is ambiguous;
 another place or event than agreed, which most of them are, takes reading, so recall there is low.

@@ -15,6 +15,7 @@ from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
 from analytics.text.evidence import NO_EVIDENCE, around, combined, excerpt, rule_evidence
 from analytics.text.phrases import RULES
+from analytics.text.quoted import without_quotes
 from analytics.text.similarity import similarity, terms
 from analytics.text.turns import over_session, told
 
@@ -35,13 +36,43 @@ RESTATED_STRENGTH = 0.75
 LOUD_STRENGTH = 0.2
 """Capitals, repeated marks or profanity: poor evidence, it only supports other evidence."""
 
-MATCHED_AT = 0.9
-AMBIGUOUS_AT = 0.6
+ECHO_STRENGTH = 0.55
+"""A short turn that says no and a word of an earlier request again."""
+
+MATCHED_AT = 0.85
+AMBIGUOUS_AT = 0.5
+
+TASK_DISCOUNT = 0.5
+"""What a first message says that sets a task may belong to the task."""
 
 _WORDS_MIN = 4
+_ECHO_WORDS_MAX = 12
 _STRENGTH = {rule.name: rule.strength for rule in RULES["frustration"]}
 _LOUD = re.compile(
     r"(?:\b[A-Z]{3,}\b[\s,!?.]+){3,}|[!?]{3,}|\b(?:wtf|damn|hell|crap|bullshit|shit|fuck\w*)\b"
+)
+_TASK = re.compile(
+    r"\s*(?:please |can you |could you |help me )*"
+    r"(?:write|rewrite|rephrase|translate|classify|generate|create|draft|"
+    r"summari[sz]e|explain|compose|make|give|tell me|show me|list|name|what|which|how|"
+    r"who|when|where)\b",
+    re.IGNORECASE,
+)
+_SAYS_NO = re.compile(r"\b(?:not|no|wrong|never|didn't|isn't)\b", re.IGNORECASE)
+# Who says yes or thanks agrees, in whatever words.
+_AGREES = re.compile(
+    r"\s*(?:yes|yeah|ok|okay|sure|great|perfect|thank|thanks|i understand)\b", re.IGNORECASE
+)
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_NUMBER = re.compile(r"\d+")
+# Words that requests share whatever they are about.
+_COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "that this with from have what when where which please would could should there their them "
+        "they then than just like your about into some more make give show tell want need only "
+        "also very good great thanks thank okay again still does didn doesn isn know find back",
+    )
 )
 
 
@@ -49,7 +80,7 @@ class Frustration:
     """Reads the user's turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -67,8 +98,9 @@ class Frustration:
 
 def phrases_of(turns: Iterable[Turn]) -> dict[str, RuleEvidence]:
     """What the rules say about each text that a user said; texts without any are left out."""
-    texts = pl.Series(sorted({turn.text for turn in turns if turn.role == "user"}), dtype=pl.String)
-    found = rule_evidence(texts, RULES["frustration"])
+    texts = sorted({turn.text for turn in turns if turn.role == "user"})
+    own_words = pl.Series([without_quotes(text) for text in texts], dtype=pl.String)
+    found = rule_evidence(own_words, RULES["frustration"])
     return {text: said for text, said in zip(texts, found, strict=True) if said.names}
 
 
@@ -80,7 +112,7 @@ def decide_turns(
     The whole session counts, but only when the trace itself added to it: what an earlier trace
     showed alone was that trace's finding.
     """
-    evidence = _restatements(turns) + _complaints(turns, phrases)
+    evidence = _restatements(turns) + _echoes(turns) + _complaints(turns, phrases)
     added = [p for p in evidence if p["trace_id"] == trace_id and p["kind"] != "loud"]
     if not added:
         return None
@@ -113,7 +145,11 @@ def decide_turns(
 
 def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
     """User turns that say again what an earlier one said, with an answer between them."""
-    users = [(place, turn) for place, turn in enumerate(turns) if turn.role == "user"]
+    users = [
+        (place, turn)
+        for place, turn in enumerate(turns)
+        if turn.role == "user" and not _AGREES.match(turn.text)
+    ]
     long_enough = [entry for entry in users if len(entry[1].text.split()) >= _WORDS_MIN]
     if len(long_enough) < 2:
         return []
@@ -124,7 +160,8 @@ def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
         for first in range(second):
             earlier_place, earlier = long_enough[first]
             alike = similarity(words[first], words[second])
-            if alike < RESTATED_AT:
+            # "Show page 2" after "Show page 1" goes on; it says nothing again.
+            if alike < RESTATED_AT or _numbers(turn) != _numbers(earlier):
                 continue
             if any(turns[at].role == "assistant" for at in range(earlier_place, place)):
                 found.append(
@@ -142,23 +179,62 @@ def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
     return found
 
 
+def _echoes(turns: list[Turn]) -> list[dict[str, Any]]:
+    """Short turns that say no, and a word of an earlier request again: "By date, not by name!"."""
+    found = []
+    asked: dict[str, Turn] = {}
+    is_answered = False
+    for turn in turns:
+        if turn.role != "user":
+            is_answered = bool(asked)
+            continue
+        words = {word.lower() for word in _WORD.findall(turn.text)} - _COMMON
+        echoed = sorted(word for word in words if word in asked)
+        is_short = len(turn.text.split()) <= _ECHO_WORDS_MAX
+        if is_answered and echoed and is_short and _says_no(turn.text, echoed):
+            found.append(
+                {
+                    **turn.evidence(around(turn.text, 0)),
+                    "trace_id": turn.trace_id,
+                    "kind": "insists on an earlier request",
+                    "earlier": around(asked[echoed[0]].text, 0),
+                    "value": ECHO_STRENGTH,
+                }
+            )
+        asked = dict.fromkeys(words, turn) | asked
+    return found
+
+
+def _says_no(text: str, words: list[str]) -> bool:
+    if _AGREES.match(text):
+        return False
+    return _SAYS_NO.search(text) is not None or any(
+        re.search(rf"\b{word.upper()}\b", text) for word in words
+    )
+
+
+def _numbers(turn: Turn) -> set[str]:
+    return set(_NUMBER.findall(turn.text))
+
+
 def _complaints(turns: list[Turn], phrases: dict[str, RuleEvidence]) -> list[dict[str, Any]]:
     users = [turn for turn in turns if turn.role == "user"]
     found = []
     for number, turn in enumerate(users):
         evidence = phrases.get(turn.text, NO_EVIDENCE)
+        is_task = number == 0 and _TASK.match(turn.text) is not None
         for rule in RULES["frustration"]:
             if rule.name not in evidence.names:
                 continue
-            # "Try again" or "no, ..." answers something; in a first message it corrects nobody.
-            if number == 0 and rule.name in ("corrects the assistant", "repeats a request"):
+            # "No, ..." answers something; in a first message it corrects nobody.
+            if number == 0 and rule.name == "corrects the assistant":
                 continue
             found.append(
                 {
                     **turn.evidence(excerpt(turn.text, [rule])),
                     "trace_id": turn.trace_id,
                     "kind": rule.name,
-                    "value": _STRENGTH[rule.name] * (0.7 if number == 0 else 1.0),
+                    "value": _STRENGTH[rule.name] * (TASK_DISCOUNT if is_task else 1.0),
                 }
             )
         loud = _LOUD.search(turn.text)

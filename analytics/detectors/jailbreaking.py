@@ -14,6 +14,7 @@ import polars as pl
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
 from analytics.detectors.semantic_view import of_traces
+from analytics.text.attempts import attempts, is_about
 from analytics.text.evidence import excerpt, rule_evidence
 from analytics.text.head import shipped_head
 from analytics.text.phrases import RULES
@@ -24,17 +25,33 @@ if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
     from analytics.text.evidence import RuleEvidence
+    from analytics.text.head import Rung
 
 _ENTRY = entry_of("jailbreaking")
 
 RULES_CLAIM = 0.95
-"""Rules this strong claim a match alone: two different attempts in one text."""
+"""Rules on long prompts this strong claim a match alone: two different attempts in one text."""
+
+INJECTION_CLAIM = 0.9
+"""Orders in text from outside this strong claim a match."""
 
 RULES_WITH_HEAD = 0.9
 """Rules this strong claim a match when the classifier does not contradict them."""
 
 RULES_AMBIGUOUS = 0.6
 """Rules this strong are worth a second look."""
+
+ATTEMPT_CLAIM = 0.85
+"""Rules on short attempts this strong claim a match alone..."""
+
+ATTEMPT_AMBIGUOUS = 0.5
+"""... and this strong they are worth a second look."""
+
+HEAD_CHARACTERS_MIN = 250
+"""The head learned from whole prompts: of shorter texts only what rules support is claimed."""
+
+SHORT_CHARACTERS_MAX = 1000
+"""In longer texts the rules on short attempts claim nothing without the head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +68,7 @@ class Jailbreaking:
     """Reads user turns with the jailbreak head and rules, tool results with injection rules."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -63,12 +80,12 @@ class Jailbreaking:
         view = context.semantic
         wanted = view.candidates(self.id)
         parts = of_traces(view.parts, wanted)
-        attempts = self._by_users(parts) + self._from_outside(_outside(context, wanted, parts))
+        found = self._by_users(parts) + self._from_outside(_outside(context, wanted, parts))
         by_trace: dict[str, list[_Attempt]] = {}
-        for attempt in attempts:
+        for attempt in found:
             by_trace.setdefault(attempt.trace_id, []).append(attempt)
         refused = _refusing_traces(parts, list(by_trace))
-        rows = [_row(trace_id, found, refused) for trace_id, found in by_trace.items()]
+        rows = [_row(trace_id, tries, refused) for trace_id, tries in by_trace.items()]
         return view.with_gaps(decisions(rows))
 
     def _by_users(self, parts: pl.DataFrame) -> list[_Attempt]:
@@ -83,20 +100,19 @@ class Jailbreaking:
         head = shipped_head("jailbreak")
         rules = rule_evidence(said["text"], RULES["jailbreak"])
         scores = probabilities(head, said["text"])
-        attempts = []
-        for row, evidence, score in zip(said.iter_rows(named=True), rules, scores, strict=True):
-            strength = evidence.strength
+        short = attempts(said["text"])
+        found = []
+        for row, in_prompt, in_short, score in zip(
+            said.iter_rows(named=True), rules, short, scores, strict=True
+        ):
+            is_claim, is_unsure = _judged(row["text"], in_prompt, in_short, score, head.rung)
             suffix = adversarial_suffix(row["text"])
-            is_claim = (
-                score >= head.rung.matched_at
-                or strength >= RULES_CLAIM
-                or (strength >= RULES_WITH_HEAD and score >= head.rung.ambiguous_at)
-            )
-            is_unsure = score >= head.rung.ambiguous_at or strength >= RULES_AMBIGUOUS
             if not (is_claim or is_unsure or suffix):
                 continue
+            evidence = max(in_short, in_prompt, key=lambda said: said.strength)
+            strength = evidence.strength
             why = _why(evidence, score, suffix=suffix)
-            attempts.append(
+            found.append(
                 _Attempt(
                     trace_id=row["trace_id"],
                     is_claim=is_claim,
@@ -106,19 +122,19 @@ class Jailbreaking:
                     evidence=_evidence(row, "user", evidence, score),
                 )
             )
-        return attempts
+        return found
 
     def _from_outside(self, outside: pl.DataFrame) -> list[_Attempt]:
         """What tools returned."""
         rules = rule_evidence(outside["text"], RULES["injection"])
-        attempts = []
+        found = []
         for row, evidence in zip(outside.iter_rows(named=True), rules, strict=True):
             if evidence.strength < 0.4:
                 continue
-            is_claim = evidence.strength >= RULES_CLAIM
+            is_claim = evidence.strength >= INJECTION_CLAIM
             name = f" of tool {row['tool_name']}" if row["tool_name"] else ""
             why = _why(evidence, None, suffix=None)
-            attempts.append(
+            found.append(
                 _Attempt(
                     trace_id=row["trace_id"],
                     is_claim=is_claim,
@@ -128,7 +144,35 @@ class Jailbreaking:
                     evidence=_evidence(row, "outside", evidence, None),
                 )
             )
-        return attempts
+        return found
+
+
+def _judged(
+    text: str, in_prompt: RuleEvidence, in_short: RuleEvidence, score: float, rung: Rung
+) -> tuple[bool, bool]:
+    """Whether a user's text is claimed, and whether it is worth a second look."""
+    strongest = max(in_prompt.strength, in_short.strength)
+    is_read = len(text) >= HEAD_CHARACTERS_MIN
+    is_supported = is_read or strongest >= ATTEMPT_AMBIGUOUS
+    # A long text says many things, some of which look like an attempt.
+    is_short = len(text) < SHORT_CHARACTERS_MAX or score >= rung.ambiguous_at
+    is_claim = (
+        (score >= rung.matched_at and is_supported)
+        or (in_short.strength >= ATTEMPT_CLAIM and is_short)
+        or (in_prompt.strength >= RULES_CLAIM and is_read)
+        or (strongest >= RULES_WITH_HEAD and score >= rung.ambiguous_at)
+    )
+    is_unsure = (
+        (score >= rung.ambiguous_at and is_read)
+        or (
+            in_short.strength >= ATTEMPT_AMBIGUOUS
+            and (is_short or in_short.strength >= ATTEMPT_CLAIM)
+        )
+        or (in_prompt.strength >= RULES_AMBIGUOUS and is_read)
+    )
+    if len(text) < SHORT_CHARACTERS_MAX and is_about(text):
+        return False, is_claim or is_unsure
+    return is_claim, is_unsure
 
 
 def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -> pl.DataFrame:
@@ -213,7 +257,8 @@ def _why(evidence: RuleEvidence, score: float | None, *, suffix: str | None) -> 
 def _evidence(
     row: dict[str, Any], source: str, evidence: RuleEvidence, score: float | None
 ) -> dict[str, Any]:
-    rules = RULES["jailbreak" if source == "user" else "injection"]
+    sets = ("attempt", "jailbreak") if source == "user" else ("injection",)
+    rules = [rule for name in sets for rule in RULES[name]]
     present = [rule for rule in rules if rule.name in evidence.names]
     return {
         "span_id": row["span_id"],

@@ -42,9 +42,14 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "obey|disclaimer|im_start|inst]|<<sys|system prompt|instructions|from now on|"
                 "pretend|gpt|you are now|your name|your response|respond|illegal|anything|"
                 "always answer|roleplay|role-play|in character|hypothetical|persona|act as|"
-                "simulat"
+                "simulat|act like|debug mode|text above|verbatim|start your|begin your|"
+                "your guidelines|your rules|parallel universe|guidelines do|guidelines are|base64|"
+                "fiction|grandm|admin password|secret|confidential|hidden|step by step|"
+                "step-by-step|policy|policies|without rule|without limit|without any|"
+                "without warning|no rules|no limits|before my first|limitation|your makers|"
+                "highest privilege|disable|deactivate|suspend|set aside|revoke|novel|story"
             ),
-            r"\bdan\b",
+            r"\b(?:dan|stan|dude|aim)\b",
             r"(?:ai|llm|assistant|language model)s?[^\w\0]{1,12}(?:you )?(?:must|should|please)",
             r"\b(?:tell|inform|notify)(?:ing)? the user",
             # Characters without width, and letters as wide as ideographs.
@@ -56,8 +61,11 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             *_words(
                 "ignore|disregard|forget|overrid|im_start|<<sys|instructions|system prompt|"
                 "do not tell|without telling|tell the user|add the|include|insert|ensure|embed|"
-                "append|forward|exfiltrat|your task|respond only"
+                "append|forward|exfiltrat|your task|respond only|system message|your new|"
+                "call the tool|criteria you|instruction to|instruction for"
             ),
+            r"(?:stop|drop|abandon) (?:the|your) (?:current )?task",
+            r"\b(?:ai|coding|llm) agents?\b",
             r"\b(?:ai|llm|assistant|language model|chatbot)s?\b",
             rf"(?:your|the) (?:{_LETTER}{{3,24}} )?(?:resp|answer|reply)",
             r"(?:reply|respond|answer) (?:only )?(?:using|with|in|as)\b",
@@ -72,8 +80,17 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             *_words(
                 "sorry|apolog|cannot|can not|unable|not able|not allowed|not permitted|will not|"
                 "declin|not comfortable|feel comfortable|as an ai|an ai |guideline|"
-                "not appropriate|inappropriate|unethical|illegal|harmful"
+                "not appropriate|inappropriate|unethical|illegal|harmful|not willing|"
+                "not qualified|not in a position|not something|not designed|not authori|refuse|"
+                "refrain|prefer not|rather not|against my|off limits|off-limits|programmed|"
+                "do not discuss|do not have the ab|do not engage|do not offer|do not talk|"
+                "change the subject|talk about something|my polic|my princip|not possible|"
+                "i must|have to decline|outside of|outside the|outside my|beyond my|beyond the|"
+                "beyond what"
             ),
+            r"n.{1,6}t (?:some|any)thing",
+            r"n.{1,6}t (?:discuss|have the ab|engage|offer|support|think i|talk|be able|possible)",
+            r"i.{1,6}d (?:rather|prefer)",
             r"can.{1,6}t ",
             r"won.{1,6}t",
             r"as a .{0,40}model",
@@ -88,8 +105,13 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "dick|penis|vagina|breast|nipple|boob|blow job|blowjob|hentai|bdsm|fetish|kink|"
                 "lingerie|panties|seduc|arous|moan|undress|thrust|escort|brothel|prostitut|xxx|"
                 "lust|genital|crotch|thigh|kiss|caress|strip|virgin|milf|dildo|intercourse|"
-                "submissive|naughty|hooker|threesome|butt"
+                "submissive|naughty|hooker|threesome|butt|titties|cunt|orgy|orgies|smut|undies|"
+                "dominatrix|dirty|steamy|steamier|lewd|filthy|one night stand|rock hard|gangbang|"
+                "gang bang|ejaculat|gory|entrails|intestines|dismember|decapitat|disembowel|"
+                "mutilat|severed|stripper|lap dance|turned on"
             ),
+            r"\bbra\b",
+            r"down on (?:a|her|him|my|the) ",
             r"\bcum",
             r"\btits",
             r"\bass\b",
@@ -104,7 +126,17 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "do you even|already|as i said|i said|i asked|how many times|time i|again|"
                 "not what i|still not|still wrong|same error|same problem|same mistake|"
                 "same answer|you keep|you kept|wrong|incorrect|not listening|complaint|manager|"
-                "supervisor|to a human|to a person"
+                "supervisor|to a human|to a person|patience|angry|furious|unsatisf|dissatisf|"
+                "unhappy|irritat|sick of|tired of|livid|hopeless|awful|outrageous|competent|"
+                "pointless|unbelievable|a mess|believe you|believe this|told you|the last time|"
+                "third time|fourth time|fifth time|for nothing|two times|three times|four times|"
+                "five times|many times|supposed to|expected better|expected more|expected much|"
+                "now everything|everyone|is broken|twice|nobody|no one|hotline|contradict|hello??|"
+                "makes no sense|you never|you clearly|you still|you ignore|you always|you lost|"
+                "you deleted|even worse|ugh|omg|in circles|kidding|you even|tried that|"
+                "tried this|tried everything|nowhere|ever again|on hold|been waiting|none of|"
+                "money back|did you read|last time you|star review|horrible|dreadful|nightmare|"
+                "explained|can't you|can you not|that hard|so hard|so difficult"
             ),
             r"(?:real|actual|live) (?:human|person|agent)",
         ),

@@ -2,7 +2,8 @@
 
 A rule is a regular expression in the syntax of Rust's ``regex`` crate, because Polars runs it over
 whole columns. Rules are evidence, not verdicts: what a rule alone can claim stands in its strength.
-All of them read English; text in other languages passes them unseen. They lie in ``rules.toml``.
+All of them read English; text in other languages passes them unseen. They lie in the ``*.toml``
+files beside this one.
 """
 
 from __future__ import annotations
@@ -27,16 +28,26 @@ class Rule:
     pattern: str
 
 
+FILES = (
+    "rules.toml",
+    "declining.toml",
+    "requests.toml",
+    "frustration.toml",
+    "attempts.toml",
+    "explicit.toml",
+)
+
+
 def _read() -> dict[str, tuple[Rule, ...]]:
-    file = resources.files("analytics.text") / "rules.toml"
-    tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {
-        name: tuple(
-            Rule(name=row["name"], strength=row["strength"], pattern="".join(row["pattern"]))
-            for row in rows
-        )
-        for name, rows in tables.items()
-    }
+    sets: dict[str, tuple[Rule, ...]] = {}
+    for name in FILES:
+        file = resources.files("analytics.text") / name
+        for rule_set, rows in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            sets[rule_set] = tuple(
+                Rule(name=row["name"], strength=row["strength"], pattern="".join(row["pattern"]))
+                for row in rows
+            )
+    return sets
 
 
 RULES: dict[str, tuple[Rule, ...]] = _read()

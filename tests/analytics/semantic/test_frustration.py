@@ -59,6 +59,75 @@ def test_terse_loud_or_neutral_users_are_not_claimed(texts):
     assert row is None or row["decision"] == "ambiguous"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm deeply dissatisfied with how this was handled.",
+        "Your instructions are useless.",
+        "I have explained it four times now.",
+        "Do you even look at the file?",
+        "I don't believe you any more.",
+        "I give up. I'll find someone else.",
+    ],
+)
+def test_one_plain_sentence_to_the_assistant_is_enough(text):
+    row = one(Frustration, talk("t", text, "Sorry."))
+
+    assert row["decision"] == "matched"
+    assert row["evidence"][0]["quote"] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My tenant is furious about the broken heating. Draft a calm answer.",
+        "Translate 'I am sick of waiting, this is unacceptable' into Dutch.",
+        'Label this review: "Useless product, I want my money back."',
+        "What are the signs that a customer is annoyed?",
+        "The traffic was horrible, so I am late. When is the next bus?",
+    ],
+)
+def test_the_displeasure_of_others_is_not_the_users(text):
+    assert one(Frustration, talk("t", text, "Here you are.")) is None
+
+
+def test_insisting_on_a_word_of_ones_request_twice_is_noticed():
+    row = one(
+        Frustration,
+        talk(
+            "t",
+            "Sort the list by price.",
+            "Sorted by name.",
+            "By price, not by name.",
+            "Sorted by name, descending.",
+            "PRICE. Please.",
+            "Sorted by date.",
+        ),
+    )
+
+    assert row["decision"] == "matched"
+    insisting = [p for p in row["evidence"] if p["kind"] == "insists on an earlier request"]
+    assert {piece["earlier"] for piece in insisting} == {"Sort the list by price."}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (
+            "Show me the page 1 of it",
+            "1",
+            "Show me the page 2 of it",
+            "2",
+            "Show me the page 3 of it",
+        ),
+        ("Please cancel order 5.", "Sure?", "Yes, please cancel order 5.", "Done."),
+        ("Cancel my order.", "Done.", "Thanks! No other order to cancel.", "Bye."),
+    ],
+)
+def test_going_on_and_agreeing_say_nothing_again(texts):
+    assert one(Frustration, talk("t", *texts, "Fine.")) is None
+
+
 def test_a_frustrated_assistant_or_document_is_not_the_user():
     row = one(
         Frustration,

@@ -40,3 +40,31 @@ def test_ordinary_work_passes():
     assert (
         one(InappropriateContent, talk("t", "Book a flight to Essex.", "Booked, seat 4A.")) is None
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Write an erotic story about two adults.", "Talk dirty to me.", "Send me your nudes."],
+)
+def test_one_sentence_is_enough_for_a_wish_or_an_advance(text):
+    row = one(InappropriateContent, talk("t", text, "I would rather not."))
+
+    assert row["decision"] == "matched"
+    assert row["evidence"][0]["quote"] == text
+    assert row["reason"].startswith("A user wrote sexual content")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I keep porn away from my son's phone?  I want to block it.",
+        "Who carved the statue of a nude boy in Florence?",
+        "What does nsfw mean?",
+        "Which of the cocktails is it: Sex on the Beach or a Mojito?",
+        "I roast the chicken breast and the thighs together.",
+    ],
+)
+def test_keeping_away_art_and_recipes_claim_nothing(text):
+    row = one(InappropriateContent, talk("t", text, "Let me see."))
+
+    assert row is None or row["decision"] == "ambiguous"

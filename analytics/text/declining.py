@@ -1,0 +1,48 @@
+"""Whether a short answer declines, and whether it says that something is missing.
+
+The refusal head learned from whole answers of chat models; a sentence or two are too little for
+it. Here the sentence itself is read: who speaks, the negation and the act stand together.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from analytics.text.phrases import RULES
+from analytics.text.quoted import without_quotes
+
+OPENING_CHARACTERS = 300
+"""Who declines says so at the beginning."""
+
+_LETTER = re.compile(
+    r"^\s*(?:(?:subject|betreff)\s*:|dear |(?:hi|hello|hey) [A-Z]\w+,)", re.IGNORECASE
+)
+_SPACES = re.compile(r"\s+")
+
+
+def declines(answer: str) -> bool:
+    """Whether the answer's beginning says that its speaker will not or may not do it."""
+    return _any("declining", _opening(answer))
+
+
+def is_unable(answer: str) -> bool:
+    """Whether the answer says that something is missing, or that it has no such sense or tool."""
+    return _any("unable", _opening(answer))
+
+
+def _opening(answer: str) -> str:
+    """The beginning without what it quotes; nothing of a letter, whose writer is another."""
+    if _LETTER.match(answer):
+        return ""
+    text = without_quotes(answer[: 2 * OPENING_CHARACTERS])
+    return _SPACES.sub(" ", text.lower().replace("\u2019", "'")).strip()[:OPENING_CHARACTERS]
+
+
+def _any(rule_set: str, text: str) -> bool:
+    return bool(text) and any(pattern.search(text) for pattern in _patterns(rule_set))
+
+
+@cache
+def _patterns(rule_set: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(rule.pattern) for rule in RULES[rule_set])

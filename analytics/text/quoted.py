@@ -1,0 +1,15 @@
+"""Texts without what they quote: the words of somebody else, or words to work on."""
+
+from __future__ import annotations
+
+import re
+
+_QUOTED = re.compile(
+    r"(?<!\w)'(?:[^'\n]|'(?=\w)){6,}'(?!\w)|\"[^\"\n]{6,}\"|\u201c[^\u201d]{6,}\u201d|```.*?(?:```|\Z)",
+    re.DOTALL,
+)
+
+
+def without_quotes(text: str) -> str:
+    """The text with each quotation and code block replaced by a space."""
+    return _QUOTED.sub(" ", text)
