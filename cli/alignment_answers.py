@@ -23,7 +23,7 @@ _KINDS: dict[str, Any] = {
     "object_type": pl.String, "object_id": pl.String, "rater": pl.String, "human": pl.String,
     "blind": pl.String, "adjudicated": pl.String, "time": pl.String, "cluster": pl.String,
     "given_probability": pl.Float64, "also_acceptable": pl.String, "repeat": pl.String,
-    "gold": pl.String,
+    "gold": pl.String, "issue_id": pl.Int64,
 }  # fmt: skip
 
 
@@ -93,6 +93,7 @@ def _record(row: AnnotationRow, gold: str | None, *, repeat: bool) -> dict[str, 
         "also_acceptable": orjson.dumps(further).decode() if further else None,
         "repeat": "true" if repeat else "false",
         "gold": gold,
+        "issue_id": row.issue_id,
     }
 
 

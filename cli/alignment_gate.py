@@ -51,9 +51,23 @@ def _bounds(command: _Command) -> _Command:
     show_default=True,
     help="Whether the interval's bound or the value itself must hold.",
 )
+@click.option(
+    "--max-severe",
+    "severe_max",
+    type=click.IntRange(min=0),
+    metavar="COUNT",
+    help="Severe false accepts that may be open.  [default: any number]",
+)
 @format_option
 @pass_context
-def gate(context: Context, /, on: str, output_format: str | None, **asked: Any) -> None:
+def gate(
+    context: Context,
+    /,
+    on: str,
+    severe_max: int | None,
+    output_format: str | None,
+    **asked: Any,
+) -> None:
     """Check bounds on the agreement: exit 0 when they hold, 3 when not or when labels are few.
 
     The answer's status is passed, failed, or not_enough_data with the number of labels to add.
@@ -67,7 +81,7 @@ def gate(context: Context, /, on: str, output_format: str | None, **asked: Any) 
         for name, value in asked.items()
         if name.startswith(("min_", "max_")) and value is not None
     ]
-    if not conditions:
+    if not conditions and severe_max is None:
         raise click.UsageError("give at least one bound, such as --min-mcc 0.6")
     source = read_source(context, asked, asked["evaluator"])
     samples, version = make_samples(source.frame, source.options)
@@ -76,6 +90,7 @@ def gate(context: Context, /, on: str, output_format: str | None, **asked: Any) 
         samples[version],
         conditions,
         on=on,
+        severe_max=severe_max,
     )
     if (output_format or default_format()) == "table":
         write_rows(result["checks"], "table", _COLUMNS)

@@ -24,7 +24,7 @@ from cli.alignment_scores import (
     placed,
 )
 from cli.alignment_slices import SLICED, slice_columns
-from queue_store.model import FieldType
+from queue_store.model import FieldType, IssueState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,8 @@ def stored_pairs(
         cluster=pl.coalesce("cluster", "conversation_id"),
         item_time="start_time",
         business_weight=_business_weights(context, frame["trace_id"]),
+        severity="max_severity",
+        resolved=_resolved(context, frame),
         **design,
         **slice_columns(frame),
     )
@@ -97,7 +99,8 @@ def stored_pairs(
         "item", "human", "evaluator", "rater", "inclusion_probability", "cluster", "stratum",
         "rule", "evaluator_version", "config_hash", "time", "blind", "adjudicated", "manual",
         "reopened", "out_of_order", "also_acceptable", "repeat", "gold", "item_time",
-        "business_weight", *(name for name in frame.columns if name.startswith("slice_")),
+        "business_weight", "severity", "resolved",
+        *(name for name in frame.columns if name.startswith("slice_")),
     ]  # fmt: skip
     if frame["cluster"].null_count() == frame.height:
         wanted.remove("cluster")
@@ -120,6 +123,20 @@ def _business_weights(context: Context, traces: pl.Series) -> pl.Series:
     )
     found = business_weights(facts, weights)
     return traces.replace_strict(found, default=None, return_dtype=pl.Float64)
+
+
+def _resolved(context: Context, frame: pl.DataFrame) -> pl.Series:
+    """Whether some answer about the object points to a known problem, and all of these are closed.
+
+    An ignored problem is closed too: somebody decided.
+    """
+    still = [
+        issue.id
+        for issue in context.queue_store.issues(project=context.project, state=IssueState.OPEN)
+    ]
+    named = pl.col("issue_id")
+    closed = named.is_not_null().any() & ~named.is_in(still).fill_null(value=False).any()
+    return frame.select(resolved=closed.over(KEY).cast(pl.String))["resolved"]
 
 
 def _trace_of_object() -> pl.Expr:
@@ -235,7 +252,7 @@ def _traces(context: Context) -> pl.DataFrame:
         context.span_store.scan("traces", project=context.project)
         .filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
         .select("trace_id", "conversation_id", "selections", "detectors", *SLICED.values(),
-                "start_time",
+                "start_time", "max_severity",
                 trace_probability="inclusion_probability")
         .collect()
     )  # fmt: skip

@@ -39,13 +39,19 @@ class Condition:
 
 
 def gate(
-    report: Report, sample: Sample, conditions: Sequence[Condition], *, on: str
+    report: Report,
+    sample: Sample,
+    conditions: Sequence[Condition],
+    *,
+    on: str,
+    severe_max: int | None = None,
 ) -> dict[str, Any]:
     """``passed``, ``failed`` or ``not_enough_data``, with the evidence for each condition.
 
     ``on`` is ``lower`` (the bound of the interval on the unfavourable side must hold) or
     ``value``. Where it is known how items were chosen weighted figures decide: one that is
-    withheld is missing data, and no reason to believe the raw one.
+    withheld is missing data, and no reason to believe the raw one. More severe false accepts open
+    than ``severe_max`` fail it; None asks nothing of them.
     """
     block = report.weighted if sample.has_design else report.raw
     checks = [
@@ -55,16 +61,20 @@ def gate(
     fewest, needed = _scarcity(sample)
     wanted = max([needed, *(check["labels_needed"] or 0 for check in checks)])
     failed = [check for check in checks if check["status"] == "failed"]
-    if all(check["holds"] for check in checks) and fewest is None:
+    severe = report.severe_false_accepts
+    too_severe = severe_max is not None and (severe["open"] or 0) > severe_max
+    if all(check["holds"] for check in checks) and fewest is None and not too_severe:
         status = "passed"
-    elif failed and (fewest is None or any(check["surely"] for check in failed)):
+    elif too_severe or (failed and (fewest is None or any(c["surely"] for c in failed))):
         status = "failed"
     else:
         status = "not_enough_data"
     return {
         "status": status,
         "passed": status == "passed",
-        "sentence": _sentence(status, checks, wanted, fewest),
+        "sentence": _sentence(
+            status, checks, wanted, fewest, severe["sentence"] if too_severe else None
+        ),
         "on": on,
         "labels_needed": wanted if status == "not_enough_data" else None,
         "evaluator": report.scope.get("evaluator"),
@@ -72,6 +82,7 @@ def gate(
         "field": report.scope.get("field"),
         "positive": report.scope["positive"],
         "labelled": report.scope["labelled"],
+        "severe_false_accepts": severe,
         "checks": checks,
     }
 
@@ -178,13 +189,18 @@ def _scarcity(sample: Sample) -> tuple[tuple[str, int] | None, int]:
 
 
 def _sentence(
-    status: str, checks: list[dict[str, Any]], needed: int, fewest: tuple[str, int] | None
+    status: str,
+    checks: list[dict[str, Any]],
+    needed: int,
+    fewest: tuple[str, int] | None,
+    severe: str | None,
 ) -> str:
     if status == "passed":
         return "the gate holds"
     if status == "failed":
         failed = [check for check in checks if check["status"] == "failed"]
-        return "the gate does not hold: " + "; ".join(_told(check) for check in failed)
+        told = [_told(check) for check in failed] + ([severe] if severe else [])
+        return "the gate does not hold: " + "; ".join(told)
     because = [f"{fewest[1]} labels of {fewest[0]}"] if fewest else []
     because += [f"{c['figure']}: {c['null_reason']}" for c in checks if c["null_reason"]]
     return f"not enough data, label {needed} more" + (f" ({'; '.join(because)})" if because else "")

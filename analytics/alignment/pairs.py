@@ -35,19 +35,22 @@ OPTIONAL: dict[str, str] = {
     "out_of_order": "true when it was reviewed out of its queue's order: likewise.",
     "gold": "The known right answer of a test item for raters.",
     "business_weight": "How much the item matters, for what to label next; 1 where empty.",
+    "severity": "How bad the item is when it is let pass, 0 to 1; from 0.7 up it is severe.",
+    "resolved": "true when the item has been dealt with.",
     "repeat": "true for a rater's second answer about an item: it shows how steady they are.",
     "also_acceptable": "Further values that would be right as well: a JSON list, or a|b.",
 }
 """Optional columns and what they mean."""
 
 FLAGS = ("blind", "adjudicated", "used_for_tuning", "manual", "reopened", "out_of_order",
-         "repeat")  # fmt: skip
-_NUMBERS = ("inclusion_probability", "weight", "business_weight")
+         "repeat", "resolved")  # fmt: skip
+_NUMBERS = ("inclusion_probability", "weight", "business_weight", "severity")
+_SHARES = ("inclusion_probability", "severity")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _ITEM_COLUMNS = (
     "item", "row", "version", "evaluator", "inclusion_probability", "weight", "cluster", "stratum",
     "rule", "time", "item_time", "used_for_tuning", "manual", "reopened", "out_of_order", "gold",
-    "business_weight",
+    "business_weight", "severity", "resolved",
 )  # fmt: skip
 _RATING_COLUMNS = (
     "item", "row", "rater", "human", "blind", "adjudicated", "time", "also_acceptable",
@@ -172,10 +175,12 @@ def _with_numbers(rows: pl.DataFrame) -> pl.DataFrame:
         numbers = rows[name].cast(pl.Float64, strict=False)
         checked = rows.select("row", pl.col(name).alias("text"), numbers.alias("number"))
         wrong = pl.col("text").is_not_null() & pl.col("number").is_null()
-        low = (pl.col("number") < 0) if name == "inclusion_probability" else pl.col("number") <= 0
-        high = pl.col("number") > 1 if name == "inclusion_probability" else pl.lit(value=False)
+        low = (pl.col("number") < 0) if name in _SHARES else pl.col("number") <= 0
+        high = pl.col("number") > 1 if name in _SHARES else pl.lit(value=False)
         for row, text, _ in checked.filter(wrong | low | high).iter_rows():
-            wanted = "above 0 up to 1" if name == "inclusion_probability" else "above 0"
+            wanted = {"inclusion_probability": "above 0 up to 1", "severity": "from 0 to 1"}.get(
+                name, "above 0"
+            )
             problems.append(f"row {row}: {name} is {text}, it must be {wanted}")
         rows = rows.with_columns(numbers.alias(name))
     impossible = rows.filter((pl.col("inclusion_probability") == 0) & pl.col("human").is_not_null())

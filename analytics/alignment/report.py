@@ -20,6 +20,7 @@ from analytics.alignment.sample import Sample, make_sample
 from analytics.alignment.sampling import sampling
 from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import Scale, ScaleOptions
+from analytics.alignment.severe import severe_false_accepts
 from analytics.alignment.slices import slices
 from analytics.alignment.thresholds import Objective, thresholds
 from analytics.alignment.verdict import verdict
@@ -76,6 +77,7 @@ class Report:
     label_next: dict[str, Any] = field(default_factory=dict)
     residuals: dict[str, Any] = field(default_factory=dict)
     zero_errors: list[dict[str, Any]] = field(default_factory=list)
+    severe_false_accepts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as JSON values; same data, same bytes."""
@@ -84,7 +86,7 @@ class Report:
             for name in (
                 "scope", "confusion", "raw", "weighted", "pass_rate", "ceiling", "sampling",
                 "versions", "thresholds", "verdict", "slices", "label_next", "residuals",
-                "zero_errors",
+                "zero_errors", "severe_false_accepts",
             )
         }  # fmt: skip
 
@@ -127,6 +129,7 @@ def report_of(
     """The report on one version, the others beside it."""
     sample = samples[version]
     raw, weighted = agreement(sample, weighted=False), agreement(sample, weighted=True)
+    severe = severe_false_accepts(sample)
     people = ceiling(sample, options.seed, options.skill, options.epsilon)
     result = Report(
         scope=_scope(sample, version, options, about),
@@ -138,10 +141,11 @@ def report_of(
         sampling=sampling(sample),
         versions=versions(samples, version, options.gate),
         thresholds=thresholds(sample, options.seed, options.objective),
-        verdict=verdict(sample, raw, weighted, people),
+        verdict=verdict(sample, raw, weighted, people, severe),
         slices=slices(sample),
         residuals=residuals(sample),
         zero_errors=zero_errors(raw, weighted),
+        severe_false_accepts=severe,
     )
     following = label_next(
         result,

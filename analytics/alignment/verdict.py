@@ -36,6 +36,7 @@ def verdict(
     raw: Mapping[str, Figure],
     weighted: Mapping[str, Figure],
     ceiling: Mapping[str, Any],
+    severe: Mapping[str, Any],
 ) -> dict[str, Any]:
     """``too_few``, ``explore``, ``trends`` or ``gate``, the figure behind it, and why."""
     name = deciding_figure(sample.scale.score_type)
@@ -53,6 +54,9 @@ def verdict(
     if level == "gate" and gap is not None and gap.ci_high is not None and gap.ci_high < 0:
         level = "trends"
         reasons.append("the evaluator agrees with people less than people with each other")
+    if severe["open"]:
+        level = "trends" if level == "gate" else level
+        reasons.append(severe["sentence"])
     if not figure.weighted and level != "too_few":
         reasons.append("unweighted: it holds for the labelled items only")
     return {
