@@ -110,7 +110,7 @@ class OutputSchemaValidation:
             if reason is not None:
                 skip_reason = skip_reason or reason
                 continue
-            for message in _answers(own):
+            for message in _answers(own, call):
                 defect = self.check(message["text"], call)
                 if defect is not None:
                     found.append((defect, _evidence(defect, call, message)))
@@ -214,7 +214,7 @@ def _reason_to_skip(call: dict[str, Any], parts: list[dict[str, Any]]) -> str | 
     return None if parts else "no_content"
 
 
-def _answers(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _answers(parts: list[dict[str, Any]], call: dict[str, Any]) -> list[dict[str, Any]]:
     """The texts to check, one a message; a forced tool's arguments where there is no text."""
     by_message: dict[int, list[dict[str, Any]]] = {}
     for part in parts:
@@ -226,7 +226,7 @@ def _answers(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         text = "".join(texts)
         if text.strip() and not calls:
             answers.append({"text": text, "message": index, "part": own[0]["part_index"]})
-        elif len(calls) == 1 and not text.strip() and _delivers(calls[0]["tool_name"]):
+        elif len(calls) == 1 and not text.strip() and _delivers(calls[0]["tool_name"], call):
             answers.append(
                 {
                     "text": calls[0]["tool_arguments"] or "",
@@ -237,9 +237,21 @@ def _answers(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return answers
 
 
-def _delivers(tool_name: str | None) -> bool:
-    """Whether this is the tool by which frameworks have a model deliver its structured answer."""
-    return tool_name is not None and tool_name.startswith(("final_result", "structured_output"))
+def _delivers(tool_name: str | None, call: dict[str, Any]) -> bool:
+    """Whether this is the tool by which the model delivers its structured answer.
+
+    Frameworks have names of their own for it; under any other name it is the tool whose parameters
+    are the schema that was asked for.
+    """
+    if tool_name is None or tool_name.startswith(("final_result", "structured_output")):
+        return tool_name is not None
+    schema, offered = load(call["output_schema"]), load(call["tool_definitions"])
+    return schema is not None and any(
+        isinstance(tool, dict)
+        and tool.get("name") == tool_name
+        and tool.get("parameters") == schema
+        for tool in (offered if isinstance(offered, list) else [])
+    )
 
 
 def _evidence(defect: Defect, call: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:

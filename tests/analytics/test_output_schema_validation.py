@@ -79,3 +79,23 @@ def test_vendor_wrappings_around_the_schema_are_opened():
     wrapped = {"type": "json_schema", "json_schema": {"name": "invoice", "schema": SCHEMA}}
 
     assert kind_of('{"total": 1}', output_schema=wrapped) == "schema_violation"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "decision"),
+    [
+        ("final_result_invoice", None, "schema_violation"),
+        ("Invoice", SCHEMA, "schema_violation"),
+        ("Invoice", {"type": "object"}, "no_match"),
+        ("Invoice", None, "no_match"),
+        ("other", SCHEMA, "no_match"),
+    ],
+)
+def test_the_arguments_of_the_tool_that_carries_the_schema_are_the_answer(
+    name, parameters, decision
+):
+    called = {"type": "tool_call", "name": name, "arguments": {"total": 1}}
+    offered = [{"type": "function", "name": "Invoice", "parameters": parameters}]
+    messages = [{"role": "assistant", "parts": [called]}]
+
+    assert kind_of(None, output_messages=messages, tool_definitions=offered) == decision
