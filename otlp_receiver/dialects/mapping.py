@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from otlp_receiver.dialects.transforms import LOSSLESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 MAPPING_FILE = Path(__file__).with_name("mapping.csv")
 
@@ -46,10 +46,12 @@ class FieldMapping:
 
     rules: Mapping[str, tuple[Rule, ...]]
 
-    def with_keys(self, keys: Mapping[str, str | Iterable[str]]) -> FieldMapping:
+    def with_keys(self, keys: Mapping[str, str | Sequence[str]]) -> FieldMapping:
         """A mapping in which a user's own keys come first: ``{field: key}`` or ``{field: [key]}``.
 
-        Raises ValueError naming the nearest fields when a field does not exist.
+        Values are read as those of the convention's key, in the unit that the field's name says.
+        Raises ValueError naming the nearest fields when a field does not exist, or the field whose
+        keys are none.
         """
         from difflib import get_close_matches
 
@@ -59,11 +61,28 @@ class FieldMapping:
                 near = get_close_matches(field, rules, n=3, cutoff=0.5) or sorted(rules)
                 raise ValueError(f"unknown field {field!r}; did you mean {', '.join(near)}?")
             shipped = rules[field]
-            transform = shipped[0].transform
-            names = [own] if isinstance(own, str) else list(own)
-            first = tuple(Rule(field=field, key=name, transform=transform) for name in names)
+            transform = _OWN_TRANSFORMS.get(field, shipped[0].transform)
+            first = tuple(
+                Rule(field=field, key=name, transform=transform) for name in _names(field, own)
+            )
             rules[field] = first + shipped
         return FieldMapping(rules)
+
+
+_OWN_TRANSFORMS = {"time_to_first_chunk_ms": "milliseconds", "tool_name": "text"}
+"""How a user's own keys are read where the first shipped line is special."""
+
+
+def _names(field: str, own: object) -> list[str]:
+    """The attribute keys of one entry; raises ValueError when they are none."""
+    names = [own] if isinstance(own, str) else own
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) and name.strip() for name in names
+    ):
+        raise ValueError(
+            f"attributes.{field}: expected an attribute's key or a list of keys, not {own!r}"
+        )
+    return list(names)
 
 
 @cache
