@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from cli.context import Context
 
 logger = logging.getLogger(__name__)
+
+_NICE = 15
 
 
 class Background:
@@ -54,9 +58,20 @@ class Background:
                 # The receiver and its loader come first.
                 env={**os.environ, "POLARS_MAX_THREADS": "1"},
             )
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, 15)
+            step_back(self._process.pid)
             _, said = self._process.communicate()
             for line in said.splitlines():
                 logger.info("Maintenance: %s", line)
             if self._process.returncode and not self._stop.is_set():
                 logger.error("Maintenance ended with code %d.", self._process.returncode)
+
+
+def step_back(pid: int) -> None:
+    """Let everybody else come first.
+
+    Linux may weigh whole sessions against each other before it looks at their processes; then the
+    session has to step back as well.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        Path(f"/proc/{pid}/autogroup").write_text(str(_NICE), encoding="ascii")
