@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-VIEW_FILTERS = ("status", "reviewer", "detector", "text", "added_since", "added_until")
+TRACE_FILTERS = ("where", "answered")
+"""What a view over traces filters by: a SQL condition, a field that has an answer."""
+VIEW_FILTERS = (
+    "status", "reviewer", "detector", "text", "added_since", "added_until", *TRACE_FILTERS
+)  # fmt: skip
 """What a view may filter by."""
 
 

@@ -17,6 +17,7 @@ from queue_store.model import (
     AddResult,
     HookEvent,
     ItemPage,
+    ItemPlace,
     ItemSource,
     ItemState,
     QueueState,
@@ -132,6 +133,28 @@ class Items(StoreBase):
             found = tuple(items_of(connection, rows[:limit]))
         more = len(rows) > limit and bool(found)
         return ItemPage(items=found, total=total, cursor=_cursor(found[-1]) if more else None)
+
+    def place(self, *, project: str, item_id: int) -> ItemPlace:
+        """Where the item stands in its queue, highest priority first, and what is beside it."""
+        with self._reading(project) as connection:
+            item = find_item(connection, project, item_id)
+        with self._reading(project, item.queue) as connection:
+            columns = ITEMS.c
+            inside = (columns.queue_id == item.queue_id) & columns.state.in_(VISIBLE)
+            at, number = item.priority, item.id
+            earlier = or_(columns.priority > at, and_(columns.priority == at, columns.id < number))
+            later = or_(columns.priority < at, and_(columns.priority == at, columns.id > number))
+            up = (columns.priority, columns.id.desc())
+            down = (columns.priority.desc(), columns.id)
+            one = select(columns.id).where(inside).limit(1)
+            position = connection.scalar(select(func.count()).where(inside, earlier))
+            target = find_queue(connection, project, item.queue, with_form=False)
+            return ItemPlace(
+                position=int(position or 0) + 1,
+                total=_total(connection, target, VISIBLE, []),
+                before=connection.scalar(one.where(earlier).order_by(*up)),
+                after=connection.scalar(one.where(later).order_by(*down)),
+            )
 
     def items_of_trace(
         self, *, project: str, trace_id: str, conversation_id: str | None = None

@@ -174,3 +174,16 @@ class ItemPage:
     """Items that match, on all pages."""
     cursor: str | None
     """Hand it back for the next page; None on the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPlace:
+    """Where an item stands in its queue's order; removed items have no place."""
+
+    position: int
+    """1 for the first."""
+    total: int
+    before: int | None
+    """The item before it; None for the first."""
+    after: int | None
+    """The item behind it; None for the last."""

@@ -224,3 +224,21 @@ def test_an_unknown_queue_names_the_nearest(desk):
         desk.add(1, queue="spot_check")
 
     assert (caught.value.noun, caught.value.nearest) == ("queue", ["spot_checks"])
+
+
+def test_an_item_knows_its_place_and_its_neighbours(desk):
+    desk.queue()
+    desk.add(2, priority=1.0)
+    desk.add(1, start=2, priority=5.0)
+    desk.add(2, start=3, priority=1.0)
+    order = [item.id for item in desk.listed().items]
+    removed = order.pop(2)
+    desk.store.remove(
+        project=desk.project, item_id=removed, reason="", now=desk.clock.now, actor="mia"
+    )
+
+    places = [desk.store.place(project=desk.project, item_id=number) for number in order]
+
+    assert [(place.position, place.total) for place in places] == [(n, 4) for n in (1, 2, 3, 4)]
+    assert [place.before for place in places] == [None, *order[:-1]]
+    assert [place.after for place in places] == [*order[1:], None]
