@@ -10,7 +10,7 @@ from cli.context import Context, pass_context
 from cli.hex_ids import TRACE_ID
 from cli.output import default_format, format_option, write_object, write_rows
 
-_LISTED = [
+TRACE_COLUMNS = [
     "trace_id",
     "name",
     "start_time",
@@ -79,7 +79,7 @@ def list_traces(context: Context, where: str | None, limit: int, output_format: 
     latest = pl.col("revision") == pl.col("revision").max().over("trace_id")
     frame = context.span_store.scan("traces", project=context.project, where=where).filter(latest)
     rows = frame.sort(["start_time", "trace_id"], descending=[True, False]).head(limit).collect()
-    write_rows(canonical_rows(rows, TRACES), output_format, _LISTED)
+    write_rows(canonical_rows(rows, TRACES), output_format, TRACE_COLUMNS)
 
 
 @traces.command(epilog="Example: spandocket traces show 8a3c60f7d188f8fa79d48a391a778fa6")

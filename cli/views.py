@@ -13,9 +13,11 @@ from cli.context import pass_context
 from cli.output import format_option, write_object, write_rows
 from cli.queue_access import actor_option, person_store, ready_store
 from cli.queue_rows import ITEM_COLUMNS, item_row
+from cli.traces import TRACE_COLUMNS
 
 if TYPE_CHECKING:
     from cli.context import Context
+    from queue_store.model import View
 
 
 @click.group(epilog="Example: spandocket views list")
@@ -82,12 +84,16 @@ def list_views(context: Context, output_format: str | None) -> None:
 @format_option
 @pass_context
 def show(context: Context, name: str, limit: int, output_format: str | None) -> None:
-    """List the items that a view matches now."""
+    """List the items that a view matches now; the traces, for a view over traces."""
+    from queue_store.collections import TRACE_FILTERS
     from queue_store.model import ItemState
 
     store = ready_store(context)
     view = store.view(project=context.project, name=name)
     filters: dict[str, Any] = dict(view.filters)
+    if view.queue is None or any(key in filters for key in TRACE_FILTERS):
+        _show_traces(context, view, limit, output_format)
+        return
     status = filters.pop("status", None)
     for bound in ("added_since", "added_until"):
         if bound in filters:
@@ -100,6 +106,24 @@ def show(context: Context, name: str, limit: int, output_format: str | None) -> 
         **filters,
     )
     write_rows([item_row(item) for item in page.items], output_format, ITEM_COLUMNS)
+
+
+def _show_traces(context: Context, view: View, limit: int, output_format: str | None) -> None:
+    """The analysed traces that a view over traces matches, newest first."""
+    from review_app.traces import matching
+    from span_store.plain_rows import canonical_rows
+    from span_store.schema import TRACES
+
+    frame = matching(
+        ready_store(context),
+        context.span_store,
+        context.project,
+        where=view.filters.get("where"),
+        queue=view.queue,
+        answered=view.filters.get("answered"),
+    )
+    newest = frame.sort(["start_time", "trace_id"], descending=[True, False]).head(limit)
+    write_rows(canonical_rows(newest.collect(), TRACES), output_format, TRACE_COLUMNS)
 
 
 @views.command(epilog="Example: spandocket views delete mine")

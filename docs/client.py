@@ -42,6 +42,7 @@ _SENTENCES = {
     "SpanPage": "One page of spans.",
     "Trace": "The facts of one analysed trace. Times are RFC 3339 with nanoseconds.",
     "TracePage": "One page of traces.",
+    "View": "A named filter over traces or a queue's items.",
 }
 _SAME = {"ListedItem": "Item", "AnsweredItem": "Item"}
 _TABLES = {"Span", "Trace", "Evaluation"}

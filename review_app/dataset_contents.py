@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import polars as pl
 
-from queue_store.model import DatasetEntry, FieldPurpose, ItemState
+from queue_store.model import DatasetEntry, FieldPurpose, ItemState, ObjectType
 
 if TYPE_CHECKING:
     from queue_store.model import AnnotationRow, Item
@@ -36,39 +36,65 @@ def completed_items(store: QueueStore, project: str, queue: str) -> list[Item]:
 def entry_of(queues: QueueStore, spans: SpanStore, item: Item) -> DatasetEntry:
     """The item as a dataset keeps it."""
     answers = queues.annotations(project=item.project, item_id=item.id)
-    given, answered = _messages(spans, item)
+    given, answered = _messages(spans, item.project, item.object_type, item.object_id)
     return DatasetEntry(
         object_type=item.object_type,
         object_id=item.object_id,
         input=given,
         output=answered,
         expected=_expected(queues, item.project, answers),
-        annotations=[
-            {
-                "reviewer": row.reviewer,
-                "field": row.field,
-                "value": row.value,
-                "adjudicated": row.adjudicated,
-                "comment": row.comment,
-            }
-            for row in answers
-        ],
+        annotations=_told(answers),
         provenance={"queue": item.queue, "item_id": item.id, "revision": item.revision},
     )
 
 
-def _messages(spans: SpanStore, item: Item) -> tuple[Any, Any]:
+def entry_of_object(
+    queues: QueueStore, spans: SpanStore, project: str, object_type: ObjectType, object_id: str
+) -> DatasetEntry:
+    """An object that is no item, with what was said about it in any queue."""
+    answers = queues.annotations(project=project, object_type=object_type, object_id=object_id)
+    given, answered = _messages(spans, project, object_type, object_id)
+    return DatasetEntry(
+        object_type=object_type,
+        object_id=object_id,
+        input=given,
+        output=answered,
+        expected=_expected(queues, project, answers),
+        annotations=_told(answers),
+        provenance={"queues": sorted({row.queue for row in answers if row.queue is not None})},
+    )
+
+
+def _told(answers: list[AnnotationRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "reviewer": row.reviewer,
+            "field": row.field,
+            "value": row.value,
+            "adjudicated": row.adjudicated,
+            "comment": row.comment,
+        }
+        for row in answers
+    ]
+
+
+def _messages(
+    spans: SpanStore, project: str, object_type: ObjectType, object_id: str
+) -> tuple[Any, Any]:
     """What went into the last model call of the object, and what came out."""
-    condition = pl.col("trace_id") == (item.trace_id or "")
-    match item.object_type.value:
-        case "session":
-            condition = pl.col("conversation_id") == item.object_id
-        case "span":
-            condition &= pl.col("span_id") == item.object_id.partition(":")[2]
+    trace_id, _, span_id = object_id.partition(":")
+    traces: list[str] | None = [trace_id]
+    match object_type:
+        case ObjectType.TRACE:
+            condition = pl.lit(value=True)
+        case ObjectType.SPAN:
+            condition = pl.col("span_id") == span_id
+        case ObjectType.SESSION:
+            traces, condition = None, pl.col("conversation_id") == object_id
         case _:
-            pass
+            assert_never(object_type)
     frame = (
-        spans.scan("spans", project=item.project)
+        spans.scan("spans", project=project, trace_ids=traces)
         .filter(condition & pl.col("output_messages").is_not_null())
         .sort("end_time", "span_id")
         .select("input_messages", "output_messages")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spandocket_client.rows import Annotation, AnnotationPage, Dataset, DatasetEntry, Field, Issue
+from spandocket_client.rows import (
+    Annotation,
+    AnnotationPage,
+    Dataset,
+    DatasetEntry,
+    Field,
+    Issue,
+    View,
+)
 from spandocket_client.transport import Transport, given, part
 
 if TYPE_CHECKING:
@@ -59,6 +67,21 @@ class RecordCalls(Transport):
         body = {"title": title, "description": description}
         return self.send(Issue, "/issues", body | given(link=link))
 
+    def list_views(self) -> list[View]:
+        """The project's saved views."""
+        return self.get_list(View, "views", "/views")
+
+    def save_view(self, name: str, *, queue: str | None = None, **filters: str) -> View:
+        """Save a filter: of traces by ``where`` and ``answered``, or of a queue's items.
+
+        The same name again replaces it.
+        """
+        return self.send(View, "/views", {"name": name, "queue": queue, "filters": filters})
+
+    def delete_view(self, name: str) -> View:
+        """Delete a saved view; nothing else goes with it."""
+        return self.send(View, f"/views/{part(name)}", {}, "DELETE")
+
     def list_datasets(self) -> list[Dataset]:
         """The project's datasets."""
         return self.get_list(Dataset, "datasets", "/datasets")
@@ -76,14 +99,15 @@ class RecordCalls(Transport):
         name: str,
         *,
         items: Sequence[int] = (),
+        objects: Sequence[str] = (),
         queue: str | None = None,
         note: str = "",
     ) -> Dataset:
-        """Add items, or a queue's completed items, with input, output and answers.
+        """Add items, objects, or a queue's completed items, with input, output and answers.
 
         All of them make one new version; entries that are there unchanged make none.
         """
-        body = {"items": list(items), "note": note, **given(queue=queue)}
+        body = {"items": list(items), "objects": list(objects), "note": note, **given(queue=queue)}
         return self.send(Dataset, f"/datasets/{part(name)}/entries", body)
 
     def export_dataset(self, name: str, *, version: int | None = None) -> Iterator[DatasetEntry]:

@@ -326,6 +326,20 @@ class ScoresStored:
     """Stored before."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A named filter over traces or a queue's items."""
+
+    id: int
+    project: str
+    name: str
+    queue: str | None
+    filters: Mapping[str, Any]
+    """Of traces: where, answered. Of items: status, reviewer, detector, ..."""
+    created_at: datetime
+    created_by: str
+
+
 __all__ = [
     "Added",
     "Anchor",
@@ -343,4 +357,5 @@ __all__ = [
     "Queue",
     "ReviewerProgress",
     "ScoresStored",
+    "View",
 ]

@@ -43,7 +43,7 @@ class Transport:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         if person is not None:
-            headers["x-spandocket-person"] = person
+            headers["x-spandocket-person"] = quote(person)
         self.url = url.rstrip("/")
         self._sleep = sleep
         self._http = httpx2.Client(

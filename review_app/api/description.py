@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_app.access import PERSON_HEADER
 from review_app.answers import ANSWERS
-from review_app.api import items, queues, records, tables, work
+from review_app.api import datasets, items, queues, records, tables, work
 from review_app.api.endpoint import PREFIX
 from review_app.api.shapes import ANSWERED_ITEM, ERROR
 
@@ -19,6 +19,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *items.ENDPOINTS,
     *work.ENDPOINTS,
     *records.ENDPOINTS,
+    *datasets.ENDPOINTS,
 )
 _ABOUT = """Queues, items, answers, spans and scores of one project.
 
@@ -81,7 +82,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         found.append(about | {"schema": parameter.schema, "description": parameter.sentence})
     if endpoint.writes:
         header = {"name": PERSON_HEADER, "in": "header", "required": False}
-        sentence = "Who does it; needed while no reviewer has a token."
+        sentence = "Who does it, percent-encoded; needed while no reviewer has a token."
         found.append(header | {"schema": {"type": "string"}, "description": sentence})
     return found
 
@@ -139,6 +140,7 @@ Written from the calls' own declarations by `make docs`. `spandocket review` ser
 page; `{PREFIX}/openapi.json` is the same as OpenAPI 3.1, with every shape.
 
 With reviewers' tokens (`spandocket tokens create --reviewer NAME`) every call needs one, as
-`authorization: Bearer TOKEN`. Without any, writes name who does them in `x-spandocket-person`.
+`authorization: Bearer TOKEN`. Without any, writes name who does them in `x-spandocket-person`,
+percent-encoded.
 Bodies are JSON objects; their keys stand below each call, needed ones in bold. Listings give a
 `cursor` while there is more. An error is `error`, `message`, `remedy` and its facts."""

@@ -1,4 +1,4 @@
-"""What people keep beside queues: fields, answers, known issues, datasets."""
+"""What people keep beside queues: fields, answers, known issues, views."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from queue_store.collections import VIEW_FILTERS
 from queue_store.model import (
     FieldDraft,
     FieldOption,
@@ -19,10 +20,9 @@ from queue_store.plain_rows import annotation_row, field_row
 from review_app.api.endpoint import Endpoint, Parameter
 from review_app.api.shapes import (
     ANNOTATION,
-    DATASET,
-    DATASET_ENTRY,
     FIELD,
     ISSUE,
+    VIEW,
     boolean,
     given,
     integer,
@@ -35,8 +35,9 @@ from review_app.api.shapes import (
     text,
 )
 from review_app.api.tables import LIMIT
-from review_app.dataset_contents import completed_items, entry_of
 from review_app.errors import BadRequestError
+from span_store.filters import compile_filter
+from span_store.schema import TRACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,47 +108,26 @@ def create_issue(asked: Asked) -> dict[str, Any]:
     return asdict(asked.queues.create_issue(**asked.body, **asked.writing))
 
 
-def list_datasets(asked: Asked) -> dict[str, Any]:
-    """The project's datasets."""
-    return {"datasets": [asdict(each) for each in asked.queues.datasets(project=asked.project)]}
+def list_views(asked: Asked) -> dict[str, Any]:
+    """Saved views."""
+    return {"views": [asdict(view) for view in asked.queues.views(project=asked.project)]}
 
 
-def create_dataset(asked: Asked) -> dict[str, Any]:
-    """An empty dataset."""
-    return asdict(asked.queues.create_dataset(**asked.body, **asked.writing))
-
-
-def show_dataset(asked: Asked) -> dict[str, Any]:
-    """One dataset."""
-    return asdict(asked.queues.dataset(project=asked.project, name=asked.path["dataset"]))
-
-
-def add_entries(asked: Asked) -> dict[str, Any]:
-    """Items with input, output, answers and where they came from, as one new version."""
-    queues, project = asked.queues, asked.project
+def save_view(asked: Asked) -> dict[str, Any]:
+    """Save a filter under a name; the same name again replaces it."""
+    filters = asked.body.get("filters", {})
+    if "where" in filters:
+        compile_filter(str(filters["where"]), TRACES)
     queue = asked.body.get("queue")
-    items = [queues.item(project=project, item_id=each) for each in asked.body.get("items", ())]
-    if queue is not None:
-        items += completed_items(queues, project, queues.queue(project=project, name=queue).name)
-    if not items and queue is None:
-        raise BadRequestError("give items, or queue")
-    dataset = queues.add_entries(
-        dataset=asked.path["dataset"],
-        entries=[entry_of(queues, asked.spans, item) for item in items],
-        note=asked.body.get("note", ""),
-        **asked.writing,
-    )
-    return asdict(dataset)
+    saved = {"name": asked.body["name"], "queue": queue, "filters": filters}
+    return asdict(asked.queues.save_view(**saved, **asked.writing))
 
 
-def export_dataset(asked: Asked) -> Iterator[bytes]:
-    """The entries of a version, a line each."""
-    found = asked.queues.entries(
-        project=asked.project,
-        dataset=asked.path["dataset"],
-        version=asked.query.get("version"),
-    )
-    return (orjson.dumps(asdict(entry)) + b"\n" for entry in found)
+def delete_view(asked: Asked) -> dict[str, Any]:
+    """Delete a saved view."""
+    view = asked.queues.view(project=asked.project, name=asked.path["view"])
+    asked.queues.delete_view(name=view.name, **asked.writing)
+    return asdict(view)
 
 
 def export_queue(asked: Asked) -> Iterator[bytes]:
@@ -194,11 +174,6 @@ _NEW_FIELD = taken(
     positive=nullable(text("The class that counts as positive.")),
     shared=boolean("Let every project use it."),
 )
-_NAMED = taken(("name",), name=text(minLength=1), description=text())
-_VERSION = Parameter(
-    name="version", schema=integer(minimum=0), sentence="This version; the newest by default."
-)
-
 ENDPOINTS = (
     Endpoint(
         name="list_fields",
@@ -263,53 +238,37 @@ ENDPOINTS = (
         result=ISSUE,
     ),
     Endpoint(
-        name="list_datasets",
+        name="list_views",
         method="GET",
-        path="/datasets",
-        noun="datasets",
-        sentence="List the datasets.",
-        call=list_datasets,
-        result=given("DatasetList", datasets=listed(DATASET)),
+        path="/views",
+        noun="views",
+        sentence="List the saved views.",
+        call=list_views,
+        result=given("ViewList", views=listed(VIEW)),
     ),
     Endpoint(
-        name="create_dataset",
+        name="save_view",
         method="POST",
-        path="/datasets",
-        noun="datasets",
-        sentence="Create an empty dataset.",
-        call=create_dataset,
-        body=_NAMED,
-        result=DATASET,
+        path="/views",
+        noun="views",
+        sentence="Save a filter over traces or a queue's items; the same name again replaces it.",
+        call=save_view,
+        body=taken(
+            ("name",),
+            name=text(minLength=1),
+            queue=nullable(text()),
+            filters=taken((), **dict.fromkeys(VIEW_FILTERS, text())),
+        ),
+        result=VIEW,
     ),
     Endpoint(
-        name="show_dataset",
-        method="GET",
-        path="/datasets/{dataset}",
-        noun="datasets",
-        sentence="Show a dataset.",
-        call=show_dataset,
-        result=DATASET,
-    ),
-    Endpoint(
-        name="add_entries",
-        method="POST",
-        path="/datasets/{dataset}/entries",
-        noun="datasets",
-        sentence="Add items, or a queue's completed items, with input, output and answers.",
-        call=add_entries,
-        body=taken((), items=listed(integer()), queue=text(), note=text()),
-        result=DATASET,
-    ),
-    Endpoint(
-        name="export_dataset",
-        method="GET",
-        path="/datasets/{dataset}/export",
-        noun="datasets",
-        sentence="Export the entries of a version, one a line.",
-        call=export_dataset,
-        query=(_VERSION,),
-        result=DATASET_ENTRY,
-        is_lines=True,
+        name="delete_view",
+        method="DELETE",
+        path="/views/{view}",
+        noun="views",
+        sentence="Delete a saved view; nothing else goes with it.",
+        call=delete_view,
+        result=VIEW,
     ),
     Endpoint(
         name="export_queue",

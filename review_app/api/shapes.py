@@ -300,6 +300,16 @@ ISSUE = given(
     created_by=text(),
     updated_at=moment(),
 )
+VIEW = given(
+    "View",
+    id=integer(),
+    project=text(),
+    name=text(),
+    queue=nullable(text()),
+    filters=mapping("Of traces: where, answered. Of items: status, reviewer, detector, ..."),
+    created_at=moment(),
+    created_by=text(),
+)
 DATASET = given(
     "Dataset",
     id=integer(),

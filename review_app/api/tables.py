@@ -26,6 +26,7 @@ from review_app.api.shapes import (
 )
 from review_app.errors import BadRequestError
 from review_app.evaluation_rows import evaluation_rows, unseen
+from review_app.traces import matching
 from span_store.plain_rows import canonical_rows
 from span_store.schema import EVALUATIONS, SPANS, TRACES
 
@@ -62,15 +63,13 @@ def list_spans(asked: Asked) -> dict[str, Any]:
 def list_traces(asked: Asked) -> dict[str, Any]:
     """Analysed traces in their latest revision, the newest first."""
     _require(asked, Role.VIEWER, "read the traces")
-    queue, answered = asked.query.get("queue"), asked.query.get("answered")
-    frame = asked.spans.scan("traces", project=asked.project, where=asked.query.get("where"))
-    if queue is not None or answered is not None:
-        wanted = asked.queues.traces_of(project=asked.project, queue=queue, answered=answered)
-        frame = frame.filter(pl.col("trace_id").is_in(wanted))
-    latest = pl.col("revision") == pl.col("revision").max().over("trace_id")
-    return _page(
-        asked, frame.filter(latest), TRACES, "traces", ["start_time", "trace_id"], newest=True
+    frame = matching(
+        asked.queues,
+        asked.spans,
+        asked.project,
+        **{name: asked.query.get(name) for name in ("where", "queue", "answered")},
     )
+    return _page(asked, frame, TRACES, "traces", ["start_time", "trace_id"], newest=True)
 
 
 def list_evaluations(asked: Asked) -> dict[str, Any]:

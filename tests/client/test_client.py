@@ -153,11 +153,25 @@ def test_datasets_are_filled_and_exported(client, queue):
 
     assert client.add_to_dataset("kept", queue=queue).entries == 1
     assert client.add_to_dataset("kept", items=[claim.item.id]).version == 1
+    with pytest.raises(NotFoundError, match="trace"):
+        client.add_to_dataset("kept", objects=[SECOND, "d" * 32])
 
-    (entry,) = client.export_dataset("kept")
+    assert client.add_to_dataset("kept", objects=[SECOND, ERRORED]).entries == 3
+    entry, other, _ = client.export_dataset("kept")
+    assert (other.object_id, other.annotations, len(other.output)) == (SECOND, (), 1)
     assert entry.output[0]["parts"][0]["content"] == "Where?"
-    assert client.dataset("kept").version == 1
+    assert client.dataset("kept").version == 2
     assert [each.name for each in client.list_datasets()] == ["kept"]
+
+
+def test_views_are_saved_and_deleted(client, queue):
+    client.save_view("mine", queue=queue, answered="good", where="is_error")
+    client.save_view("mine", queue=queue, where="span_count > 1")
+    assert [view.filters for view in client.list_views()] == [{"where": "span_count > 1"}]
+    with pytest.raises(UnknownColumnError):
+        client.save_view("mine", where="spn_count > 1")
+    assert client.delete_view("mine").queue == queue
+    assert client.list_views() == []
 
 
 def test_scores_are_stored_once(client):
@@ -193,6 +207,11 @@ def test_each_failure_has_an_error_of_its_own(client, queue):
         list(client.spans(where="name ="))
     with pytest.raises(BadRequestError, match="limit"):
         client.list_items(queue, limit=0)
+
+
+def test_names_of_every_script_can_write(address):
+    with Client(address, person="Łukasz 5 %") as client:
+        assert client.create_queue("by Łukasz").created_by == "Łukasz 5 %"
 
 
 def test_a_write_needs_a_name(address):
