@@ -24,12 +24,12 @@ def review(context: Context, port: int | None) -> None:
     from cli.tokens import reviewer_tokens
     from review_app.access import Access, check_binding
     from review_app.application import create_application
-    from review_app.earlier import ReviewCalls
+    from review_app.browsing import PageCalls
 
     config = context.configuration.review
     tokens = reviewer_tokens(context)
     check_binding(config, tokens)
-    calls = ReviewCalls(
+    calls = PageCalls(
         queues=context.queue_store,
         spans=context.span_store,
         project=context.project,

@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 from review_app.errors import (
     ForeignPageError,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 COOKIE = "spandocket_session"
 PERSON_HEADER = "x-spandocket-person"
-"""Who writes: believed without tokens, must agree with the token otherwise."""
+"""Who writes, percent-encoded: believed without tokens, must agree with the token otherwise."""
 _READING = {"GET", "HEAD"}
 
 
@@ -133,7 +134,7 @@ class Access:
 
         Raises :class:`NotSignedInError`, :class:`ForeignPageError`, :class:`OtherPersonError`.
         """
-        named = request.headers.get(PERSON_HEADER, "").strip()
+        named = unquote(request.headers.get(PERSON_HEADER, "")).strip()
         if request.method not in _READING:
             _refuse_foreign_page(request)
         if not self.is_guarded:

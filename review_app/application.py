@@ -30,17 +30,22 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from review_app.access import Access
-    from review_app.earlier import ReviewCalls
+    from review_app.browsing import PageCalls
 
-_SCRIPTS = ("page", "passages", "earlier", "review")
+_SCRIPTS = (
+    "page", "forms", "keeping", "passages", "earlier", "browse", "queues", "review", "queue",
+    "traces",
+)  # fmt: skip
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 
 
-def create_application(calls: ReviewCalls, hostnames: Sequence[str], access: Access) -> Starlette:
+def create_application(calls: PageCalls, hostnames: Sequence[str], access: Access) -> Starlette:
     """The application over these calls, reachable under these host names."""
     return Starlette(
         routes=[
             Route("/", _file("review.html")),
+            Route("/queue", _file("queue.html")),
+            Route("/traces", _file("traces.html")),
             Route("/review.css", _file("review.css")),
             *(Route(f"/{name}.js", _file(f"{name}.js")) for name in _SCRIPTS),
             *session_routes(access),
@@ -60,7 +65,7 @@ def create_application(calls: ReviewCalls, hostnames: Sequence[str], access: Acc
 class _PageRoutes:
     """The calls of the page: not the documented API, and free to change with the page."""
 
-    def __init__(self, calls: ReviewCalls, access: Access) -> None:
+    def __init__(self, calls: PageCalls, access: Access) -> None:
         self._calls = calls
         self._access = access
 
@@ -69,6 +74,9 @@ class _PageRoutes:
         return [
             get("/api/queues", lambda calls, _: calls.list_queues()),
             get("/api/queues/{queue}", lambda calls, p: calls.show_queue(p["queue"])),
+            get("/api/queues/{queue}/rows", lambda calls, p: calls.rows(p["queue"], p)),
+            get("/api/items/{item:int}/place", lambda calls, p: calls.place(p["item"])),
+            post("/api/items/{item:int}/claim", lambda c, p, b: c.claim(p["item"], b)),
             post("/api/queues/{queue}/next", lambda c, p, b: c.claim_next(p["queue"], b)),
             post("/api/items/{item:int}/heartbeat", lambda c, p, b: c.heartbeat(p["item"], b)),
             post("/api/items/{item:int}/complete", lambda c, p, b: c.complete(p["item"], b)),
@@ -94,9 +102,10 @@ class _PageRoutes:
             post("/api/annotations/{id:int}/withdraw", lambda c, p, b: c.withdraw(p["id"], b)),
         ]
 
-    def _get(self, path: str, call: Callable[[ReviewCalls, dict[str, Any]], Any]) -> Route:
+    def _get(self, path: str, call: Callable[[PageCalls, dict[str, Any]], Any]) -> Route:
         def answer(request: Request) -> Any:
-            return call(self._allowed(request, request.path_params), request.path_params)
+            named = dict(request.query_params) | request.path_params
+            return call(self._allowed(request, named), named)
 
         async def respond(request: Request) -> Response:
             return JSONResponse(await run_in_threadpool(answer, request), headers=HEADERS)
@@ -104,7 +113,7 @@ class _PageRoutes:
         return Route(path, respond)
 
     def _post(
-        self, path: str, call: Callable[[ReviewCalls, dict[str, Any], dict[str, Any]], Any]
+        self, path: str, call: Callable[[PageCalls, dict[str, Any], dict[str, Any]], Any]
     ) -> Route:
         def answer(request: Request, body: dict[str, Any]) -> Any:
             return call(self._allowed(request, body), request.path_params, body)
@@ -115,7 +124,7 @@ class _PageRoutes:
 
         return Route(path, respond, methods=["POST"])
 
-    def _allowed(self, request: Request, named: dict[str, Any]) -> ReviewCalls:
+    def _allowed(self, request: Request, named: dict[str, Any]) -> PageCalls:
         """The calls as who is signed in may read; ``reviewer`` must be them, and is filled in."""
         person = self._access.person_of(request)
         if not self._access.is_guarded or person is None:

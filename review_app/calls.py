@@ -40,11 +40,15 @@ class Calls:
         return [
             {
                 "queue": queue.name,
+                "link": queue.link,
                 "kind": str(queue.kind),
+                "status": str(queue.state),
                 "description": queue.description,
                 "total": progress[queue.name].total,
                 "completed": progress[queue.name].completed,
                 "skipped": progress[queue.name].skipped,
+                "completed_percent": progress[queue.name].completed_percent,
+                "with_responses_percent": progress[queue.name].with_responses_percent,
                 "state": progress[queue.name].state,
             }
             for queue in self.queues.queues(project=self.project)
@@ -53,10 +57,12 @@ class Calls:
     def show_queue(self, name: str) -> dict[str, Any]:
         """Instructions, form and progress of one queue."""
         queue = self.queues.queue(project=self.project, name=name)
-        progress = self.queues.progress(project=self.project, queue=name)
+        progress = self.queues.progress(project=self.project, queue=queue.name)
         return {
             "queue": queue.name,
+            "link": queue.link,
             "description": queue.description,
+            "shown": list(queue.shown),
             "instructions": queue.instructions,
             "fields": [_field(field) for field in self._fields(queue)],
             "total": progress.total,

@@ -16,7 +16,7 @@ function fillIn(answers) {
 const itemAs = (id) => call(`/api/items/${id}/as/${encodeURIComponent(state.reviewer)}`);
 
 function step(by) {
-  if (state.mode === "work" && by > 0 && state.shown) return undefined;
+  if ((state.mode === "work" || state.mode === "look") && by > 0 && state.shown) return undefined;
   const from = state.mode === "earlier" && state.shown ? state.place : state.earlier.length;
   const to = from + by;
   if (to < 0 || from === to || state.earlier.length === 0) return undefined;

@@ -3,7 +3,7 @@
 // The state of the page: who reviews which queue, the claim in hand, and whether a call is under
 // way. While one is, keys do nothing, so that a fast hand never answers the wrong item.
 const state = { reviewer: "", queue: null, claim: null, shown: null, mode: "work", busy: false,
-  earlier: [], place: 0, waiting: [], last: null };
+  earlier: [], place: 0, beside: null, waiting: [], last: null, kept: null };
 const HEARTBEAT_MILLISECONDS = 60_000;
 
 const byId = (id) => document.getElementById(id);
@@ -17,9 +17,10 @@ function element(name, text, attributes = {}) {
 
 // A call that needs somebody signed in waits until somebody is; what is written stays as it is.
 async function call(path, body, method = body === undefined ? "GET" : "POST") {
-  const options = { method };
+  const options = { method, headers: {} };
+  if (state.reviewer) options.headers["x-spandocket-person"] = encodeURIComponent(state.reviewer);
   if (body !== undefined) {
-    options.headers = { "content-type": "application/json" };
+    options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   for (;;) {
@@ -38,26 +39,36 @@ let signingIn = null;
 // Resolves when somebody has signed in; several calls wait for one dialog.
 function signedIn() {
   signingIn ??= new Promise((resolve) => {
-    const dialog = byId("sign-in");
-    byId("sign-in-form").onsubmit = async (event) => {
+    const dialog = element("dialog", null, { "aria-label": "Sign in" });
+    const form = element("form", null, { class: "ask" });
+    const label = element("label", "Your token");
+    const token = element("input", null, { type: "password", required: "", autocomplete: "current-password" });
+    const problem = element("p", null, { role: "alert", hidden: "" });
+    const help = element("p", "Whoever runs this page makes one: ");
+    const submit = element("button", "Sign in ", { type: "submit" });
+    help.append(element("code", "spandocket tokens create --reviewer NAME"));
+    submit.append(element("kbd", "Enter"));
+    label.append(token);
+    form.append(label, help, problem, submit);
+    dialog.append(element("h2", "Sign in"), form);
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
       try {
-        const { person } = await call("/api/session", { token: byId("token").value });
-        byId("token").value = "";
-        if (state.reviewer && person !== state.reviewer && state.claim !== null) location.reload();
+        const { person } = await call("/api/session", { token: token.value });
+        if (state.claim !== null && person !== state.reviewer) location.assign("/");
         state.reviewer = person;
-        dialog.close();
+        dialog.remove();
         signingIn = null;
         resolve();
       } catch (error) {
-        byId("sign-in-problem").textContent = error.message;
-        byId("sign-in-problem").hidden = false;
+        problem.textContent = error.message;
+        problem.hidden = false;
       }
-    };
-    dialog.oncancel = (event) => event.preventDefault();
-    byId("sign-in-problem").hidden = true;
+    });
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    document.body.append(dialog);
     dialog.showModal();
-    byId("token").focus();
+    token.focus();
   });
   return signingIn;
 }
@@ -100,6 +111,7 @@ function notice(text, kind = "problem") {
 }
 
 function showOnly(id) {
+  byId("bar").hidden = id === "start";
   for (const name of ["start", "work", "end"]) byId(name).hidden = name !== id;
 }
 
@@ -107,6 +119,9 @@ function list(target, entries) {
   for (const [key, value] of Object.entries(entries)) {
     if (value === null || value === "") continue;
     target.append(element("dt", key.replaceAll("_", " ")));
-    target.append(element("dd", typeof value === "object" ? JSON.stringify(value) : String(value)));
+    const isTime = key.endsWith("_time") && !Number.isNaN(Date.parse(value));
+    const told = isTime ? new Date(value).toLocaleString()
+      : typeof value === "object" ? JSON.stringify(value) : String(value);
+    target.append(element("dd", told, isTime ? { title: value } : {}));
   }
 }

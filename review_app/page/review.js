@@ -5,30 +5,28 @@
 async function start() {
   const wanted = new URLSearchParams(location.search);
   const person = await whoWorks();
-  state.reviewer = person ?? wanted.get("reviewer") ?? "";
+  state.reviewer = person ?? wanted.get("reviewer") ?? localStorage.getItem("reviewer") ?? "";
   byId("name").hidden = person !== null;
-  if (wanted.get("queue") && state.reviewer) return open(wanted.get("queue"));
-  const queues = await call("/api/queues");
-  const list = byId("queues");
-  for (const queue of queues) {
-    const label = element("label");
-    label.append(element("input", null, { type: "radio", name: "queue", value: queue.queue, required: "" }));
-    const open = queue.total - queue.completed - queue.skipped;
-    label.append(` ${queue.queue} (${open} of ${queue.total} open)`);
-    list.append(label);
-  }
-  if (queues.length === 0) list.append(element("p", "No queue yet: spandocket analyze makes them."));
+  const knows = person !== null || wanted.get("reviewer") || (wanted.get("item") && state.reviewer);
+  if (wanted.get("queue") && knows) return open(wanted.get("queue"), wanted.get("item"));
+  await showQueues(wanted.get("queue"));
   byId("reviewer").value = state.reviewer;
   showOnly("start");
-  (person === null ? byId("reviewer") : list.querySelector("input") ?? byId("help-button")).focus();
+  const first = byId("queues").querySelector("input:checked") ?? byId("queues").querySelector("input");
+  (state.reviewer === "" ? byId("reviewer") : first ?? byId("help-button")).focus();
 }
 
-async function open(queue) {
+async function open(queue, item) {
   state.queue = await call(`/api/queues/${encodeURIComponent(queue)}`);
-  await next();
+  localStorage.setItem("reviewer", state.reviewer);
+  byId("items").href = `/queue?${new URLSearchParams({ queue: state.queue.queue })}`;
+  byId("items").hidden = false;
+  if (!item) return next();
+  await lookUp();
+  await lookAt(Number(item));
 }
 
-async function next() {
+async function lookUp() {
   const name = encodeURIComponent(state.queue.queue);
   const reviewer = encodeURIComponent(state.reviewer);
   [state.queue, state.earlier, state.waiting] = await Promise.all([
@@ -37,6 +35,11 @@ async function next() {
     call(`/api/queues/${name}/waiting/${reviewer}`),
   ]);
   byId("title").textContent = state.queue.queue;
+}
+
+async function next() {
+  await lookUp();
+  const name = encodeURIComponent(state.queue.queue);
   try {
     state.claim = await call(`/api/queues/${name}/next`, { reviewer: state.reviewer });
   } catch (error) {
@@ -47,6 +50,7 @@ async function next() {
     tellProgress("");
     byId("end-text").textContent = error.message;
     showOnly("end");
+    byId("bar").hidden = true;
     byId("again").focus();
     return;
   }
@@ -65,7 +69,8 @@ function tellProgress(where) {
 
 // The modes: working on a claim, looking at an earlier item, deciding a disagreement.
 const MODES = {
-  work: { primary: "Complete and next", where: () => "" },
+  work: { primary: "Fully annotated, next", where: () => "" },
+  look: { primary: "Take this item", where: () => "" },
   earlier: {
     primary: "Save changes",
     where: () => `your item ${state.place + 1} of ${state.earlier.length}; `,
@@ -73,40 +78,63 @@ const MODES = {
   decide: { primary: "Decide and next", where: () => `${state.waiting.length} to decide; ` },
 };
 
+const TOLD = {
+  work: () => "",
+  earlier: () => "You have answered this item. What you save now replaces your answer; the earlier one stays on record.",
+  decide: () => "Your decision is the authoritative answer; the reviewers' own answers stay.",
+  look: ({ status }) => `You look at an item that is not in your hands: it is ${words(status)}.`,
+};
+
+// What was chosen and not yet given stays with the claim while one looks elsewhere.
+function keepWritten() {
+  if (state.mode !== "work" || state.claim === null || state.shown?.item !== state.claim.item) return;
+  state.kept = { item: state.claim.item.item_id, values: answers() };
+}
+
 function show(payload, mode) {
+  keepWritten();
   state.shown = payload;
   state.mode = mode;
   const { item, facts, messages } = payload;
+  const why = element("p", item.reason);
   const about = element("dl");
   const terms = element("dl");
-  list(about, { reason: item.reason, [item.object_type]: item.object_id, ...facts, ...item.metadata,
+  list(about, { [item.object_type]: item.object_id, ...facts, ...item.metadata,
     priority: item.priority.toPrecision(3) });
   list(terms, item.priority_terms);
-  const why = element("details");
-  why.append(element("summary", "how the priority came about"), terms);
-  byId("facts").replaceChildren(about, ...(terms.children.length > 0 ? [why] : []));
+  const metadata = element("details", null, matchMedia("(min-width: 60rem)").matches ? { open: "" } : {});
+  metadata.append(element("summary", "Metadata"), about);
+  const how = element("details");
+  how.append(element("summary", "how the priority came about"), terms);
+  byId("facts").replaceChildren(why, metadata, ...(terms.children.length > 0 ? [how] : []));
   const conversation = byId("conversation");
   conversation.replaceChildren(...messages.map(showMessage));
   if (messages.length === 0) conversation.append(element("p", "No message content was recorded."));
   byId("instructions").querySelector("p").textContent = state.queue.instructions;
-  byId("instructions").open = state.queue.completed === 0 && mode === "work";
+  byId("instructions").open = state.earlier.length === 0 && mode === "work";
   byId("fields").replaceChildren(...state.queue.fields.map((field) => showField(field)));
   fillIn(payload.answers);
+  if (mode === "work" && state.kept?.item === item.item_id) {
+    fillIn(Object.entries(state.kept.values).map(([field, value]) => ({ field, value, anchor: null })));
+  }
+  byId("fields").hidden = mode === "look";
   showPassages();
   showDisagreement();
   byId("complete").querySelector("span").textContent = MODES[mode].primary;
   byId("skip").hidden = mode !== "work";
-  byId("annotate").hidden = mode === "decide";
+  byId("complete").hidden = mode === "look" && payload.status !== "pending" && payload.status !== "in_progress";
+  byId("annotate").hidden = mode === "decide" || mode === "look";
   byId("back").hidden = mode === "work";
   byId("mode").hidden = mode === "work";
-  byId("mode").textContent = mode === "earlier"
-    ? "You have answered this item. What you save now replaces your answer; the earlier one stays on record."
-    : "Your decision is the authoritative answer; the reviewers' own answers stay.";
+  byId("mode").textContent = TOLD[mode](payload);
   showSteps();
   tellProgress(MODES[mode].where());
   showOnly("work");
   conversation.scrollTop = 0;
-  (byId("fields").querySelector("input") || byId("complete")).focus();
+  scrollTo(0, 0);
+  (mode === "look" ? conversation : byId("fields").querySelector("input") || byId("complete"))
+    .focus({ preventScroll: true });
+  showPlace().catch((error) => notice(error.message));
 }
 
 function showMessage(message) {
@@ -179,6 +207,7 @@ function valueOf(field, form, name) {
 const complete = () => exclusively(async () => {
   if (state.mode === "earlier") return saveEarlier();
   if (state.mode === "decide") return decide("");
+  if (state.mode === "look") return take();
   const { token, item } = state.claim;
   const body = { token, revision: item.revision, values: answers() };
   await call(`/api/items/${item.item_id}/complete`, body);
@@ -221,11 +250,14 @@ const KEYS = {
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   Escape: () => backToWork(),
-  a: () => state.mode !== "decide" && writeNote(),
+  a: () => !byId("annotate").hidden && writeNote(),
   d: () => openWaiting(),
   j: () => readOn(1),
   k: () => readOn(-1),
+  n: () => walk("after"),
+  p: () => walk("before"),
   s: () => state.mode === "work" && askWhy(),
+  t: () => keepShown(),
   u: () => undo(),
 };
 
@@ -272,7 +304,7 @@ byId("again").addEventListener("click", () => exclusively(next));
 byId("start-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const chosen = new FormData(event.target);
-  state.reviewer = chosen.get("reviewer").trim();
+  state.reviewer = chosen.get("reviewer").trim() || state.reviewer;
   const wanted = new URLSearchParams({ queue: chosen.get("queue"), reviewer: state.reviewer });
   history.replaceState(null, "", `/?${wanted}`);
   exclusively(() => open(chosen.get("queue")));

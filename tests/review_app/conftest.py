@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from otlp_receiver.tokens import REVIEWER_PREFIX, TokenFile
@@ -23,8 +27,8 @@ from queue_store.model import (
 from queue_store.store import QueueStore
 from review_app.access import Access
 from review_app.application import create_application
-from review_app.earlier import ReviewCalls
-from span_store.schema import SPANS
+from review_app.browsing import PageCalls
+from span_store.schema import SPANS, TRACES
 from span_store.store import SpanStore
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -83,6 +87,17 @@ def spans(tmp_path):
 
 
 @pytest.fixture
+def traces(spans):
+    rows = [
+        dict.fromkeys(TRACES.names)
+        | {"project": "default", "trace_id": trace_id, "revision": 1, "start_time": number}
+        for number, trace_id in enumerate((FIRST, SECOND), start=1)
+    ]
+    spans.append("traces", pl.DataFrame(rows, schema=TRACES.polars))
+    return spans
+
+
+@pytest.fixture
 def queues(tmp_path, clock):
     store = QueueStore.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}", QueueConfig())
     common = {"project": "default", "now": clock(), "actor": "lead"}
@@ -104,7 +119,7 @@ def queues(tmp_path, clock):
 
 @pytest.fixture
 def application(queues, spans, clock, reviewer_tokens):
-    calls = ReviewCalls(queues=queues, spans=spans, project="default", clock=clock)
+    calls = PageCalls(queues=queues, spans=spans, project="default", clock=clock)
     access = Access(reviewer_tokens, project="default", session_seconds=3600, clock=clock)
     return create_application(calls, ["127.0.0.1", "localhost"], access)
 
@@ -134,3 +149,45 @@ def disputed(queues, clock):
         values = [AnnotationDraft(field="verdict", value=verdict)]
         queues.complete(item_id=item_id, token=claim.token, values=values, **common)
     return item_id
+
+
+@pytest.fixture
+def address(application):
+    config = uvicorn.Config(application, port=0, log_level="error", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of a run; each has a profile of its own."""
+    browser_path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if browser_path is None and "CI" not in os.environ:
+        pytest.skip("SKIPPED LOUDLY: no Chromium on this machine; CI has one")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    yield page
+    context.close()
+    assert page.errors == []

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import jsonschema_rs
-import polars as pl
 import pytest
 
 from review_app.api.description import ENDPOINTS, description
-from span_store.schema import TRACES
 from tests.review_app.conftest import FIRST, SECOND
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
@@ -31,17 +29,6 @@ def ask(client, name, body=None, headers=ANN, status=200, query=None, **path):
     for value in values:
         jsonschema_rs.validate(schema, value)
     return values if endpoint.is_lines and status == 200 else values[0]
-
-
-@pytest.fixture
-def traces(spans):
-    rows = [
-        dict.fromkeys(TRACES.names)
-        | {"project": "default", "trace_id": trace_id, "revision": 1, "start_time": number}
-        for number, trace_id in enumerate((FIRST, SECOND), start=1)
-    ]
-    spans.append("traces", pl.DataFrame(rows, schema=TRACES.polars))
-    return spans
 
 
 def test_the_description_is_served_and_names_every_call(client):
@@ -262,6 +249,16 @@ def test_a_dataset_is_filled_and_exported(client):
     assert ask(client, "show_dataset", dataset="kept") == filled
     assert ask(client, "list_datasets")["datasets"] == [filled]
     assert ask(client, "export_dataset", dataset="kept", query={"version": 0}) == []
+
+
+def test_views_are_kept_under_a_name(client):
+    body = {"name": "mine", "queue": "doubts", "filters": {"where": "span_count > 1"}}
+    saved = ask(client, "save_view", body)
+    assert ask(client, "list_views")["views"] == [saved]
+    unknown = {"name": "x", "filters": {"wher": "1"}}
+    assert ask(client, "save_view", unknown, status=400)["error"] == "BadRequest"
+    assert ask(client, "delete_view", view="mine") == saved
+    assert ask(client, "delete_view", view="mine", status=404)["noun"] == "view"
 
 
 def test_scores_are_stored_once_and_bad_ones_named(client):

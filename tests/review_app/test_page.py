@@ -2,48 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
-
 import pytest
-import uvicorn
 
 pytestmark = [pytest.mark.acceptance]
-
-
-@pytest.fixture
-def address(application):
-    config = uvicorn.Config(application, port=0, log_level="error", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def page():
-    browser_path = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if browser_path is None and "CI" not in os.environ:
-        pytest.skip("SKIPPED LOUDLY: no Chromium on this machine; CI has one")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_default_timeout(15_000)
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
-    assert page.errors == []
 
 
 def test_a_reviewer_works_through_a_queue_with_the_keyboard(page, address, queues):
@@ -191,6 +152,7 @@ def test_a_person_signs_in_with_the_keyboard_and_a_lost_session_loses_no_work(
     page.keyboard.type(token)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Sign out ann").wait_for()
+    page.locator("#queues input:focus").wait_for()
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     page.get_by_text("First.").wait_for()

@@ -1,0 +1,155 @@
+"""Queues, items and traces in a real browser: made, walked along, filtered, kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from queue_store.model import ItemState
+from tests.review_app.conftest import FIRST, SECOND
+
+pytestmark = [pytest.mark.acceptance]
+
+
+def at_work(page, address):
+    page.goto(f"{address}/?queue=doubts&reviewer=ann")
+    page.locator("#fields fieldset").first.wait_for()
+    page.get_by_text("1 of 2", exact=True).wait_for()
+
+
+def test_an_item_is_kept_in_a_dataset_with_one_key(page, address, queues):
+    at_work(page, address)
+
+    page.keyboard.press("t")
+    page.get_by_role("dialog", name="Add this item to a dataset").wait_for()
+    page.keyboard.type("kept")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Added to kept: 1 entry in version 1.").wait_for()
+
+    (entry,) = queues.entries(project="default", dataset="kept")
+    assert (entry.object_id, entry.output[0]["parts"][0]["content"]) == (FIRST, "Yes.")
+    page.keyboard.press("t")
+    assert page.get_by_role("combobox", name="Dataset").input_value() == "kept"
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    assert page.get_by_role("radio", name="good").is_checked()
+
+
+def test_a_queue_is_walked_along_and_an_item_taken(page, address, queues):
+    at_work(page, address)
+    page.keyboard.press("2")
+
+    page.keyboard.press("n")
+    page.get_by_text("it is pending").wait_for()
+    page.get_by_text("2 of 2", exact=True).wait_for()
+    assert page.get_by_role("button", name="Next").is_disabled()
+    page.keyboard.press("p")
+    page.get_by_text("First.").wait_for()
+    assert page.get_by_role("radio", name="bad").is_checked()
+    page.get_by_text("1 of 2", exact=True).wait_for()
+    page.keyboard.press("n")
+    page.get_by_text("it is pending").wait_for()
+    page.locator("body:not([aria-busy])").wait_for()
+    page.keyboard.press("Control+Enter")
+    page.locator("#fields fieldset").first.wait_for()
+
+    assert page.get_by_text("Second.").is_visible()
+    page.locator("body:not([aria-busy])").wait_for()
+    states = {
+        item.object_id: item.state for item in queues.items(project="default", queue="doubts").items
+    }
+    assert states == {FIRST: ItemState.PENDING, SECOND: ItemState.IN_PROGRESS}
+
+
+def test_a_live_queue_and_its_field_are_made_on_the_page(page, address, queues):
+    page.goto(address)
+    page.get_by_label("Your name").fill("lead")
+    page.get_by_role("button", name="New field").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("mood")
+    dialog.get_by_label("Type").select_option("categorical")
+    dialog.get_by_label("Options").fill("up")
+    page.keyboard.press("Control+Enter")
+    dialog.get_by_text("needs two options").wait_for()
+    dialog.get_by_label("Options").fill("up, down")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Created mood.").wait_for()
+
+    page.get_by_role("button", name="New queue").click()
+    dialog.get_by_label("Name", exact=True).fill("slow")
+    dialog.get_by_role("textbox", name="Instructions").fill("Look twice.")
+    dialog.get_by_label("mood").check()
+    dialog.get_by_label("Assignees").fill("ann, ben")
+    assert dialog.get_by_label("Filter").is_hidden()
+    dialog.get_by_label("Make this queue live").check()
+    assert dialog.get_by_text("10 %").is_visible()
+    dialog.get_by_label("Filter").fill("durtion_ms > 5")
+    page.keyboard.press("Control+Enter")
+    dialog.get_by_text("duration_ms").wait_for()
+    dialog.get_by_label("Filter").fill("duration_ms > 5")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Created slow.").wait_for()
+
+    queue = queues.queue(project="default", name="slow")
+    assert (queue.sample_rate, queue.filter_sql) == (0.1, "duration_ms > 5")
+    assert (queue.field_names, queue.assignees) == (("mood",), ("ann", "ben"))
+    row = page.get_by_role("row", name="slow")
+    assert row.get_by_text("not started").is_visible()
+    row.get_by_role("button", name="Copy link of slow").click()
+    page.get_by_text(f"Copied {address}/?queue={queue.link}").wait_for()
+
+
+def test_items_are_listed_with_name_status_and_reviewer(page, address):
+    at_work(page, address)
+    page.keyboard.press("1")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Second.").wait_for()
+
+    page.get_by_role("link", name="Items").click()
+    row = page.get_by_role("row").nth(1)
+    row.wait_for()
+
+    assert row.locator("td").all_inner_texts()[2:4] == ["completed", "ann"]
+    assert row.get_by_role("link", name="chat").is_visible()
+    page.get_by_label("Status").select_option("in_progress")
+    page.get_by_text("held by ann").wait_for()
+    page.get_by_role("link", name="chat").click()
+    page.get_by_text("2 of 2", exact=True).wait_for()
+    assert page.get_by_text("it is in progress").is_visible()
+
+
+def test_traces_are_filtered_saved_as_a_view_and_kept(page, address, queues, traces):
+    page.goto(f"{address}/traces")
+    page.get_by_text("2 traces").wait_for()
+    page.get_by_text("Add filter").click()
+    page.get_by_label("Column").select_option("trace_id")
+    page.get_by_label("Value").fill(SECOND)
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("1 trace", exact=True).wait_for()
+
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_text("Write your name first.").wait_for()
+    page.get_by_label("Your name").fill("lead")
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("second")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Saved second").wait_for()
+    (view,) = queues.views(project="default")
+    assert view.filters == {"where": f"trace_id = '{SECOND}'"}
+
+    page.goto(f"{address}/traces?queue=doubts")
+    page.get_by_text("2 traces").wait_for()
+    page.get_by_label("With an answer to").select_option("verdict")
+    page.get_by_text("0 traces").wait_for()
+    page.get_by_label("Saved view").select_option("second")
+    page.get_by_text("1 trace", exact=True).wait_for()
+    page.get_by_label("Choose all").check()
+    page.get_by_role("button", name="Add to dataset").click()
+    page.get_by_role("combobox", name="Dataset").fill("kept")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Added to kept").wait_for()
+    page.get_by_role("button", name="Add to queue").click()
+    page.get_by_label("output").check()
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("doubts: 0 added, 1 there already.").wait_for()
+    assert queues.queue(project="default", name="doubts").shown == ("output",)
+    assert [e.object_id for e in queues.entries(project="default", dataset="kept")] == [SECOND]
