@@ -17,7 +17,10 @@ def prices() -> None:
 @format_option
 @pass_context
 def list_prices(context: Context, output_format: str | None) -> None:
-    """List prices in US dollars per million tokens, those that are asked first at the top."""
+    """List prices in US dollars per million tokens, those that are asked first at the top.
+
+    A row with "above" is for calls with more input tokens than that.
+    """
     from datetime import UTC, datetime
 
     from otlp_receiver.dialects.prices import load_prices
@@ -38,11 +41,12 @@ def list_prices(context: Context, output_format: str | None) -> None:
             "cache_read": price.cache_read,
             "cache_write": price.cache_write,
             "reasoning": price.reasoning,
+            "above": price.above or None,
         }
         for price in table.prices
     ]
     columns = ("model", "from", "until", "input", "output", "cache_read", "cache_write")
-    write_rows(rows, output_format, (*columns, "reasoning"))
+    write_rows(rows, output_format, (*columns, "reasoning", "above"))
 
 
 @prices.command("missing", epilog="Example: spandocket prices missing --format table")

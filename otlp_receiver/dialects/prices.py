@@ -2,7 +2,8 @@
 
 A model is looked up by the name that answered, then by the one asked for, without its maker's
 prefix (``openai/``, ``us.anthropic.``) and without a date or version at its end. Tokens of a cache
-and of reasoning are parts of input and output, and are priced apart where a price is given.
+and of reasoning are parts of input and output, and are priced apart where a price is given. Some
+models cost more, in every part, when their input is longer than a limit.
 """
 
 from __future__ import annotations
@@ -52,11 +53,13 @@ class Price:
     cache_read: float
     cache_write: float
     reasoning: float
+    # Holds for calls with more input tokens than this.
+    above: int = 0
 
 
 @dataclass(frozen=True)
 class PriceTable:
-    """Prices by model; of those that hold at a time the first one counts."""
+    """Prices by model; of those that hold for a call the first one counts."""
 
     prices: tuple[Price, ...]
 
@@ -95,7 +98,7 @@ class PriceTable:
     @cached_property
     def columns(self) -> dict[str, NDArray[Any]]:
         """The prices' fields as columns."""
-        names = ("since", "until", *_COLUMNS)
+        names = ("since", "until", "above", *_COLUMNS)
         return {name: np.array([getattr(price, name) for price in self.prices]) for name in names}
 
 
@@ -126,10 +129,11 @@ def _read(path: Path) -> list[Price]:
             prices.append(_price(row))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PriceFileError(
-                f"{path}, line {number}: expected model,from,until,{','.join(_COLUMNS)}"
+                f"{path}, line {number}: expected model,from,until,{','.join(_COLUMNS)},above"
                 f" with dates as 2026-01-31 and prices as numbers: {error}"
             ) from error
-    return prices
+    # A price for long inputs is the more special one, wherever it stands in the file.
+    return sorted(prices, key=lambda price: -price.above)
 
 
 def _price(row: dict[str, str]) -> Price:
@@ -145,7 +149,15 @@ def _price(row: dict[str, str]) -> Price:
         cache_read=given.get("cache_read", given["input"]),
         cache_write=given.get("cache_write", given["input"]),
         reasoning=given.get("reasoning", given["output"]),
+        above=_tokens((row.get("above") or "").strip()),
     )
+
+
+def _tokens(cell: str) -> int:
+    """A number of tokens; nothing is none."""
+    if cell and not cell.isdecimal():
+        raise ValueError(f"'above' is a number of tokens, not {cell!r}")
+    return int(cell or 0)
 
 
 def _start_of(day: str) -> int:
@@ -168,7 +180,7 @@ def with_costs(spans: pl.DataFrame, table: PriceTable) -> pl.DataFrame:
     other = np.flatnonzero(model < 0)
     if len(other):
         model[other] = _numbers(calls["request_model"][other], table)
-    price = _price_at(model, calls["start_time"], table)
+    price = _price_at(model, calls["start_time"], calls["input_tokens"], table)
     priced = np.flatnonzero(price >= 0)
     costs = _cost(calls[priced], {name: table.columns[name][price[priced]] for name in _COLUMNS})
     rows = at.gather(priced)
@@ -197,17 +209,19 @@ def _numbers(models: pl.Series, table: PriceTable) -> NDArray[np.int64]:
 
 
 def _price_at(
-    model: NDArray[np.int64], start_times: pl.Series, table: PriceTable
+    model: NDArray[np.int64], start_times: pl.Series, input_tokens: pl.Series, table: PriceTable
 ) -> NDArray[np.int64]:
     """For each call the first price of its model that holds at its start; -1 for none."""
     found = np.full(len(model), -1, dtype=np.int64)
-    start = start_times.to_numpy()
+    start, tokens = start_times.to_numpy(), input_tokens.to_numpy()
+    above = table.columns["above"]
     for candidates in table.by_model.T[::-1]:
         price = np.where(model < 0, -1, candidates[model])
         holds = (
             (price >= 0)
             & (start >= table.columns["since"][price])
             & (start < table.columns["until"][price])
+            & ((above[price] == 0) | (tokens > above[price]))
         )
         found = np.where(holds, price, found)
     return found

@@ -66,14 +66,46 @@ def test_reasoning_is_a_part_of_output_at_a_price_of_its_own(tmp_path):
 
 
 def test_every_period_of_a_shipped_model_follows_the_one_before():
-    by_model: dict[str, list] = {}
+    by_model: dict[tuple[str, int], list] = {}
     for price in load_prices().prices:
-        by_model.setdefault(price.model, []).append(price)
+        by_model.setdefault((price.model, price.above), []).append(price)
 
-    for periods in by_model.values():
+    for (model, above), periods in by_model.items():
+        assert not above or (model, 0) in by_model
         assert (periods[0].since, periods[-1].until) == (0, 2**63 - 1)
         assert all(one.until == other.since for one, other in itertools.pairwise(periods))
         assert all(price.cache_read <= price.input for price in periods)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dollars"), [(200_000, 0.25), (200_001, 0.5000025), (1_000_000, 2.5)]
+)
+def test_a_long_input_costs_more_in_every_part_where_it_does(tokens, dollars):
+    found, _ = cost(request_model="gemini-2.5-pro", input_tokens=tokens, output_tokens=0)
+
+    assert found == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize("long_first", [True, False])
+def test_the_place_of_a_row_for_long_inputs_does_not_matter(tmp_path, long_first):
+    rows = ["own,,,1,1,,,,", "own,,,3,3,,,,1000"][:: -1 if long_first else 1]
+    file = tmp_path / "prices.csv"
+    head = "model,from,until,input,output,cache_read,cache_write,reasoning,above"
+    file.write_text("\n".join([head, *rows]))
+    table = load_prices(str(file))
+
+    assert cost(table, request_model="own", input_tokens=1000, output_tokens=0)[0] == 0.001
+    assert cost(table, request_model="own", input_tokens=2000, output_tokens=0)[0] == 0.006
+
+
+def test_a_users_own_price_holds_for_long_inputs_too(tmp_path):
+    file = tmp_path / "prices.csv"
+    head = "model,from,until,input,output,cache_read,cache_write,reasoning"
+    file.write_text(f"{head}\ngemini-2.5-pro,,,1,1,,,\n")
+
+    found, _ = cost(load_prices(str(file)), request_model="gemini-2.5-pro", output_tokens=0)
+
+    assert found == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
