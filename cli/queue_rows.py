@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from queue_store.plain_rows import (
     agreement_rows,
     annotation_row,
@@ -11,6 +13,9 @@ from queue_store.plain_rows import (
     queue_row,
 )
 
+if TYPE_CHECKING:
+    from queue_store.agreement import Agreement
+
 __all__ = [
     "ANNOTATION_COLUMNS",
     "FIELD_COLUMNS",
@@ -18,6 +23,7 @@ __all__ = [
     "PROGRESS_COLUMNS",
     "QUEUE_COLUMNS",
     "agreement_rows",
+    "agreement_text",
     "annotation_row",
     "field_row",
     "item_row",
@@ -35,6 +41,7 @@ PROGRESS_COLUMNS = [
     "skipped",
     "completed_percent",
     "with_responses_percent",
+    "agreement",
 ]
 QUEUE_COLUMNS = [
     "name",
@@ -79,3 +86,17 @@ ANNOTATION_COLUMNS = [
     "inclusion_probability",
     "cluster",
 ]
+
+
+def agreement_text(found: dict[str, Agreement]) -> str | None:
+    """How far reviewers agree in a word for each field; None when no two answered the same."""
+    told = [
+        f"{name} {entry.percent:.0f} % (kappa {_short(entry.kappa)}, alpha {_short(entry.alpha)})"
+        for name, entry in found.items()
+        if entry.percent is not None
+    ]
+    return ", ".join(told) or None
+
+
+def _short(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.2f}"

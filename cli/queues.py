@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import pass_context
-from cli.output import format_option, write_object, write_rows
+from cli.output import default_format, format_option, write_object, write_rows
 from cli.queue_access import actor_option, ready_store
 from cli.queue_changes import VERBS
 from cli.queue_rows import (
     PROGRESS_COLUMNS,
     QUEUE_COLUMNS,
     agreement_rows,
+    agreement_text,
     progress_row,
     queue_row,
 )
@@ -175,8 +176,8 @@ def show(context: Context, name: str, output_format: str | None) -> None:
 def progress(context: Context, name: str | None, output_format: str | None) -> None:
     """Tell how far one queue is, or all of them.
 
-    A skipped item never counts as completed; percentages of an empty queue are null. For one
-    queue also what each reviewer did, and how far the reviewers agree on each field so far.
+    A skipped item never counts as completed; percentages of an empty queue are null. Also how far
+    the reviewers agree on each field so far, and for one queue what each reviewer did.
     """
     store = ready_store(context)
     if name is not None:
@@ -189,11 +190,13 @@ def progress(context: Context, name: str | None, output_format: str | None) -> N
         }
         write_object(progress_row(one) | people, output_format)
         return
-    write_rows(
-        [progress_row(entry) for entry in store.all_progress(project=context.project)],
-        output_format,
-        PROGRESS_COLUMNS,
-    )
+    agreements = store.agreements(project=context.project)
+    told = agreement_text if (output_format or default_format()) == "table" else agreement_rows
+    rows = [
+        progress_row(entry) | {"agreement": told(agreements.get(entry.queue, {}))}
+        for entry in store.all_progress(project=context.project)
+    ]
+    write_rows(rows, output_format, PROGRESS_COLUMNS)
 
 
 for verb in VERBS:

@@ -88,7 +88,9 @@ class Annotations(StoreBase):
         Raises NotFoundError with the nearest names for an unknown field or queue.
         """
         with self._reading(project, queue) as connection:
-            statement = annotation_statement(project)
+            statement = annotation_statement(project).where(
+                self._opened(connection, project, ANNOTATIONS.c.queue_id)
+            )
             if field is not None:
                 statement = _of_field(connection, statement, project, field)
             if queue is not None:
@@ -132,6 +134,7 @@ class Annotations(StoreBase):
             if answered is not None:
                 answers = _of_field(connection, annotation_statement(project), project, answered)
                 given = answers.where(
+                    self._opened(connection, project, ANNOTATIONS.c.queue_id),
                     ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
                     ANNOTATIONS.c.trace_id.is_not(None),
                 )

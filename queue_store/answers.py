@@ -129,8 +129,6 @@ def _store_one(
         "blind": draft.blind and about["blind"],
         "field_id": field.id,
     }
-    if draft.issue is not None:
-        content["issue_id"] = find_issue(writing.connection, item.project, draft.issue).id
     standing = writing.connection.execute(
         select(ANNOTATIONS).where(ANNOTATIONS.c.slot == slot, ANNOTATIONS.c.state.in_(CURRENT))
     ).one_or_none()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select, true
 
 from queue_store.column_types import id_or_zero
 from queue_store.errors import NotFoundError, NotPermittedError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from queue_store.config import QueueConfig
     from queue_store.database import Database
@@ -59,6 +59,26 @@ class StoreBase:
             if self.reader is not None:
                 _require_reader(connection, project, self.reader, queue)
             yield connection
+
+    def _opened(self, connection: Connection, project: str, column: Any) -> ColumnElement[bool]:
+        """That a row belongs to a queue that the reader may read, or to none."""
+        roles = self._reader_roles(connection, project)
+        if roles is None or EVERY_QUEUE in roles:
+            return true()
+        return or_(column.is_(None), column.in_(sorted(roles)))
+
+    def _manages(self, connection: Connection, project: str, queue_id: int = EVERY_QUEUE) -> bool:
+        """Whether the reader, when there is one, is a manager of the project or the queue."""
+        roles = self._reader_roles(connection, project)
+        return roles is None or Role.MANAGER in {roles.get(EVERY_QUEUE), roles.get(queue_id)}
+
+    def _reader_roles(self, connection: Connection, project: str) -> dict[int, Role] | None:
+        """The reader's role by queue; None when nothing is kept from them."""
+        if self.reader is None:
+            return None
+        rows = connection.execute(select(MEMBERS).where(MEMBERS.c.project == project)).all()
+        mine = {row.queue_id: Role(row.role) for row in rows if row.person == self.reader}
+        return mine if rows else None
 
     @contextmanager
     def _writing(self, *, project: str, now: datetime, actor: str) -> Iterator[Writing]:
@@ -114,10 +134,17 @@ def find_queue(connection: Connection, project: str, name: str, *, with_form: bo
     raise NotFoundError("queue", name, known)
 
 
-def all_queues(connection: Connection, project: str, kind: str | None = None) -> list[Queue]:
-    """The project's queues by name, system queues first."""
+def all_queues(
+    connection: Connection,
+    project: str,
+    kind: str | None = None,
+    opened: ColumnElement[bool] | None = None,
+) -> list[Queue]:
+    """The project's queues, oldest first; only those that are ``opened``."""
     columns = QUEUES.c
     statement = select(QUEUES).where(columns.project == project)
+    if opened is not None:
+        statement = statement.where(opened)
     if kind is not None:
         statement = statement.where(columns.kind == kind)
     rows = connection.execute(statement.order_by(columns.id)).all()

@@ -213,6 +213,8 @@ class Changes(Submissions):
     def disagreement(self, *, project: str, item_id: int) -> dict[str, dict[str, Any]]:
         """What each reviewer answered in this round: field, then reviewer, then value."""
         with self._reading(project) as connection:
+            item = find_item(connection, project, item_id)
+        with self._reading(project, item.queue) as connection:
             return labels_of(connection, find_item(connection, project, item_id))
 
 

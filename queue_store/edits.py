@@ -121,7 +121,10 @@ class Edits(Annotations):
         """One answer, whatever its state; raises NotFoundError."""
         with self._reading(project) as connection:
             row = connection.execute(
-                annotation_statement(project).where(ANNOTATIONS.c.id == id_or_zero(annotation_id))
+                annotation_statement(project).where(
+                    ANNOTATIONS.c.id == id_or_zero(annotation_id),
+                    self._opened(connection, project, ANNOTATIONS.c.queue_id),
+                )
             ).one_or_none()
         if row is None:
             raise NotFoundError("annotation", str(annotation_id))

@@ -170,6 +170,7 @@ class Items(StoreBase):
                 .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
                 .where(
                     ITEMS.c.queue_id.in_(in_project),
+                    self._opened(connection, project, ITEMS.c.queue_id),
                     or_(
                         and_(ITEMS.c.object_type == "trace", ITEMS.c.object_id == trace_id),
                         and_(

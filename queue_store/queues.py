@@ -74,7 +74,8 @@ class Queues(StoreBase):
     def queues(self, *, project: str, kind: QueueKind | None = None) -> list[Queue]:
         """The project's queues, oldest first."""
         with self._reading(project) as connection:
-            return all_queues(connection, project, None if kind is None else kind.value)
+            opened = self._opened(connection, project, QUEUES.c.id)
+            return all_queues(connection, project, None if kind is None else kind.value, opened)
 
     def ensure_system_queues(
         self, *, project: str, specs: Sequence[SystemQueueSpec], now: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from queue_store.agreement import Agreement, agreement
 from queue_store.base import StoreBase, find_queue
@@ -21,6 +21,10 @@ from queue_store.tables.items import RESPONSES
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, QUEUES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
     from queue_store.model import AuditEntry
 
 
@@ -44,7 +48,7 @@ class Reports(StoreBase):
                     *(func.sum(counters[name]).label(name) for name in COUNTED),
                 )
                 .join(QUEUE_COUNTERS, counters.queue_id == QUEUES.c.id)
-                .where(QUEUES.c.project == project)
+                .where(QUEUES.c.project == project, self._opened(connection, project, QUEUES.c.id))
                 .group_by(QUEUES.c.id, QUEUES.c.name)
                 .order_by(QUEUES.c.id)
             ).all()
@@ -65,7 +69,7 @@ class Reports(StoreBase):
                     RESPONSES.c.at,
                 )
                 .join(QUEUES, QUEUES.c.id == RESPONSES.c.queue_id)
-                .where(QUEUES.c.project == project)
+                .where(QUEUES.c.project == project, self._opened(connection, project, QUEUES.c.id))
                 .order_by(QUEUES.c.id, RESPONSES.c.reviewer)
             )
             if queue is not None:
@@ -81,35 +85,22 @@ class Reports(StoreBase):
         """How far the reviewers of a queue agree so far, by field; free text is left out."""
         with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue)
-            rows = connection.execute(
-                select(
-                    FIELDS.c.name,
-                    FIELDS.c.type,
-                    ANNOTATIONS.c.object_type,
-                    ANNOTATIONS.c.object_id,
-                    ANNOTATIONS.c.item_revision,
-                    ANNOTATIONS.c.reviewer,
-                    ANNOTATIONS.c.value,
-                )
-                .join(FIELDS, FIELDS.c.id == ANNOTATIONS.c.field_id)
-                .where(
-                    ANNOTATIONS.c.queue_id == target.id,
-                    ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
-                    ANNOTATIONS.c.anchor.is_(None),
-                    ANNOTATIONS.c.adjudicated.is_(False),
-                    FIELDS.c.type != FieldType.STRING.value,
-                )
-                .order_by(FIELDS.c.name, ANNOTATIONS.c.id)
+            return _agreements(connection, [target.id]).get(target.id, {})
+
+    def agreements(self, *, project: str) -> dict[str, dict[str, Agreement]]:
+        """How far the reviewers of every queue agree so far, by queue and field.
+
+        What it costs depends on the answers of items that two people answered, on nothing else.
+        """
+        with self._reading(project) as connection:
+            opened = self._opened(connection, project, QUEUES.c.id)
+            found = connection.execute(
+                select(QUEUES.c.id, QUEUES.c.name)
+                .where(QUEUES.c.project == project, opened)
+                .order_by(QUEUES.c.id)
             ).all()
-        ratings: dict[str, dict[Any, dict[str, Any]]] = {}
-        numeric = set()
-        for row in rows:
-            unit = (row.object_type, row.object_id, row.item_revision)
-            value = to_json(row.value) if isinstance(row.value, list) else row.value
-            ratings.setdefault(row.name, {}).setdefault(unit, {})[row.reviewer] = value
-            if row.type in {FieldType.INTEGER.value, FieldType.NUMBER.value}:
-                numeric.add(row.name)
-        return {name: agreement(units, interval=name in numeric) for name, units in ratings.items()}
+            agreed = _agreements(connection, [row.id for row in found])
+        return {row.name: agreed.get(row.id, {}) for row in found}
 
     def audit(
         self,
@@ -127,7 +118,10 @@ class Reports(StoreBase):
             statement = (
                 select(AUDIT, QUEUES.c.name.label("queue"))
                 .outerjoin(QUEUES, QUEUES.c.id == AUDIT.c.queue_id)
-                .where(AUDIT.c.project == project)
+                .where(
+                    AUDIT.c.project == project,
+                    self._opened(connection, project, AUDIT.c.queue_id),
+                )
                 .order_by(AUDIT.c.id.desc())
                 .limit(limit)
             )
@@ -155,3 +149,50 @@ def _reviewer(queue: str, reviewer: str, rows: list[Any]) -> ReviewerProgress:
         last_active=max(row.at for row in rows),
         median_seconds=median(spent) if spent else None,
     )
+
+
+def _agreements(
+    connection: Connection, queue_ids: Sequence[int]
+) -> dict[int, dict[str, Agreement]]:
+    """By queue and field, from the answers about whole objects that two people or more gave."""
+    ratings: dict[int, dict[str, dict[Any, dict[str, Any]]]] = {}
+    numeric = set()
+    for start in range(0, len(queue_ids), 500):
+        some = {"queue_ids": list(queue_ids[start : start + 500])}
+        for row in connection.execute(_RATED, some):
+            unit = (row.object_type, row.object_id, row.item_revision)
+            value = to_json(row.value) if isinstance(row.value, list) else row.value
+            of_field = ratings.setdefault(row.queue_id, {}).setdefault(row.name, {})
+            of_field.setdefault(unit, {})[row.reviewer] = value
+            if row.type in {FieldType.INTEGER.value, FieldType.NUMBER.value}:
+                numeric.add((row.queue_id, row.name))
+    return {
+        queue_id: {
+            name: agreement(units, interval=(queue_id, name) in numeric)
+            for name, units in fields.items()
+        }
+        for queue_id, fields in ratings.items()
+    }
+
+
+_COUNTING = (
+    ANNOTATIONS.c.queue_id.in_(bindparam("queue_ids", expanding=True)),
+    ANNOTATIONS.c.state == AnnotationState.SUBMITTED.value,
+    ANNOTATIONS.c.anchor.is_(None),
+    ANNOTATIONS.c.adjudicated.is_(False),
+)
+_RATED = (
+    select(
+        ANNOTATIONS.c.queue_id,
+        FIELDS.c.name,
+        FIELDS.c.type,
+        ANNOTATIONS.c.object_type,
+        ANNOTATIONS.c.object_id,
+        ANNOTATIONS.c.item_revision,
+        ANNOTATIONS.c.reviewer,
+        ANNOTATIONS.c.value,
+    )
+    .join(FIELDS, FIELDS.c.id == ANNOTATIONS.c.field_id)
+    .where(*_COUNTING, FIELDS.c.type != FieldType.STRING.value)
+    .order_by(ANNOTATIONS.c.queue_id, FIELDS.c.name, ANNOTATIONS.c.id)
+)

@@ -18,7 +18,7 @@ from queue_store.answers import CURRENT, fingerprint_of, slot_of
 from queue_store.base import StoreBase, find_queue
 from queue_store.belongings import BELONGINGS, Unpacking, belongings_of
 from queue_store.column_types import Moment, to_json, to_microseconds
-from queue_store.errors import AlreadyExistsError, InvalidValueError
+from queue_store.errors import AlreadyExistsError, InvalidValueError, NotPermittedError
 from queue_store.model import Anchor, ItemState, Role
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.audit import AUDIT
@@ -45,9 +45,15 @@ class Transfer(StoreBase):
     """The part of the store that moves whole queues."""
 
     def export_queue(self, *, project: str, queue: str) -> Iterator[str]:
-        """The queue as lines of JSON, one consistent view of it."""
+        """The queue as lines of JSON, one consistent view of it.
+
+        It holds the secrets of its webhooks: of a reader, only a manager may have it.
+        """
         with self._reading(project, queue) as connection:
             target = find_queue(connection, project, queue)
+            if not self._manages(connection, project, target.id):
+                needed = f"that needs the role {Role.MANAGER.value}"
+                raise NotPermittedError(str(self.reader), "export a queue", needed)
             yield _line("queue_export", {"form": FORM, "queue": target.name})
             for table, condition in [*_parts(target), *belongings_of(connection, target)]:
                 statement = select(table).where(condition)

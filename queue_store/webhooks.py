@@ -72,7 +72,10 @@ class Webhooks(StoreBase):
         return next(hook for hook in self.webhooks(project=project) if hook.id == made)
 
     def webhooks(self, *, project: str) -> list[Webhook]:
-        """The project's webhooks with what waits and what failed."""
+        """The project's webhooks with what waits and what failed.
+
+        Of readers, only managers are told the secrets; for others they are empty.
+        """
         waiting = func.count(OUTBOX.c.next_attempt_at)
         failed = func.count(OUTBOX.c.id) - waiting - func.count(OUTBOX.c.delivered_at)
         with self._reading(project) as connection:
@@ -89,12 +92,13 @@ class Webhooks(StoreBase):
                 .group_by(WEBHOOKS.c.id, QUEUES.c.name)
                 .order_by(WEBHOOKS.c.id)
             ).all()
+            may_sign = self._manages(connection, project)
         return [
             Webhook(
                 id=row.id,
                 project=row.project,
                 url=row.url,
-                secret=row.secret,
+                secret=row.secret if may_sign else "",
                 events=tuple(HookEvent(event) for event in row.events),
                 queue=row.queue,
                 waiting=row.waiting,

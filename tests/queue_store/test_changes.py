@@ -281,6 +281,23 @@ def test_reviewers_are_told_by_what_they_did(desk):
     assert (ana.median_seconds, ana.last_active) == (30.0, desk.clock.now)
 
 
+def test_agreement_of_every_queue_is_that_of_each(desk):
+    desk.field()
+    for name, values in (("one", [True, False]), ("two", [True, True]), ("none", [])):
+        desk.queue(name, fields=("correct",), labels_wanted=2)
+        desk.add(1, queue=name)
+        for reviewer, value in zip(("ana", "ben"), values, strict=False):
+            desk.complete(desk.next(reviewer, queue=name), answer(value))
+
+    every = desk.store.agreements(project=PROJECT)
+
+    assert list(every) == ["one", "two", "none"]
+    assert [found["correct"].percent for found in every.values() if found] == [0.0, 100.0]
+    for name, found in every.items():
+        assert found == desk.store.agreement(project=PROJECT, queue=name)
+    assert desk.store.agreements(project="empty") == {}
+
+
 def test_agreement_so_far_leaves_single_labels_out(desk):
     desk.field()
     desk.queue(fields=("correct",), labels_wanted=2)

@@ -231,6 +231,9 @@ def test_several_reviewers_a_decision_and_the_exports(here, tmp_path):
     assert [row["reviewer"] for row in progress["reviewers"]] == ["ana", "ben"]
     (agreed,) = progress["agreement"]
     assert (agreed["field"], agreed["percent"], agreed["items"]) == ("correct", 0.0, 1)
+    every = {row["queue"]: row["agreement"] for row in lines(here("queues", "progress"))}
+    assert (every["checks"], every["refusal"]) == ([agreed], [])
+    assert "correct 0 % (kappa" in here("queues", "progress", "--format", "table").out
 
     one(here("datasets", "create", "golden"))
     dataset = one(here("datasets", "add", "golden", "--queue", "checks"))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from queue_store.errors import NotPermittedError
+from queue_store.errors import NotFoundError, NotPermittedError
 from queue_store.model import AnnotationDraft, FieldDraft, FieldType, QueueDraft, Role, SkipPolicy
 from queue_store.store import QueueStore
 from tests.queue_store.desk import PROJECT, trace
@@ -115,6 +115,7 @@ READS = {
     "annotation": {"annotation_id": 1},
     "annotations": {},
     "annotation_frame_rows": {},
+    "traces_of": {"queue": "spot_checks", "answered": "correct"},
     "disagreement": {"item_id": 1},
     "issue": {"title": "curt"},
     "issues": {},
@@ -129,9 +130,11 @@ READS = {
     "all_progress": {},
     "reviewers": {},
     "agreement": {"queue": "spot_checks"},
+    "agreements": {},
     "audit": {},
     "export_queue": {"queue": "spot_checks"},
 }
+OF_MANAGERS = {"export_queue": "it holds the webhooks' secrets"}
 
 
 def read(store, name):
@@ -144,7 +147,18 @@ def test_a_person_without_a_role_reads_nothing_and_a_viewer_everything(guarded):
     for name in READS:
         with pytest.raises(NotPermittedError, match="eve may not read"):
             read(stranger, name)
-        read(viewer, name)
+        if name not in OF_MANAGERS:
+            read(viewer, name)
+
+
+def test_secrets_are_the_managers(guarded):
+    manager, viewer = guarded.store.as_reader("mia"), guarded.store.as_reader("ana")
+
+    assert [hook.secret for hook in viewer.webhooks(project=PROJECT)] == [""]
+    assert [hook.secret for hook in manager.webhooks(project=PROJECT)] != [""]
+    with pytest.raises(NotPermittedError, match="needs the role manager"):
+        read(viewer, "export_queue")
+    assert len(read(manager, "export_queue")) > 3
 
 
 def test_every_verb_that_reads_is_tried():
@@ -168,3 +182,24 @@ def test_a_role_in_one_queue_opens_no_other_to_read(guarded):
     for verb, wanted in (("items", {"queue": "spot_checks"}), ("item", {"item_id": 1})):
         with pytest.raises(NotPermittedError, match="read 'spot_checks'"):
             getattr(ben, verb)(project=PROJECT, **wanted)
+
+
+def test_what_is_told_of_a_whole_project_leaves_other_queues_out(guarded):
+    said = {"project": PROJECT, "now": guarded.clock.now, "actor": "mia"}
+    guarded.store.create_queue(draft=QueueDraft(name="other"), **said)
+    guarded.store.grant(person="ben", role=Role.VIEWER, queue="other", **said)
+    ben, trace_id = guarded.store.as_reader("ben"), f"{0:032x}"
+
+    assert [queue.name for queue in ben.queues(project=PROJECT)] == ["other"]
+    assert [entry.queue for entry in ben.all_progress(project=PROJECT)] == ["other"]
+    assert ben.annotations(project=PROJECT) == []
+    assert ben.reviewers(project=PROJECT) == []
+    assert ben.traces_of(project=PROJECT, answered="correct") == []
+    assert ben.agreements(project=PROJECT) == {"other": {}}
+    assert ben.items_of_trace(project=PROJECT, trace_id=trace_id) == []
+    assert {entry.queue for entry in ben.audit(project=PROJECT)} == {None, "other"}
+    with pytest.raises(NotFoundError):
+        ben.annotation(project=PROJECT, annotation_id=1)
+    with pytest.raises(NotPermittedError):
+        ben.disagreement(project=PROJECT, item_id=1)
+    assert guarded.store.items_of_trace(project=PROJECT, trace_id=trace_id) != []
