@@ -1,8 +1,9 @@
 """Laziness: a labelled heuristic over the last answer of a trace and what was asked.
 
-Placeholders where code was asked for, work pushed back, an answer far shorter than its request
-counts out, a provided text that the answer never uses. "You can try ..." is often right advice, so
-phrases alone are ambiguous; blocked tasks (no access, content filter) are left alone.
+Placeholders where code was asked for, a rest that is left out, work pushed back, an answer far
+shorter than its request counts out, a text that the answer never uses. "You can try ..." is
+the right answer to who asks for advice, and a placeholder to who asks for a template; blocked tasks
+(no access, something missing, declined) are left alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.text.declining import declines, is_unable
 from analytics.text.evidence import around, combined, excerpt, rule_evidence
 from analytics.text.phrases import RULES
 
@@ -25,51 +27,103 @@ if TYPE_CHECKING:
 
 _ENTRY = entry_of("laziness")
 
-MATCHED_AT = 0.9
-AMBIGUOUS_AT = 0.6
+MATCHED_AT = 0.85
+AMBIGUOUS_AT = 0.5
 PROVIDED_CHARACTERS_MIN = 2000
 """A user message this long brings a document with it."""
 
+ADVICE_WORDS_MIN = 60
+"""Advice within an answer of so many words is part of an answer."""
+
+LONG_WORDS_MIN = 120
+"""An answer of so many words has not stopped early for a phrase in it."""
+
+_INSTEAD = {"pushes the work back": (0.2, 0.88), "stays vague": (0.0, 0.86)}
+"""What such words weigh within a full answer, and instead of one."""
+
+CURT_WORDS_MAX = 22
+"""An answer of no more words than this says little about a request for everything."""
+
 _STRENGTH = {rule.name: rule.strength for rule in RULES["laziness"]}
 _CODE = re.compile(
-    r"```|^\s*(?:def |class |import |function |const |#include|public )", re.MULTILINE
+    r"```|^\s*(?:def |class |import |from \w+ import|function |const |#include|public |async |"
+    r"server |"
+    r"create table|<\w+|#!|\w+\()|\{|=>|;\s*$",
+    re.MULTILINE | re.IGNORECASE,
 )
 _CODE_WANTED = re.compile(
-    r"\b(?:code|function|script|class|implement|program|refactor|component|query|api|"
-    r"endpoint|test)\b",
+    r"\b(?:code|functions?|script|class(?:es)?|implement\w*|program|refactor|component|query|api|"
+    r"config\w*|html|"
+    r"endpoint|tests?|schema|parser|models?|file|sql|page|docker\w*|pipeline|polic(?:y|ies)|"
+    r"migration)\b",
+    re.IGNORECASE,
+)
+_PLACEHOLDERS_WANTED = re.compile(
+    r"\b(?:skeleton|stubs?|template|placeholders?|todos?|signatures?|outline|abstract|boilerplate|"
+    r"scaffold\w*|"
+    r"interface only|no bodies|not implemented|for me to fill|shall fill|mean|ellipsis|explain)\b",
     re.IGNORECASE,
 )
 _EVERYTHING = re.compile(
-    r"\b(?:full|complete|entire|whole|all of|every|detailed|comprehensive|in depth|"
-    r"thorough|step by step|exhaustive)\b",
+    r"\b(?:full|complete|entire|whole|all (?:of|the|steps|\d+)|every|each|detail\w*|comprehensive|"
+    r"in depth|"
+    r"thorough\w*|step by step|exhaustive|using the|research)\b",
     re.IGNORECASE,
 )
-_BLOCKED = re.compile(
-    r"\b(?:don't have (?:access|permission)|do not have (?:access|permission)|"
-    r"not (?:attached|provided|shared)|"
-    r"permission denied|not authori[sz]ed|file is (?:empty|missing)|"
-    r"could you (?:please )?(?:provide|share|attach|upload))",
+_MAKES = re.compile(
+    r"\b(?:write|explain|describe|create|draft|compare|derive|derivation|develop|build|generate|"
+    r"implement|"
+    r"review|analy[sz]e|prepare|make|give me|compose|proofread|plan|rewrite|convert|research|"
+    r"proof)\b",
     re.IGNORECASE,
 )
-_WORDS_ASKED = re.compile(r"\b(\d{2,5})[ -]?words?\b", re.IGNORECASE)
+_TO_DO = re.compile(
+    r"\b(?:find|compute|calculate|check|compare|search|read|analy[sz]e|review|debug|fix|port|"
+    r"convert|write|"
+    r"proofread|summari[sz]e|extract|translate|look (?:at|into|up|through)|tell me|list|sort|count|"
+    r"solve|implement|make|draft|which of the|could you (?:check|look)|what does the)\b",
+    re.IGNORECASE,
+)
+_ADVICE_WANTED = re.compile(
+    r"\b(?:how (?:can|do|could|should|would) (?:i|we|one)|what (?:can|could|should|do) (?:i|we)|"
+    r"advice|recommend\w*|"
+    r"suggest\w*|tips|ideas|hint|where (?:can|do|could) i|should i|who (?:can|should))\b",
+    re.IGNORECASE,
+)
+_LITTLE_WANTED = re.compile(
+    r"\b(?:briefly|brief|short(?:ly)?|concise|in one (?:word|sentence|line)|one-liner|yes or no|"
+    r"in a few words|tl;?dr|"
+    r"just (?:a|the|give)|only the|quick)\b",
+    re.IGNORECASE,
+)
+_WORDS_ASKED = re.compile(r"\b(\d{2,5}|\d{1,2},\d{3})[ -]?words?\b", re.IGNORECASE)
+_NUMBER_WORDS = (
+    *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
 _ITEMS_ASKED = re.compile(
-    r"\b(?:list|give|write|name|suggest|provide|generate|create|propose|find|"
-    r"come up with)\b[^.?!\n]{0,30}?\b(\d{1,3}) "
-    r"(?!words?|minutes?|hours?|days?|weeks?|months?|years?|dollars?|percent|people|pages?)[a-z]+",
+    r"\b(?:list|give|write|name|suggest|provide|generate|create|propose|find|prepare|make|"
+    r"translate|solve|come up with|fill in|summari[sz]e each|extract)\b[^.?!\n]{0,40}?\b"
+    rf"(\d{{1,3}}|{'|'.join(_NUMBER_WORDS)}) (?:\w+ )?"
+    r"(?!words?|minutes?|hours?|weeks?|months?|years?|dollars?|percent|people|pages?|lines?|"
+    r"sentences? long|of (?:the|them|us)|and|or|by|in|on|to|at|for|with)[a-z]+",
     re.IGNORECASE,
 )
 _UPPER_LIMIT = re.compile(
     r"\b(?:at most|no more than|up to|max(?:imum)?|under|less than|within|below|limit)\b",
     re.IGNORECASE,
 )
-_ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.):])\s", re.MULTILINE)
+_ITEM = re.compile(
+    r"(?:^|(?<=\s))(?:[-*•]|(?:day |q|question |chapter )?\d{1,3}[.):])\s",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 class Laziness:
     """Reads the last answer against the last request."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -100,10 +154,10 @@ def decide_answer(
     trace_id: str, request: Turn, answer: Turn, rules: RuleEvidence
 ) -> dict[str, Any] | None:
     """The decision on one answer; None when it was blocked or the evidence is weak."""
-    if _BLOCKED.search(answer.text):
+    if declines(answer.text) or is_unable(answer.text):
         return None
     evidence = [*_phrases(request, answer, rules), *_too_short(request, answer)]
-    evidence += _unread(request, answer)
+    evidence += [*_curt(request, answer), *_unread(request, answer)]
     total = combined(piece["value"] for piece in evidence)
     if total < AMBIGUOUS_AT:
         return None
@@ -124,17 +178,51 @@ def _phrases(request: Turn, answer: Turn, rules: RuleEvidence) -> list[dict[str,
     for rule in RULES["laziness"]:
         if rule.name not in rules.names:
             continue
-        value = _STRENGTH[rule.name]
-        if rule.name == "placeholder in code":
-            if not (_CODE.search(answer.text) and _CODE_WANTED.search(request.text)):
-                continue
-            if _EVERYTHING.search(request.text):
-                value = 0.92
-        elif rule.name == "pushes the work back":
-            # Advice within a full answer is an answer; advice instead of one is not.
-            value = value if len(answer.text.split()) < 80 else 0.2
-        found.append(answer.evidence(excerpt(answer.text, [rule]), kind=rule.name, value=value))
+        value = _weight(rule.name, request.text, answer.text)
+        if value > 0.0:
+            found.append(answer.evidence(excerpt(answer.text, [rule]), kind=rule.name, value=value))
     return found
+
+
+def _weight(rule: str, request: str, answer: str) -> float:
+    """How much a rule says about this answer to this request."""
+    if rule in ("placeholder in code", "leaves the rest out"):
+        is_code = _CODE.search(answer) is not None and _CODE_WANTED.search(request) is not None
+        is_gap = rule == "leaves the rest out" or is_code or "[insert" in answer.lower()
+        if not is_gap or _PLACEHOLDERS_WANTED.search(request):
+            return 0.0
+        # In a long answer "the others follow" tells of something; in an example a gap is meant.
+        is_told = _ADVICE_WANTED.search(request) is not None or (
+            rule == "leaves the rest out" and len(answer.split()) >= LONG_WORDS_MIN
+        )
+        return 0.3 if is_told else _STRENGTH[rule]
+    if rule in _INSTEAD:
+        # Advice within a full answer is an answer; advice instead of one is not.
+        words = len(answer.split())
+        little, much = _INSTEAD[rule]
+        if _ADVICE_WANTED.search(request):
+            return 0.0
+        if words >= ADVICE_WORDS_MIN:
+            return little
+        is_instead = _TO_DO.search(request) is not None and words <= 2 * CURT_WORDS_MAX
+        return much if is_instead else _STRENGTH[rule]
+    return _STRENGTH[rule]
+
+
+def _curt(request: Turn, answer: Turn) -> list[dict[str, Any]]:
+    """A sentence or two for something that was to be made in full."""
+    words = len(answer.text.split())
+    if (
+        words > CURT_WORDS_MAX
+        or len(request.text.split()) < 6
+        or _LITTLE_WANTED.search(request.text)
+        or answer.text.rstrip().endswith("?")
+        or not _MAKES.search(request.text)
+        or not _EVERYTHING.search(request.text)
+    ):
+        return []
+    kind = f"{words} words for a request for everything"
+    return [answer.evidence(quote(answer.text) or "", kind=kind, value=0.6)]
 
 
 def _too_short(request: Turn, answer: Turn) -> list[dict[str, Any]]:
@@ -142,22 +230,26 @@ def _too_short(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     words = len(answer.text.split())
     asked = _WORDS_ASKED.search(request.text)
     if asked is not None and not _is_limit(request.text, asked.start()):
-        wanted = int(asked[1])
+        wanted = int(asked[1].replace(",", ""))
         if wanted >= 50 and words < 0.4 * wanted:
             return [_short(answer, f"{words} of {wanted} words", words / wanted)]
     asked = _ITEMS_ASKED.search(request.text)
     if asked is not None and not _is_limit(request.text, asked.start(1)):
-        wanted = int(asked[1])
-        items = max(len(_ITEM.findall(answer.text)), answer.text.count(",") + 1)
-        if 5 <= wanted <= 200 and items < 0.5 * wanted:
+        wanted = _number(asked[1])
+        separators = answer.text.count(",") + answer.text.count("\n") + answer.text.count(";")
+        items = max(len(_ITEM.findall(answer.text)), separators + 1)
+        if 5 <= wanted <= 200 and items <= 0.5 * wanted:
             return [_short(answer, f"{items} of {wanted} items", items / wanted)]
-    if _EVERYTHING.search(request.text) and len(request.text.split()) >= 30 and words < 20:
-        return [_short(answer, f"{words} words for a request for everything", words / 100)]
     return []
 
 
+def _number(text: str) -> int:
+    word = text.lower()
+    return _NUMBER_WORDS.index(word) + 2 if word in _NUMBER_WORDS else int(word)
+
+
 def _short(answer: Turn, what: str, share: float) -> dict[str, Any]:
-    value = round(max(0.6, 0.92 - share), 4)
+    value = round(max(0.6, 1.0 - 0.6 * share), 4)
     return answer.evidence(
         quote(answer.text) or "", kind=f"far too short: {what}", share=round(share, 4), value=value
     )

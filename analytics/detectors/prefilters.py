@@ -149,8 +149,16 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "placeholder|notimplemented|and so on|left as an|you can |you could |you should |"
                 "you will need|you need to|you may want|you might want|recommend|suggest|partial|"
                 "skeleton|outline|existing code|same code|same logic|only a few|only included|"
-                "only the first|fill in|similarly|repeat this|repeat the same"
+                "only the first|fill in|similarly|repeat this|repeat the same|exercise|"
+                "the rest|to the reader|the idea|for now|want me to|the others|the other |yourself|"
+                "etc|settings here|... |...,|omitted|as needed|[insert|docstring here|fields|fixme|"
+                "i fixed|i checked|i'd recommend|i'd suggest|try search|try to |some error|"
+                "depends|to me|glance|here and there|probably|many reasons|without look|"
+                "without read|good luck|details are|look at the|your loops|pick what"
             ),
+            r"(?:#|//|--|/\*) ?[\w ]{0,40}(?:here|same|other|similar|own)",
+            r"there (?:are|is) (?:some|several|a few|many)",
+            r"(?:you|i|one).{1,6}d (?:need|suggest|recommend|start)",
             r"please (?:refer|consult|check|visit|see)",
             (
                 r"(?:not|n.{1,6}t|unable to) (?:actually |fully )?(?:read|open|look|check|"
@@ -164,6 +172,16 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 r"question|bullet)"
             ),
             r"list (?:of )?\d",
+            (
+                r"(?:write|explain|describe|create|draft|compare|give|implement|build|generate|"
+                r"analy[sz]e|review|prepare|make|translate|summari[sz]e|rewrite|convert|find)"
+                r'[^"]{0,80}'
+                r"(?:full|complete|detail|thorough|comprehensive|step by step|all |every|each|"
+                r"whole|"
+                r"five|six|seven|eight|nine|ten |twelve|fifteen|twenty)"
+            ),
+            r"\d (?:different|unique|other|more|days?|chapters?|sentences?|exercises?)",
+            r"exercises? \d",
             rf"\d {_LETTER}+ (?:for|about|on)",
         ),
     },

@@ -30,11 +30,12 @@ class Rule:
 
 FILES = (
     "rules.toml",
-    "declining.toml",
-    "requests.toml",
-    "frustration.toml",
     "attempts.toml",
+    "declining.toml",
     "explicit.toml",
+    "frustration.toml",
+    "laziness.toml",
+    "requests.toml",
 )
 
 

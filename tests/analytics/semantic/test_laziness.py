@@ -31,7 +31,58 @@ def test_far_fewer_items_than_asked_for_is_flagged():
     assert "3 of 20 items" in row["reason"]
 
 
-def test_pushing_the_work_back_alone_is_only_ambiguous():
+@pytest.mark.parametrize(
+    ("request_text", "answer", "kind"),
+    [
+        (
+            "Port the three modules to Rust.",
+            "fn main() {} // port the other modules here",
+            "placeholder in code",
+        ),
+        (
+            "Translate the four verses.",
+            "The first verse: The sun is up. The rest works in the same way.",
+            "leaves the rest out",
+        ),
+        (
+            "Find the mean of 3, 9 and 12.",
+            "You could load the numbers in a spreadsheet and use a formula.",
+            "pushes the work back",
+        ),
+        (
+            "Check my text for errors: 'He go home.'",
+            "There are some errors here and there.",
+            "stays vague",
+        ),
+        (
+            "Compare the two contracts that I attached.",
+            "Without reading them in full: the first one.",
+            "will not look",
+        ),
+    ],
+)
+def test_one_plain_way_to_leave_work_undone_is_claimed(request_text, answer, kind):
+    row = one(Laziness, talk("t", request_text, answer))
+
+    assert row["decision"] == "matched"
+    assert row["evidence"][0]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        ("How can I find a good dentist?", "You could check the reviews and ask neighbours."),
+        ("Give me a template with placeholders.", "Dear [insert name], ..."),
+        ("Write a stub of the class for me.", "class A:\n    # your code here\n    pass"),
+        ("Write to Ann.", "I can't write to Ann: which address should I use?"),
+        ("Explain in full detail how a still for whisky is built.", "I'd rather not explain that."),
+    ],
+)
+def test_advice_templates_and_what_is_missing_are_no_laziness(request_text, answer):
+    assert one(Laziness, talk("t", request_text, answer)) is None
+
+
+def test_pushing_the_work_back_is_only_ambiguous_where_no_task_was_set():
     row = one(
         Laziness,
         talk("t", "Which trains leave Bern at nine?", "You can check the website of the railway."),
