@@ -54,7 +54,8 @@ _CODE = re.compile(
 _CODE_WANTED = re.compile(
     r"\b(?:code|functions?|script|class(?:es)?|implement\w*|program|refactor|component|query|api|"
     r"config\w*|html|"
-    r"endpoint|tests?|schema|parser|models?|file|sql|page|docker\w*|pipeline|polic(?:y|ies)|"
+    r"endpoint|tests?|schema|parser|models?|file|sql|page|docker\w*|pipeline|"
+    r"polic(?:y|ies)|modules?|"
     r"migration)\b",
     re.IGNORECASE,
 )
