@@ -78,7 +78,7 @@ class DetectorContext:
     @Lazily
     def tool_mentions(self) -> pl.DataFrame:
         """What messages tell of tools; see :mod:`analytics.detectors.tool_mentions`."""
-        return mentions_of(self.span_frame)
+        return mentions_of(self.span_frame, self.inputs)
 
     @Lazily
     def semantic(self) -> SemanticView:

@@ -82,54 +82,61 @@ def traces_with_odd_calls(spans: pl.DataFrame, known: Collection[str]) -> set[st
     """
     checks = _Checks()
     odd: set[str] = set()
-    outputs = pl.col("output_messages")
-    prepared = spans.with_columns(
-        is_plain=(outputs.str.count_matches('"name"', literal=True) == 1)
-        & (outputs.str.count_matches('"id"', literal=True) == 1)
-        & outputs.str.contains(r'"id"\s*:\s*"[^"\s]')
-    )
-    one_by_one = [prepared.filter(~pl.col("is_plain"))]
-    plain = _with_shapes(prepared.filter("is_plain"))
-    kinds = ["tool_definitions", "name", "shape"]
-    alike = plain.unique(kinds, keep="first", maintain_order=True)
+    kinds = ["tool_definitions", "shape"]
+    shaped = _with_shapes(spans)
+    alike = shaped.unique(kinds, keep="first", maintain_order=True)
     stands = [
         checks.is_proper(row["output_messages"], row["tool_definitions"])
-        and checks.is_blind_to_values(row["tool_definitions"], row["name"])
+        and _has_one_call(row["shape"])
+        and checks.is_blind_to_values(row["tool_definitions"], _name_in(row["output_messages"]))
         for row in alike.select("output_messages", *kinds).iter_rows(named=True)
     ]
     doubtful = alike.select(kinds).filter(~pl.Series(stands, dtype=pl.Boolean))
-    one_by_one.append(plain.join(doubtful, on=kinds, how="semi", nulls_equal=True))
+    rows = shaped.join(doubtful, on=kinds, how="semi", nulls_equal=True)
     columns = ("trace_id", "tool_definitions", "output_messages")
-    rows = pl.concat(frame.select(columns) for frame in one_by_one)
-    for trace_id, definitions, output in rows.iter_rows():
+    for trace_id, definitions, output in rows.select(columns).iter_rows():
         is_settled = trace_id in known or trace_id in odd
         if not is_settled and not checks.is_proper(output, definitions):
             odd.add(trace_id)
     return odd
 
 
-def _with_shapes(plain: pl.DataFrame) -> pl.DataFrame:
-    """Add the name of the one call and the output's ``shape``: the text without its strings.
+def _has_one_call(shape: str) -> bool:
+    """Whether outputs of this shape hold one call: of several, ids and names must be compared."""
+    return shape.count('"name"') == 1 and shape.count('"id"') == 1
+
+
+def _name_in(output: str) -> str:
+    """The name of the only call of an output that is known to be proper."""
+    calls = (part for message in orjson.loads(output) for part in message["parts"])
+    return next((str(part["name"]) for part in calls if part["type"] == _CALL), "")
+
+
+def _with_shapes(spans: pl.DataFrame) -> pl.DataFrame:
+    """Add the output's ``shape``: its text without its strings but the name of the one call.
 
     What stands before the arguments of a call without words beside it varies in the id alone,
     and to blank that one string is much cheaper than to look for every string.
     """
     outputs = pl.col("output_messages")
-    cut = outputs.str.splitn('"arguments"', 2)
-    cut_up = plain.with_columns(
-        name=outputs.str.extract(r'"name"\s*:\s*"([^"\\]+)"'),
-        head=cut.struct.field("field_0"),
-        tail=cut.struct.field("field_1"),
+    cut = spans.with_columns(
+        outputs.str.splitn('"arguments"', 2).struct.rename_fields(["head", "tail"]).struct.unnest()
     )
     tail = pl.col("tail").fill_null("")
-    # A colon before a closing quotation mark would be taken for one between a key and its value.
+    # A colon before a closing quotation mark would be taken for one between a key and its value,
+    # and a name or an id after the arguments would be blanked with them.
     is_bare = ~(
-        pl.col("head").str.contains('"content"', literal=True) | tail.str.contains(r':"\s*[,\]}:]')
+        pl.col("head").str.contains('"content"', literal=True)
+        | tail.str.contains(r':"\s*[,\]}:]|"name"|"id"')
     )
-    head = pl.col("head").str.replace(r'"id"\s*:\s*"[^"\\]*"', '"id":""')
+    # A blank id stays, and makes a shape of its own.
+    head = pl.col("head").str.replace(r'"id"\s*:\s*"[^"\\\s][^"\\]*"', '"id":"x"')
     values = tail.str.replace_all(r':\s*"(?:[^"\\]|\\.)*"', ':""')
-    bare = cut_up.filter(is_bare).with_columns(shape=pl.concat_str(head, values, separator=" "))
-    wordy = cut_up.filter(~is_bare).with_columns(shape=_blanked(outputs))
+    bare = cut.filter(is_bare).with_columns(shape=pl.concat_str(head, values, separator=" "))
+    name = outputs.str.extract(r'"name"\s*:\s*"([^"\\]+)"').fill_null("")
+    has_id = outputs.str.contains(r'"id"\s*:\s*"[^"\s]').cast(pl.String)
+    told = pl.concat_str(_blanked(outputs), has_id, name, separator=" ")
+    wordy = cut.filter(~is_bare).with_columns(shape=told)
     return pl.concat([bare, wordy]).drop("head", "tail")
 
 

@@ -248,7 +248,10 @@ def _texts(spans: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 class Inputs(NamedTuple):
-    """What models were told: ``trace_id`` and ``text``, the JSON of input messages."""
+    """What models were told: ``trace_id``, ``text``, the JSON of input messages, and ``row``.
+
+    The row is the place of its span among those that were looked at.
+    """
 
     told: pl.DataFrame
     """The inputs that say something new."""
@@ -264,13 +267,14 @@ def inputs_of(spans: pl.DataFrame) -> Inputs:
     """
     told = (
         spans.select("start_time", "trace_id", text="input_messages")
+        .with_row_index("row")
         .drop_nulls("text")
         .sort("trace_id", "start_time", maintain_order=True)
     )
     is_repeated = (pl.col("trace_id") == pl.col("trace_id").shift(-1)) & pl.col("text").shift(
         -1
     ).str.starts_with(pl.col("text").str.strip_suffix("]"))
-    told = told.select("trace_id", "text", is_repeated=is_repeated.fill_null(value=False))
+    told = told.select("trace_id", "text", "row", is_repeated=is_repeated.fill_null(value=False))
     return Inputs(
         told=told.filter(~pl.col("is_repeated")).drop("is_repeated"),
         repeated=told.filter("is_repeated").drop("is_repeated"),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
+
+if TYPE_CHECKING:
+    from analytics.detectors.prefilters import Inputs
 
 MENTIONS = pl.Schema(
     {
@@ -10,33 +15,45 @@ MENTIONS = pl.Schema(
         "told": pl.UInt32(),
         "answered": pl.UInt32(),
         "asked": pl.UInt32(),
+        "known": pl.UInt32(),
         "is_foreign": pl.Boolean(),
     }
 )
-"""One row a span: calls and responses in its input, calls in its output, a provider's own form."""
+"""One row a text that mentions tools: calls and responses that a model was told of, calls that
+it asked for, calls that it knows of after its answer, whether a message has a provider's form."""
 
-_ANY = r'tool_call|"function"'
+# Plain strings are counted several times as fast as expressions; a quotation mark inside of what
+# somebody said is escaped.
+_CALL_OR_RESPONSE = r'"type"\s*:\s*"(?:tool_call|server_tool_call|function)'
 _CALL = r'"type"\s*:\s*"(?:tool_call|server_tool_call|function)"'
-_RESPONSE = r'"type"\s*:\s*"(?:server_)?tool_call_response"'
+_RESPONSE = 'tool_call_response"'
 _FOREIGN = '"tool_calls"'
 
 
-def mentions_of(spans: pl.DataFrame) -> pl.DataFrame:
-    """:data:`MENTIONS` of the spans whose messages mention tools.
+def mentions_of(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """:data:`MENTIONS` of the outputs, and of the inputs that say something new.
 
-    ``spans`` holds ``trace_id, input_messages, output_messages``.
+    ``spans`` holds ``trace_id`` and ``output_messages``.
     """
-    told, said = pl.col("input_messages"), pl.col("output_messages")
-    mentioning = (
-        spans.select("trace_id", told, said)
-        # Nulls are dropped first: an expression costs as much on a null as on a word.
-        .filter(told.is_not_null() | said.is_not_null())
-        .filter((told.str.contains(_ANY) | said.str.contains(_ANY)).fill_null(value=True))
+    text, told = pl.col("text"), pl.col("told")
+    # An expression over a column of which most is null costs little.
+    asked = spans["output_messages"].str.count_matches(_CALL).fill_null(0)
+    counted = [
+        inputs.told.select(
+            "trace_id",
+            told=text.str.count_matches(_CALL_OR_RESPONSE),
+            answered=text.str.count_matches(_RESPONSE, literal=True),
+            is_foreign=text.str.contains(_FOREIGN, literal=True),
+            after=asked.gather(inputs.told["row"]),
+        )
+        .with_columns(told=told - pl.min_horizontal("told", "answered"))
+        .with_columns(known=told + pl.col("after")),
+        spans.select("trace_id", asked=asked),
+    ]
+    numbers = ("told", "answered", "asked", "known")
+    return (
+        pl.concat(counted, how="diagonal")
+        .with_columns(pl.col(numbers).fill_null(0), pl.col("is_foreign").fill_null(value=False))
+        .filter(pl.any_horizontal(pl.col(numbers) > 0, "is_foreign"))
+        .select(pl.col(name).cast(kind) for name, kind in MENTIONS.items())
     )
-    return mentioning.select(
-        "trace_id",
-        told=told.str.count_matches(_CALL).fill_null(0),
-        answered=told.str.count_matches(_RESPONSE).fill_null(0),
-        asked=said.str.count_matches(_CALL).fill_null(0),
-        is_foreign=told.str.contains(_FOREIGN, literal=True).fill_null(value=False),
-    ).cast(MENTIONS)

@@ -127,9 +127,8 @@ def candidates(context: DetectorContext, repeats_min: int) -> pl.Series:
 
 def _told(mentions: pl.DataFrame) -> pl.DataFrame:
     """How many calls the messages of each trace tell of, at least."""
-    told, asked = pl.col("told"), pl.col("asked")
     return mentions.group_by("trace_id").agg(
-        told=pl.max_horizontal(asked.sum(), (told + asked).max())
+        told=pl.max_horizontal(pl.col("asked").sum(), pl.col("known").max())
     )
 
 
