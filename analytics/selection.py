@@ -80,6 +80,11 @@ def draws(salt: str, project: str, trace_ids: pl.Series) -> pl.Series:
     return pl.Series("u", np.minimum(values, _LARGEST), dtype=pl.Float64)
 
 
+def further_draws(u: pl.Series) -> pl.Series:
+    """A second draw of each trace, from the digits of the shared one that nothing else looks at."""
+    return (u * 2.0**20) % 1.0
+
+
 def inclusion_probability(records: Iterable[Mapping[str, Any]]) -> float:
     """The probability that any of several rules keeps a trace; ``records`` as they are stored.
 

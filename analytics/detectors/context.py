@@ -11,6 +11,7 @@ from analytics.detectors.lazily import Lazily
 from analytics.detectors.prefilters import Inputs, hits, inputs_of
 from analytics.detectors.tool_mentions import mentions_of
 from analytics.messages import explode_messages
+from analytics.selection import draws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,13 @@ class DetectorContext:
     def trace_ids(self) -> pl.Series:
         """The ids of the traces to decide on, sorted."""
         return self.traces["trace_id"]
+
+    @Lazily
+    def draws(self) -> pl.Series:
+        """The shared draw of each trace."""
+        if "u" in self.traces.columns:
+            return self.traces["u"]
+        return draws(self.config.salt, self.project, self.traces["trace_id"])
 
     @property
     def spans(self) -> pl.LazyFrame:

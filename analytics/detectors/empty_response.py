@@ -75,7 +75,8 @@ def last_calls(spans: pl.DataFrame) -> pl.DataFrame:
         .filter(
             pl.col("is_model") | (pl.col("operation_name") == "execute_tool").fill_null(value=False)
         )
-        .with_columns(last_start=pl.col("start_time").max().over("trace_id"))
+        # Numbers are grouped faster than texts.
+        .with_columns(last_start=pl.col("start_time").max().over(pl.col("trace_id").hash(0)))
     )
     chosen = acting.filter(
         pl.col("is_model")

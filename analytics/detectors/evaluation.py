@@ -41,6 +41,8 @@ def _answer(context: DetectorContext, detector: Detector) -> pl.DataFrame:
         answer = answer.select(pl.col(name).cast(kind) for name, kind in DECISIONS.items())
     except Exception as error:  # noqa: BLE001  # One detector's failure never fails another.
         answer = skipped(context.trace_ids, f"failed: {type(error).__name__}: {error}")
+    if answer.is_empty():
+        return pl.DataFrame(schema=FOUND)
     return (
         answer.filter(pl.col("decision") != Decision.NO_MATCH.value)
         .with_columns(

@@ -12,13 +12,17 @@ from analytics.detectors.decision import DECISIONS, skipped
 from analytics.detectors.lazily import Lazily
 from analytics.detectors.prefilters import PREFILTERS
 from analytics.messages import explode_messages
-from analytics.selection import draws
+from analytics.selection import further_draws
 from analytics.text.turns import Turn, conversations, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from analytics.detectors.context import DetectorContext
+
+
+_OF_SESSIONS = ("frustration", "forgetting")
+"""Detectors that read whole sessions."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,15 @@ class SemanticView:
         by_trace = (
             self.context.spans.select(
                 "trace_id",
+                # Numbers are grouped faster than texts.
+                key=pl.col("trace_id").hash(0),
                 has_content=content,
                 is_cut=cut,
                 is_model_call=pl.col("is_model_call").fill_null(value=False),
             )
-            .group_by("trace_id")
-            .agg(pl.all().any())
+            .group_by("key")
+            .agg(pl.col("trace_id").first(), pl.col("has_content", "is_cut", "is_model_call").any())
+            .drop("key")
             .sort("trace_id")
             .collect()
             .join(
@@ -54,13 +61,17 @@ class SemanticView:
             .with_columns(pl.col(*PREFILTERS).fill_null(value=False))
         )
         config = self.context.config
-        sampled = draws(f"{config.salt}/semantic", self.context.project, by_trace["trace_id"])
+        drawn = self.context.traces.select("trace_id", sampled=further_draws(self.context.draws))
         # What a session's earlier traces said can only be known by reading them.
         together = self._traces_of_sessions()
         in_session = pl.col("trace_id").is_in(together.implode())
-        return by_trace.with_columns(
-            *(pl.col(name) | in_session for name in ("frustration", "forgetting")),
-            is_sampled=sampled < config.semantic_sample_rate,
+        return by_trace.join(drawn, on="trace_id", how="left", maintain_order="left").select(
+            *by_trace.columns[:4],
+            *(
+                pl.col(name) | in_session if name in _OF_SESSIONS else pl.col(name)
+                for name in PREFILTERS
+            ),
+            is_sampled=pl.col("sampled") < config.semantic_sample_rate,
         )
 
     @Lazily
@@ -97,14 +108,22 @@ class SemanticView:
         What was found in cut content stays found, unless the detector ``needs_everything``
         because it argues from what is missing.
         """
-        cut = self.flags.filter("is_cut", "has_content")["trace_id"]
-        bare = self.flags.filter(~pl.col("has_content") & pl.col("is_model_call"))["trace_id"]
+        cut, bare = self._gaps
         if needs_everything:
             answer = answer.filter(~pl.col("trace_id").is_in(cut.implode()))
+        if cut.is_empty() and bare.is_empty():
+            return answer
         cut = cut.filter(~cut.is_in(answer["trace_id"].implode()))
         bare = bare.filter(~bare.is_in(answer["trace_id"].implode()))
         frames = [answer, skipped(cut, "truncated"), skipped(bare, "no_content")]
         return pl.concat(frame.cast(DECISIONS) for frame in frames).sort("trace_id")
+
+    @Lazily
+    def _gaps(self) -> tuple[pl.Series, pl.Series]:
+        """The traces whose content was cut, and those whose content was not captured."""
+        cut = self.flags.filter("is_cut", "has_content")["trace_id"]
+        bare = self.flags.filter(~pl.col("has_content") & pl.col("is_model_call"))["trace_id"]
+        return cut, bare
 
     def _traces_of_sessions(self) -> pl.Series:
         """The traces that share their conversation with another one, of the chunk or earlier."""

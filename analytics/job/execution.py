@@ -99,6 +99,9 @@ class Job:
         evaluated = traces.filter("is_candidate").join(
             verdicts.judged, on="trace_id", how="left", maintain_order="left"
         )
+        evaluated = evaluated.with_columns(
+            u=draws(self.config.salt, self.project, evaluated["trace_id"])
+        )
         sessions = self._sessions(traces)
         detection = Detection(
             store=self.reading,
@@ -116,7 +119,7 @@ class Job:
             evaluated, lambda done: self._tell("detecting", done, evaluated.height)
         )
         stages.next("routing")
-        evaluated = self._with_draws(evaluated, found)
+        evaluated = self._with_revisions(evaluated, found)
         routing = RoutingStage(
             store=self.store,
             queues=self.queues,
@@ -289,11 +292,10 @@ class Job:
             incremental=self.incremental,
         )
 
-    def _with_draws(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-        """Add the shared draw, whether anything matched, and the revision that items carry."""
+    def _with_revisions(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+        """Add whether anything matched, and the revision that items carry."""
         flagged = found.filter(pl.col("decision").is_in(["matched", "ambiguous"]))
         return evaluated.with_columns(
-            u=draws(self.config.salt, self.project, evaluated["trace_id"]),
             is_flagged=pl.col("trace_id").is_in(flagged["trace_id"].unique().to_list()),
         ).join(
             # An immaterial change keeps the items' revision: nothing re-enters a queue for it.
