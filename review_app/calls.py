@@ -86,11 +86,20 @@ class Calls:
         return {"lease_until": plain(claim.lease_until)}
 
     def complete(self, item_id: int, body: Body) -> dict[str, Any]:
-        """Submit ``values`` (field to value) and finish the item, or change nothing."""
+        """Submit ``values`` (field to value) and finish the item, or change nothing.
+
+        The first answer points to the known ``issue``, when one is named.
+        """
         values = body.get("values", {})
         if not isinstance(values, dict):
             raise BadRequestError("values must be an object of field and value")
-        drafts = [AnnotationDraft(field=str(k), value=v) for k, v in values.items()]
+        issue = body.get("issue") or None
+        if issue is not None and not values:
+            raise BadRequestError("a known issue goes with an answer; answer a field first")
+        drafts = [
+            AnnotationDraft(field=str(k), value=v, issue=str(issue) if issue and n == 0 else None)
+            for n, (k, v) in enumerate(values.items())
+        ]
         item = self.queues.complete(
             project=self.project,
             item_id=item_id,

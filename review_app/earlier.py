@@ -11,6 +11,7 @@ from review_app.answers import plain
 from review_app.calls import Calls, claim_row, integer, item_row, text
 from review_app.conversation import conversation_of, texts_of
 from review_app.errors import BadRequestError
+from review_app.seen import others_answers, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,15 +37,20 @@ class ReviewCalls(Calls):
         return list(done)[-EARLIER_MAX:]
 
     def show_item(self, item_id: int, reviewer: str) -> dict[str, Any]:
-        """An item with what to read and the reviewer's own answers; never another's."""
+        """An item, what to read, the reviewer's own answers; others' in open queues alone."""
         item = self.queues.as_reader(reviewer).item(project=self.project, item_id=item_id)
         return self._shown(item, reviewer)
 
     def claim_next(self, name: str, body: Body) -> dict[str, Any]:
         """As :meth:`Calls.claim_next`, with the reviewer's drafts and passages on the item."""
         claimed = super().claim_next(name, body)
-        item_id = claimed["item"]["item_id"]
-        return claimed | {"answers": self._answers(item_id, text(body, "reviewer"))}
+        item_id, reviewer = claimed["item"]["item_id"], text(body, "reviewer")
+        told = {"answers": self._answers(item_id, reviewer)}
+        queue = self.queues.queue(project=self.project, name=name)
+        if not queue.blind:
+            item = self.queues.item(project=self.project, item_id=item_id)
+            told |= self._in_the_open(item, reviewer)
+        return claimed | told
 
     def undo(self, item_id: int, body: Body) -> dict[str, Any]:
         """Take back the reviewer's submit or skip; their answers come back as drafts."""
@@ -144,11 +150,20 @@ class ReviewCalls(Calls):
             "answers": self._answers(item.id, reviewer),
             **conversation_of(self.spans, item, queue.shown),
         }
+        if not queue.blind:
+            told |= self._in_the_open(item, reviewer)
         if item.state is ItemState.AWAITING_ADJUDICATION and self._may_decide(queue.name, reviewer):
             told["disagreement"] = plain(
                 self.queues.disagreement(project=self.project, item_id=item.id)
             )
         return told
+
+    def _in_the_open(self, item: Item, reviewer: str) -> dict[str, Any]:
+        """What an open queue shows beside one's own answers."""
+        return {
+            "others": others_answers(self.queues, item, reviewer),
+            "verdicts": plain(verdicts(self.spans, item)),
+        }
 
     def _answers(self, item_id: int, reviewer: str) -> list[dict[str, Any]]:
         rows = self.queues.annotations(

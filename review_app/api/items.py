@@ -25,6 +25,7 @@ from review_app.api.shapes import (
 )
 from review_app.api.tables import CURSOR, LIMIT
 from review_app.errors import BadRequestError
+from review_app.seen import visible_answers
 from span_store.object_ids import typed
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def list_items(asked: Asked) -> dict[str, Any]:
     rows = [item_row(item) for item in found.items]
     if asked.query["annotations"]:
         answers: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
-        for answer in asked.queues.annotations(project=asked.project, item_ids=list(answers)):
+        given = asked.queues.annotations(project=asked.project, item_ids=list(answers))
+        for answer in visible_answers(asked.queues, asked.project, asked.person, given):
             answers[answer.item_id or 0].append(annotation_row(answer))
         rows = [row | {"annotations": answers[row["id"]]} for row in rows]
     return {"items": rows, "total": found.total, "cursor": found.cursor}
@@ -82,7 +84,8 @@ def add_items(asked: Asked) -> dict[str, Any]:
 def show_item(asked: Asked) -> dict[str, Any]:
     """One item with its answers."""
     item = asked.queues.item(project=asked.project, item_id=asked.path["item"])
-    answers = asked.queues.annotations(project=asked.project, item_id=item.id)
+    given = asked.queues.annotations(project=asked.project, item_id=item.id)
+    answers = visible_answers(asked.queues, asked.project, asked.person, given)
     return item_row(item) | {"annotations": [annotation_row(row) for row in answers]}
 
 

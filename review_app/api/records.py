@@ -36,6 +36,7 @@ from review_app.api.shapes import (
 )
 from review_app.api.tables import LIMIT
 from review_app.errors import BadRequestError
+from review_app.seen import visible_answers
 from span_store.filters import compile_filter
 from span_store.schema import TRACES
 
@@ -90,8 +91,9 @@ def list_annotations(asked: Asked) -> dict[str, Any]:
         **filters,
     )
     kept = rows[:limit]
+    visible = visible_answers(asked.queues, asked.project, asked.person, kept)
     return {
-        "annotations": [annotation_row(row) for row in kept],
+        "annotations": [annotation_row(row) for row in visible],
         "cursor": str(kept[-1].id) if len(rows) > limit else None,
     }
 

@@ -101,8 +101,7 @@ async function writeNote() {
   showNoteField();
   byId("note-dialog").showModal();
   byId("note-field").focus();
-  const issues = await call("/api/issues");
-  byId("issues").replaceChildren(...issues.map((issue) => element("option", null, { value: issue.title })));
+  await loadIssues();
   return undefined;
 }
 

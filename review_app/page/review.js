@@ -35,6 +35,12 @@ async function lookUp() {
     call(`/api/queues/${name}/waiting/${reviewer}`),
   ]);
   byId("title").textContent = state.queue.queue;
+  await loadIssues();
+}
+
+async function loadIssues() {
+  const issues = (await call("/api/issues")).filter(({ state: stands }) => stands === "open");
+  byId("issues").replaceChildren(...issues.map(({ title }) => element("option", null, { value: title })));
 }
 
 async function next() {
@@ -118,6 +124,9 @@ function show(payload, mode) {
     fillIn(Object.entries(state.kept.values).map(([field, value]) => ({ field, value, anchor: null })));
   }
   byId("fields").hidden = mode === "look";
+  byId("known").hidden = mode !== "work";
+  byId("issue").value = "";
+  showOthers();
   showPassages();
   showDisagreement();
   byId("complete").querySelector("span").textContent = MODES[mode].primary;
@@ -135,6 +144,22 @@ function show(payload, mode) {
   (mode === "look" ? conversation : byId("fields").querySelector("input") || byId("complete"))
     .focus({ preventScroll: true });
   showPlace().catch((error) => notice(error.message));
+}
+
+// Open queues show what others and evaluators said; blind ones send nothing of it.
+function showOthers() {
+  const { others = [], verdicts = [] } = state.shown;
+  byId("others").hidden = others.length + verdicts.length === 0;
+  byId("others").replaceChildren(element("h3", "What others said"));
+  for (const { reviewer, field, value, comment, quote } of others) {
+    const row = element("p", `${reviewer}: ${field} ${JSON.stringify(value)}${comment ? `, ${comment} ` : " "}`);
+    if (quote) row.append(element("q", quote));
+    byId("others").append(row);
+  }
+  for (const { evaluator, score, label, explanation } of verdicts) {
+    const told = [score, label, explanation].filter((each) => each !== null).join(", ");
+    byId("others").append(element("p", `${evaluator}: ${told || "failed"}`));
+  }
 }
 
 function showMessage(message) {
@@ -209,7 +234,7 @@ const complete = () => exclusively(async () => {
   if (state.mode === "decide") return decide("");
   if (state.mode === "look") return take();
   const { token, item } = state.claim;
-  const body = { token, revision: item.revision, values: answers() };
+  const body = { token, revision: item.revision, values: answers(), issue: byId("issue").value.trim() };
   await call(`/api/items/${item.item_id}/complete`, body);
   state.last = item.item_id;
   await next();

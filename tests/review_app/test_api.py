@@ -7,6 +7,7 @@ import json
 import jsonschema_rs
 import pytest
 
+from queue_store.model import Role
 from review_app.api.description import ENDPOINTS, description
 from tests.review_app.conftest import FIRST, SECOND
 
@@ -293,8 +294,6 @@ def test_a_write_without_a_name_is_refused(client):
 
 
 def test_a_guarded_project_shows_nothing_to_strangers(client, queues, clock):
-    from queue_store.model import Role
-
     queues.grant(project="default", person="ann", role=Role.MANAGER, now=clock(), actor="ann")
 
     assert ask(client, "list_items", queue="doubts")["total"] == 2
@@ -302,3 +301,26 @@ def test_a_guarded_project_shows_nothing_to_strangers(client, queues, clock):
     refused = ask(client, "list_items", queue="doubts", headers=bob, status=403)
     assert (refused["error"], refused["actor"]) == ("NotPermitted", "bob")
     assert ask(client, "list_spans", headers=bob, status=403)["error"] == "NotPermitted"
+
+
+def test_who_labels_in_a_blind_queue_reads_no_others_answers(client, queues, clock):
+    common = {"project": "default", "now": clock(), "actor": "ann"}
+    queues.grant(person="ann", role=Role.MANAGER, **common)
+    for person, role in (("bob", Role.ANNOTATOR), ("vic", Role.VIEWER), ("rev", Role.REVIEWER)):
+        queues.grant(person=person, role=role, **common)
+    ask(client, "annotate", {"annotations": [{"field": "verdict", "value": "bad"}]}, item=1)
+
+    def seen(person):
+        headers = {"x-spandocket-person": person}
+        query = {"annotations": "true"}
+        listed = ask(client, "list_items", queue="doubts", headers=headers, query=query)
+        return {
+            len(ask(client, "list_annotations", headers=headers)["annotations"]),
+            len(ask(client, "show_item", item=1, headers=headers)["annotations"]),
+            len(listed["items"][0]["annotations"]),
+            len(ask(client, "export_queue", queue="doubts", headers=headers)[0]["annotations"]),
+        }
+
+    assert (seen("ann"), seen("vic"), seen("rev"), seen("bob")) == ({1}, {1}, {1}, {0})
+    queues.update_queue(name="doubts", changes={"blind": False}, **common)
+    assert seen("bob") == {1}

@@ -128,3 +128,41 @@ def test_a_disagreement_is_shown_and_decided_by_who_may(client, queues, clock, d
     (decided,) = [row for row in queues.annotations(project="default") if row.adjudicated]
     assert (decided.value, decided.reviewer) == ("bad", "lead")
     assert queues.item(project="default", item_id=disputed).state is ItemState.COMPLETED
+
+
+def test_an_open_queue_shows_what_others_and_evaluators_said_and_a_blind_one_does_not(
+    client, queues, clock, spans
+):
+    done(client, "bob", note="curt")
+    common = {"project": "default", "now": clock(), "actor": "lead"}
+    queues.reopen(item_id=1, reason="again", **common)
+    score = {"object_type": "trace", "object_id": "a" * 32, "evaluator": "judge", "score": 0.25}
+    body = {"evaluations": [score]}
+    stored = client.post("/api/v1/evaluations", json=body, headers={"x-spandocket-person": "lead"})
+    assert stored.json()["added"] == 1
+    assert "others" not in shown(client, 1)
+
+    queues.update_queue(name="doubts", changes={"blind": False}, **common)
+
+    claimed = claim(client)
+    for told in (claimed, shown(client, 1)):
+        said = [(each["reviewer"], each["field"], each["value"]) for each in told["others"]]
+        assert said == [("bob", "verdict", "good"), ("bob", "note", "curt")]
+        assert [(each["evaluator"], each["score"]) for each in told["verdicts"]] == [
+            ("judge", 0.25)
+        ]
+
+
+def test_an_answer_points_to_the_issue_that_is_named_with_it(client, queues, clock):
+    queues.create_issue(project="default", title="curt", now=clock(), actor="lead")
+    claimed = claim(client)
+    path = f"/api/items/{claimed['item']['item_id']}/complete"
+    body = {"token": claimed["token"], "revision": 1, "issue": "curt"}
+
+    assert client.post(path, json=body).status_code == 400
+    unknown = body | {"values": {"verdict": "bad"}, "issue": "crt"}
+    assert client.post(path, json=unknown).json()["nearest"] == ["curt"]
+    assert queues.annotations(project="default") == []
+    values = {"verdict": "bad", "note": "odd"}
+    assert client.post(path, json=body | {"values": values}).status_code == 200
+    assert [row.issue_id for row in queues.annotations(project="default")] == [1, None]

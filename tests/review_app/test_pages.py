@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queue_store.model import ItemState
+from queue_store.model import AnnotationDraft, ItemState
 from tests.review_app.conftest import FIRST, SECOND
 
 pytestmark = [pytest.mark.acceptance]
@@ -153,3 +153,21 @@ def test_traces_are_filtered_saved_as_a_view_and_kept(page, address, queues, tra
     page.get_by_text("doubts: 0 added, 1 there already.").wait_for()
     assert queues.queue(project="default", name="doubts").shown == ("output",)
     assert [e.object_id for e in queues.entries(project="default", dataset="kept")] == [SECOND]
+
+
+def test_an_open_queue_shows_others_and_an_issue_goes_with_the_answer(page, address, queues, clock):
+    common = {"project": "default", "now": clock(), "actor": "lead"}
+    queues.update_queue(name="doubts", changes={"blind": False, "labels_wanted": 2}, **common)
+    queues.create_issue(title="Asks twice", **common)
+    said = [AnnotationDraft(field="note", value="evasive", comment="see the end")]
+    queues.annotate(project="default", item_id=1, reviewer="ben", answers=said, now=clock())
+    at_work(page, address)
+
+    assert page.get_by_label("What others said").get_by_text("evasive").is_visible()
+    page.keyboard.press("2")
+    page.get_by_label("Known issue").first.fill("Asks twice")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Second.").wait_for()
+
+    assert page.get_by_label("What others said").is_hidden()
+    assert queues.issue(project="default", title="Asks twice").annotations == 1
