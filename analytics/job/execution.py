@@ -39,6 +39,7 @@ from analytics.selection import draws
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from analytics.baselines import Verdicts
     from analytics.config import AnalysisConfig
     from analytics.judge.bench import Judge
     from analytics.learning.rung import LearnedRung
@@ -96,12 +97,7 @@ class Job:
         samples = self._samples(traces)
         verdicts = judge(samples, self.config)
         stages.next("detectors")
-        evaluated = traces.filter("is_candidate").join(
-            verdicts.judged, on="trace_id", how="left", maintain_order="left"
-        )
-        evaluated = evaluated.with_columns(
-            u=draws(self.config.salt, self.project, evaluated["trace_id"])
-        )
+        evaluated = self._candidates(traces, verdicts)
         sessions = self._sessions(traces)
         detection = Detection(
             store=self.reading,
@@ -291,6 +287,14 @@ class Job:
             config=self.config,
             incremental=self.incremental,
         )
+
+    def _candidates(self, traces: pl.DataFrame, verdicts: Verdicts) -> pl.DataFrame:
+        """The traces to evaluate, with what the baselines say of them and the shared draw."""
+        candidates = traces.filter("is_candidate").join(
+            verdicts.judged, on="trace_id", how="left", maintain_order="left"
+        )
+        u = draws(self.config.salt, self.project, candidates["trace_id"])
+        return candidates.with_columns(u=u)
 
     def _with_revisions(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         """Add whether anything matched, and the revision that items carry."""
