@@ -111,9 +111,22 @@ def operation_name(value: Any) -> str | None:
 
 
 def litellm_operation(value: Any) -> str | None:
-    """LiteLLM says "completion" for chat too."""
-    name = operation_name(value)
-    return "chat" if name == "text_completion" and value == "completion" else name
+    """LiteLLM's own calls: "completion" for chat too, and every one with an "a" when awaited."""
+    name = value.strip().lower() if isinstance(value, str) else ""
+    known = _LITELLM_CALLS.get(name) or _LITELLM_CALLS.get(name.removeprefix("a"))
+    return known or operation_name(value)
+
+
+_LITELLM_CALLS = {
+    "completion": "chat",
+    "responses": "chat",
+    "anthropic_messages": "chat",
+    "text_completion": "text_completion",
+    "embedding": "embeddings",
+    "rerank": "rerank",
+    "generate_content": "generate_content",
+    "generate_content_stream": "generate_content",
+}
 
 
 def provider_name(value: Any) -> str | None:
@@ -153,6 +166,16 @@ def schema(value: Any) -> str | None:
     """A JSON Schema, as JSON text."""
     parsed = parsed_or_none(value)
     return dumps(parsed) if isinstance(parsed, dict) and parsed else None
+
+
+def model_schema(value: Any) -> str | None:
+    """The JSON Schema of a class, without any wrapper; the name of a format is none."""
+    parsed = parsed_or_none(value)
+    is_schema = isinstance(parsed, dict) and not _SCHEMA_MARKS.isdisjoint(parsed)
+    return schema(parsed) if is_schema else None
+
+
+_SCHEMA_MARKS = frozenset(("properties", "$defs", "$ref", "items", "anyOf", "oneOf", "enum"))
 
 
 def parsed_or_none(value: Any) -> Any:
@@ -320,6 +343,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "provider": provider_name,
     "output_type": output_type,
     "schema": schema,
+    "model_schema": model_schema,
     "finish_reasons": finish_reasons,
     "input_messages": _json(input_messages),
     "output_messages": _json(output_messages),

@@ -460,3 +460,24 @@ def test_pydantics_pictures_are_parts_of_the_convention_in_every_data_format(pic
     assert span["dialect"] == "F3+"
     assert messages(span, "input_messages")[0]["parts"][1] == part
     assert messages(span, "output_messages")[0]["parts"] == [{"type": "reasoning", "content": "hm"}]
+
+
+@pytest.mark.parametrize(
+    ("call", "operation", "counts"),
+    [
+        ("completion", "chat", True),
+        ("acompletion", "chat", True),
+        ("aresponses", "chat", True),
+        ("anthropic_messages", "chat", True),
+        ("atext_completion", "text_completion", True),
+        ("aembedding", "embeddings", True),
+        ("agenerate_content_stream", "generate_content", True),
+        ("arerank", "rerank", True),
+        ("aimage_generation", "aimage_generation", False),
+    ],
+)
+@pytest.mark.parametrize("key", ["gen_ai.operation.name", "llm.request.type"])
+def test_litellms_awaited_calls_are_calls(key, call, operation, counts):
+    span = span_of({key: call}, scope="litellm", name="litellm_request")
+
+    assert (span["operation_name"], span["is_model_call"]) == (operation, counts)

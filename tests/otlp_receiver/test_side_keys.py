@@ -166,3 +166,23 @@ def test_who_asks_for_a_schema_in_any_providers_form_asks_for_json(attributes):
     span = span_of({"openinference.span.kind": "LLM"} | texts)
 
     assert (json.loads(span["output_schema"]), span["output_type"]) == (SCHEMA, "json")
+
+
+@pytest.mark.parametrize("key", ["response_format", "text_format"])
+@pytest.mark.parametrize(
+    ("sent", "schema"),
+    [
+        (SCHEMA, SCHEMA),
+        ({"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}, SCHEMA),
+        ({"type": "json_object"}, None),
+        ("text", None),
+    ],
+)
+def test_langfuse_writes_the_schema_of_a_class_into_the_metadata(key, sent, schema):
+    said = {f"langfuse.observation.metadata.{key}": json.dumps(sent)}
+
+    span = span_of({"langfuse.observation.type": "generation", **said})
+
+    assert span["output_schema"] == (
+        None if schema is None else json.dumps(SCHEMA).replace(" ", "")
+    )
