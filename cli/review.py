@@ -10,18 +10,26 @@ from cli.output import say
 
 @click.command(epilog="Example: spandocket review --port 4380")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.")
+@click.option(
+    "--deliver/--no-deliver",
+    default=True,
+    show_default=True,
+    help="Send events to webhooks meanwhile.",
+)
 @pass_context
-def review(context: Context, port: int | None) -> None:
+def review(context: Context, port: int | None, deliver: bool) -> None:
     """Serve the review page and its API: claim the next item, read, answer, next.
 
     Without reviewers' tokens it has no login and listens on this machine alone; with the first
     ('spandocket tokens create --reviewer NAME') everybody needs one. Ends with Ctrl-C or SIGTERM.
     """
     import socket
+    from contextlib import nullcontext
 
     import uvicorn
 
     from cli.tokens import reviewer_tokens
+    from cli.webhook_delivery import Courier
     from review_app.access import Access, check_binding
     from review_app.application import create_application
     from review_app.browsing import PageCalls
@@ -47,4 +55,5 @@ def review(context: Context, port: int | None) -> None:
         address = listener.getsockname()
         say(f"Review {context.project} at http://{address[0]}:{address[1]}/ (Ctrl-C ends it)")
         server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
-        server.run(sockets=[listener])
+        with Courier(context) if deliver else nullcontext():
+            server.run(sockets=[listener])

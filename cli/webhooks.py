@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,10 @@ _COLUMNS = ["id", "url", "events", "queue", "waiting", "failed"]
 def webhooks() -> None:
     """Register webhooks, and deliver what waits for them.
 
-    An event is stored with the write that caused it, so that none is lost, and sent later by
-    "webhooks deliver": signed (X-Spandocket-Signature: sha256=HMAC of the body), repeated with
-    growing pauses until the receiver answers with success.
+    An event is stored with the write that caused it, so that none is lost, and sent soon after by
+    "review" while it runs, or by "webhooks deliver --watch" (as a service:
+    configs/spandocket-webhooks.service): signed (X-Spandocket-Signature: sha256=HMAC of the body),
+    repeated with growing pauses until the receiver answers with success.
     """
 
 
@@ -100,21 +102,30 @@ def delete(context: Context, webhook: int, actor: str) -> None:
 
 @webhooks.command(epilog="Example: spandocket webhooks deliver --watch")
 @click.option("--watch", is_flag=True, help="Go on until stopped.")
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for an answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 50, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
 @format_option
 @pass_context
 def deliver(context: Context, watch: bool, timeout: float, output_format: str | None) -> None:
-    """Send what is due; what is refused waits for its next try."""
-    from cli.webhook_delivery import deliver_due
+    """Send what is due; what is refused waits for its next try.
+
+    Any number may deliver from one store: an event is handed to one of them at a time.
+    """
+    from cli.webhook_delivery import PAUSE_SECONDS, deliver_due
 
     sent = failed = 0
-    while True:
-        done, refused = deliver_due(context, timeout)
-        sent, failed = sent + done, failed + refused
-        if not watch:
-            break
-        if not done:
-            time.sleep(2.0)
+    with suppress(KeyboardInterrupt):
+        while True:
+            done, refused = deliver_due(context, timeout)
+            sent, failed = sent + done, failed + refused
+            if not watch:
+                break
+            time.sleep(PAUSE_SECONDS)
     if failed:
         say(f"{failed} refused; they are tried again later")
     write_object({"delivered": sent, "refused": failed}, output_format)

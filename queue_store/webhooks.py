@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from queue_store.base import StoreBase, find_queue
 from queue_store.column_types import id_or_zero, to_json
@@ -123,6 +123,10 @@ class Webhooks(StoreBase):
 
     def due(self, *, now: datetime, limit: int = 50) -> list[Delivery]:
         """Events to send now; they are the caller's for SENDING_SECONDS."""
+        with self.database.reading() as connection:
+            waiting = connection.scalar(select(exists().where(OUTBOX.c.next_attempt_at <= now)))
+        if not waiting:
+            return []
         with self.database.writing() as connection:
             rows = connection.execute(
                 select(OUTBOX, WEBHOOKS.c.url, WEBHOOKS.c.secret)
