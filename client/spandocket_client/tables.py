@@ -41,7 +41,7 @@ class TableCalls(Transport):
         return self.get(SpanPage, "/spans", **wanted)
 
     def spans(
-        self, *, where: str | None = None, trace_id: str | None = None, page_rows: int = 200
+        self, *, where: str | None = None, trace_id: str | None = None, page_rows: int = 500
     ) -> Iterator[Span]:
         """Every span that the condition matches, page by page."""
         wanted = {"where": where, "trace_id": trace_id, "limit": page_rows}
@@ -54,7 +54,7 @@ class TableCalls(Transport):
         where: str | None = None,
         queue: str | None = None,
         answered: str | None = None,
-        page_rows: int = 200,
+        page_rows: int = 500,
     ) -> Iterator[Trace]:
         """Analysed traces, newest first; of one queue, or with an answer to a field."""
         wanted = {"where": where, "queue": queue, "answered": answered, "limit": page_rows}
@@ -67,7 +67,7 @@ class TableCalls(Transport):
         evaluator: str | None = None,
         object_id: str | None = None,
         where: str | None = None,
-        page_rows: int = 200,
+        page_rows: int = 500,
     ) -> Iterator[Evaluation]:
         """Evaluators' scores, oldest first."""
         wanted = {"evaluator": evaluator, "object_id": object_id, "where": where}

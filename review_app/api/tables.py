@@ -56,6 +56,8 @@ def list_spans(asked: Asked) -> dict[str, Any]:
         project=asked.project,
         where=asked.query.get("where"),
         trace_ids=None if trace_id is None else [trace_id],
+        # What lies before the cursor is not read again.
+        started_since=_moment_of(asked),
     )
     return _page(asked, frame, SPANS, "spans", ["start_time", "trace_id", "span_id"])
 
@@ -136,14 +138,24 @@ def _page(
     return {name: list(canonical_rows(kept, schema)), "cursor": cursor}
 
 
+def _moment_of(asked: Asked) -> int | None:
+    """The time at which the page begins, in nanoseconds; None from the start."""
+    cursor = asked.query.get("cursor")
+    return _read_cursor(cursor)[0] if cursor else None
+
+
+def _read_cursor(cursor: str) -> tuple[int | None, list[str]]:
+    """The time and the further keys of the last row of the page before."""
+    try:
+        moment, *rest = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return None if moment is None else int(moment), [str(value) for value in rest]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadRequestError("cursor is not one of this listing") from error
+
+
 def _behind(cursor: str, keys: Sequence[str], descending: Sequence[bool]) -> pl.Expr:
     """Rows behind the one that the cursor names."""
-    try:
-        values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        moment, rest = values[0], [str(value) for value in values[1:]]
-        moment = None if moment is None else int(moment)
-    except (ValueError, TypeError, IndexError, KeyError) as error:
-        raise BadRequestError("cursor is not one of this listing") from error
+    moment, rest = _read_cursor(cursor)
     if len(rest) != len(keys) - 1:
         raise BadRequestError("cursor is not one of this listing")
     time = pl.col(keys[0]).to_physical()

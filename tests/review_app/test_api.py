@@ -65,6 +65,7 @@ def test_spans_are_listed_page_by_page(client):
         ({"limit": "many"}, 400, "BadRequest"),
         ({"cursor": "e30"}, 400, "BadRequest"),
         ({"cursor": "WzEsMl0"}, 400, "BadRequest"),
+        ({"cursor": "WzFlOTk5LCJhIiwiYiJd"}, 400, "BadRequest"),
         ({"wher": "is_error"}, 400, "BadRequest"),
     ],
 )
