@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cli.alignment_options import read_source, source_options
+from cli.alignment_options import FiniteNumber, read_source, source_options
 from cli.context import Context, pass_context
 from cli.exit_codes import REFUSED
 from cli.output import default_format, format_option, say, write_object, write_rows
@@ -30,11 +30,17 @@ def _bounds(command: _Command) -> _Command:
     """Add ``--min-FIGURE`` and ``--max-FIGURE`` for every figure that can be bounded."""
     for name in reversed(_MAXIMA):
         command = click.option(
-            f"--max-{name}", f"max_{_MAXIMA[name]}", type=float, help="Highest value to pass."
+            f"--max-{name}",
+            f"max_{_MAXIMA[name]}",
+            type=FiniteNumber(0),
+            help="Highest value to pass.",
         )(command)
     for name in reversed(_MINIMA):
         command = click.option(
-            f"--min-{name}", f"min_{_MINIMA[name]}", type=float, help="Lowest value to pass."
+            f"--min-{name}",
+            f"min_{_MINIMA[name]}",
+            type=FiniteNumber(-1, 1),
+            help="Lowest value to pass.",
         )(command)
     return command
 

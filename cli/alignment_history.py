@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.alignment_options import read_source, reading_options
+from cli.alignment_options import NUMBER, read_source, reading_options
 from cli.context import Context, pass_context
 from cli.output import default_format, format_option, say, write_object, write_rows
 
@@ -14,7 +14,7 @@ from cli.output import default_format, format_option, say, write_object, write_r
 @click.command(epilog="Example: spandocket alignment history judge --field bad")
 @click.argument("evaluator", required=False)
 @reading_options
-@click.option("--gate", type=float, help="A lower bound under this raises an alert.")
+@click.option("--gate", type=NUMBER, help="A lower bound under this raises an alert.")
 @format_option
 @pass_context
 def history(

@@ -92,6 +92,8 @@ def _thresholds(out: Console, entry: dict[str, Any]) -> None:
     if entry["null_reason"]:
         return
     heading(out, "Threshold")
+    if entry["warning"]:
+        out.print(Text(f"! {entry['warning']}", style="yellow"))
     if entry["suggested"] is None:
         out.print(Text(entry["advice"]))
         out.print(Text(f"AUC {interval(entry['auc'])}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 PAIRS_TYPE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class FiniteNumber(click.ParamType[float]):
+    """A number that is one: nan and inf are refused, and what no figure can reach."""
+
+    name = "float"
+
+    def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
+        self.low, self.high = low, high
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; click's own usage error for anything else."""
+        number = float(click.FLOAT.convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number that scores can be compared with", param, ctx)
+        if not self.low <= number <= self.high:
+            self.fail(f"{value} is not between {self.low:g} and {self.high:g}", param, ctx)
+        return number
+
+
+NUMBER = FiniteNumber()
 
 _SOURCE = (
     click.option("--evaluator", "-e", help="Evaluator, detector or judge by its name."),
@@ -46,8 +70,11 @@ _READING = (
         help="Score type.  [default: found from the values]",
     ),
     click.option("--label", "labels", multiple=True, help="A class, lowest first; repeat it."),
-    click.option("--threshold", type=float, help="Evaluator scores from here up are high."),
-    click.option("--human-threshold", type=float, help="Human numbers from here up are high."),
+    click.option(
+        "--high", help="The value that high scores stand for.  [default: the good one, or true]"
+    ),
+    click.option("--threshold", type=NUMBER, help="Evaluator scores from here up are high."),
+    click.option("--human-threshold", type=NUMBER, help="Human numbers from here up are high."),
     click.option(
         "--post-stratify",
         is_flag=True,
@@ -127,6 +154,7 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
             labels=tuple(asked["labels"]),
             positive=asked["positive"],
             pass_value=asked["pass_value"],
+            high=asked["high"],
             threshold=asked["threshold"],
             human_threshold=asked["human_threshold"],
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.alignment_options import read_source, source_options
+from cli.alignment_options import NUMBER, read_source, source_options
 from cli.context import Context, pass_context
 from cli.output import FORMATS, default_format, say, write_object, write_rows
 
@@ -31,7 +31,7 @@ _FIGURE_COLUMNS = (
     type=click.FloatRange(min=0, max=1),
     help="What that test grants the evaluator.  [default: by --skill]",
 )
-@click.option("--gate", type=float, help="A lower bound under this raises a drift alert.")
+@click.option("--gate", type=NUMBER, help="A lower bound under this raises a drift alert.")
 @click.option(
     "--for",
     "targets",

@@ -29,6 +29,7 @@ def read_table(path: Path) -> pl.DataFrame:
         match ending:
             case ".csv":
                 frame = pl.read_csv(path, infer_schema=False)
+                _refuse_twins(path, frame.columns)
             case ".parquet":
                 frame = pl.read_parquet(path)
             case ".jsonl" | ".ndjson":
@@ -44,6 +45,14 @@ def read_table(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path}: {error}") from error
     return frame
+
+
+def _refuse_twins(path: Path, columns: list[str]) -> None:
+    """Two columns of one name: which is meant cannot be told."""
+    twins = [name for name in columns if "_duplicated_" in name]
+    again = sorted({name.rpartition("_duplicated_")[0] for name in twins} & set(columns))
+    if again:
+        raise UnreadableFileError(f"{path}: several columns are called {', '.join(again)}")
 
 
 def _ragged(path: Path) -> str | None:

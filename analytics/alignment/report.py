@@ -19,7 +19,7 @@ from analytics.alignment.residuals import residuals
 from analytics.alignment.sample import Sample, make_sample
 from analytics.alignment.sampling import sampling
 from analytics.alignment.scale import decide_scale
-from analytics.alignment.score_types import Scale, ScaleOptions
+from analytics.alignment.score_types import Scale, ScaleOptions, ScoreType
 from analytics.alignment.severe import severe_false_accepts
 from analytics.alignment.slices import slices
 from analytics.alignment.thresholds import Objective, thresholds
@@ -247,6 +247,10 @@ def _warnings(sample: Sample, scale: Scale) -> list[str]:
     warnings = []
     if sample.frame.filter(pl.col("labelled")).is_empty():
         warnings.append("no item has a human value: there is nothing to compare with")
+    human = set(sample.ratings["human"])
+    scored = set(sample.frame["evaluator"].drop_nulls())
+    if scale.score_type is ScoreType.CATEGORICAL and human and scored and not human & scored:
+        warnings.append("people and the evaluator have no value in common")
     if not scale.pass_named and scale.pass_value is not None:
         warnings.append(
             f"no value was named as the good one: the rate is the share of {scale.pass_value!r}"

@@ -17,9 +17,11 @@ from analytics.alignment.words import (
     Direction,
     as_numbers,
     direction,
+    mixed,
     one_of,
     readable,
     spellings,
+    turned,
     word_pair,
 )
 
@@ -73,7 +75,23 @@ def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
             problems or ["evaluator values are not numbers"],
             "Numbers are needed; give the order of names with labels",
         )
+    if wanted is None:
+        _refuse_mixed(pairs, human, evaluator)
     return _categorical(options, sorted({*human, *evaluator}), ScoreType.CATEGORICAL)
+
+
+def _refuse_mixed(pairs: Pairs, human: list[str], evaluator: list[str]) -> None:
+    """One boolean in several spellings must not become classes that never agree."""
+    for side, values, frame in (
+        ("human", human, pairs.ratings), ("evaluator", evaluator, pairs.items)
+    ):  # fmt: skip
+        if mixed(values) and mixed([*human, *evaluator]):
+            first = frame.group_by(side, maintain_order=True).agg(pl.col("row").first())
+            raise InvalidPairsError(
+                [f"row {row}: {side} is {v!r}" for v, row in first.drop_nulls().iter_rows()],
+                "One boolean is spelled in several ways: use one pair of words on a side, or "
+                "--type categorical",
+            )
 
 
 def _two_valued(
@@ -154,6 +172,7 @@ def _threshold(given: float | None, numbers: dict[str, float]) -> float | None:
 def _boolean_human(
     options: ScaleOptions, human: tuple[str, str], evaluator: dict[str, float]
 ) -> Scale:
+    human = turned(options, human)
     way = direction(options, human)
     threshold = _threshold(options.threshold, evaluator)
     numbers = {text: float(code) for text, code in spellings(human, (1, 0)).items()}
@@ -173,6 +192,7 @@ def _boolean_human(
 def _boolean_evaluator(
     options: ScaleOptions, human: dict[str, float], evaluator: tuple[str, str]
 ) -> Scale:
+    evaluator = turned(options, evaluator)
     way = direction(options, evaluator)
     threshold = _threshold(options.human_threshold, human)
     numbers = {text: float(code) for text, code in spellings(evaluator, (1, 0)).items()}
@@ -192,12 +212,12 @@ def _numeric(options: ScaleOptions, human: dict[str, float], evaluator: dict[str
     mapping = ["numbers on both sides are compared as they are"]
     positive = passing = reason = None
     if options.human_threshold is not None and options.threshold is not None:
-        way = direction(options, ("pass", "fail"))
+        way = direction(options, turned(options, ("pass", "fail")))
         binary_human = _cut(human, options.human_threshold, way)
         binary_evaluator = _cut(evaluator, options.threshold, way)
         positive, passing = way.positive, way.pass_value
         mapping.append(
-            f"pass: human value >= {options.human_threshold:g}, "
+            f"{way.high}: human value >= {options.human_threshold:g}, "
             f"evaluator score >= {options.threshold:g}; positive class: {positive}"
         )
     else:

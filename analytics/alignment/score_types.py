@@ -26,6 +26,8 @@ class ScaleOptions:
     """The bad class: what a person should look at."""
     pass_value: str | None = None
     """The value that counts as a pass."""
+    high: str | None = None
+    """The value that high scores stand for; None takes the good one, or the first."""
     threshold: float | None = None
     """Evaluator scores at or above it count as the high (or good) value."""
     human_threshold: float | None = None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analytics.alignment.sample import Sample, Selected
+    from analytics.alignment.score_types import Scale
 
     Floats = NDArray[np.float64]
 
@@ -112,11 +113,22 @@ def thresholds(sample: Sample, seed: int, objective: Objective | None = None) ->
             high, scores, weights, selected.clusters, weighted=weighted, seed=seed
         ),
     }
+    result["warning"] = _backwards(result["auc"], sample.scale)
     if ((scores >= 0) & (scores <= 1)).all():
         result["reliability"] = reliability(high, scores, weights)
     pairs = _Scored(high=high, scores=scores, weights=weights, positive_high=positive_high)
     result |= _suggestion(pairs, selected.clusters, seed, objective)
     return result
+
+
+def _backwards(area: Figure, scale: Scale) -> str | None:
+    """A word when the scores clearly rank items the wrong way round; None when they do not."""
+    if area.ci_high is None or area.ci_high >= 0.5:
+        return None
+    low = next((text for text, number in scale.human_numbers.items() if number == 0), None)
+    return "high scores go with what is read as low" + (
+        f": if they mean {low}, say --high {low}" if low else ""
+    )
 
 
 def _reason(sample: Sample) -> str | None:

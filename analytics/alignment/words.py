@@ -75,10 +75,14 @@ class Direction:
 
 
 def direction(options: ScaleOptions, pair: tuple[str, str]) -> Direction:
-    """Which value is positive and which passes: as asked, else by the words' meaning."""
+    """Which value is positive and which passes: as asked, else by the words' meaning.
+
+    The first of the pair is what high scores stand for; see :func:`turned`.
+    """
     high, low = pair
-    judged = pair in JUDGED
-    positive = one_of(options.positive, pair, "positive value") or (low if judged else high)
+    known = pair if pair in (*JUDGED, *NEUTRAL) else (low, high)
+    judged = known in JUDGED
+    positive = one_of(options.positive, pair, "positive value") or known[1 if judged else 0]
     named = judged or options.positive is not None or options.pass_value is not None
     other = low if positive == high else high
     passing = one_of(options.pass_value, pair, "pass value") or (other if named else positive)
@@ -92,6 +96,18 @@ def direction(options: ScaleOptions, pair: tuple[str, str]) -> Direction:
         high=high, low=low, positive=positive, pass_value=passing, pass_named=named,
         sentence=sentence,
     )  # fmt: skip
+
+
+def turned(options: ScaleOptions, pair: tuple[str, str]) -> tuple[str, str]:
+    """The pair with the value first that high scores stand for."""
+    high = one_of(options.high, pair, "value of high scores")
+    return pair if high in (None, pair[0]) else (pair[1], pair[0])
+
+
+def mixed(values: Iterable[str]) -> bool:
+    """Whether all values are true, 1, yes and the like, but spelled in several ways."""
+    given = [word_pair([value]) for value in values]
+    return word_pair(values) is None and bool(given) and all(pair in NEUTRAL for pair in given)
 
 
 def one_of(value: str | None, known: Iterable[str], what: str) -> str | None:

@@ -206,7 +206,7 @@ def thresholds(document: dict[str, Any]) -> str:
     shown = "".join(
         f"<div><h3>{title}</h3>{drawn(chart, name, title)}</div>" for chart, name, title in pictures
     )
-    told = _suggested(entry)
+    told = _suggested(entry) + warnings(filter(None, [entry["warning"]]))
     rows = [
         [f"{row['threshold']:g}", number(row["tpr"]), number(row["tnr"]), number(row["ppv"]),
          number(row["f1"]), number(row["mcc"])]

@@ -144,10 +144,11 @@ def matrix(document: dict[str, Any]) -> str:
             f"<p>People say <b>{text(entry['positive'])}</b> in {percent(people[kind]['value'])}, "
             f"the evaluator in {percent(machine[kind]['value'])} ({kind}).</p>"
         )
+    # A link whose target lies within closed details opens them.
     lists = "".join(
-        f'<details id="cell-{index}"><summary>people {text(cell["human"])}, evaluator '
+        f"<details><summary>people {text(cell['human'])}, evaluator "
         f"{text(cell['evaluator'])}: {cell['count']}</summary>"
-        f"{cases(cell['items'], cell['items_omitted'])}</details>"
+        f'<div id="cell-{index}">{cases(cell["items"], cell["items_omitted"])}</div></details>'
         for index, cell in enumerate(entry["cells"])
     )
     return section("Matrix", grid, rates, "<h3>Cases of each cell</h3>", lists)

@@ -287,3 +287,79 @@ def test_a_detector_that_says_yes_or_no_is_compared_with_the_positive_class():
     assert result.scope["score_type"] == "boolean"
     assert (result.confusion["tp"], result.confusion["fn"], result.confusion["fp"]) == (1, 1, 1)
     assert "evaluator true is read as full" in " ".join(result.scope["mapping"])
+
+
+@pytest.mark.parametrize("evaluator", [["yes", "true", "no", "false"], ["1", "yes", "0", "no"]])
+def test_one_boolean_in_several_spellings_is_refused_and_not_compared_as_classes(evaluator):
+    frame = {"human": ["1", "1", "0", "0"], "evaluator": evaluator}
+
+    with pytest.raises(InvalidPairsError, match=r"row 2: evaluator is .*spelled in several ways"):
+        of(frame)
+    assert of(frame, score_type=ScoreType.CATEGORICAL).raw["accuracy"].value is not None
+
+
+def test_classes_without_a_common_value_are_told():
+    result = of({"human": ["cat", "dog"] * 10, "evaluator": ["Hund", "Katze"] * 10})
+
+    assert "people and the evaluator have no value in common" in result.scope["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("command_line", "told"),
+    [
+        (("gate", "--min-mcc", "nan"), "nan is no number"),
+        (("gate", "--min-mcc", "7"), "7 is not between -1 and 1"),
+        (("gate", "--max-mae", "-1"), "-1 is not between 0 and inf"),
+        (("report", "--threshold", "inf"), "inf is no number"),
+        (("report", "--gate", "nan"), "nan is no number"),
+    ],
+)
+def test_bounds_that_no_figure_can_have_are_refused(command, tmp_path, command_line, told):
+    path = tmp_path / "pairs.csv"
+    path.write_text("human,evaluator\n1,1\n0,0\n")
+    name, *rest = command_line
+
+    said = command("alignment", name, "--pairs", path, *rest)
+
+    assert said.code == 2
+    assert told in said.err
+
+
+def test_a_file_with_two_columns_of_one_name_is_refused(command, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("human,human,evaluator\n1,0,1\n0,0,0\n")
+
+    said = command("alignment", "report", "--pairs", path)
+
+    assert said.code == 2
+    assert "several columns are called human" in said.err
+
+
+def risk_scores():
+    """A score of risk: high where people say fail."""
+    human = ["fail" if number % 3 == 0 else "pass" for number in range(60)]
+    score = [0.9 - number / 1000 if word == "fail" else 0.1 + number / 1000
+             for number, word in enumerate(human)]  # fmt: skip
+    return {"human": human, "evaluator": score}
+
+
+def test_scores_of_risk_are_read_as_such_when_that_is_said():
+    backwards, said = of(risk_scores()), of(risk_scores(), high="fail")
+
+    assert backwards.raw["accuracy"].value == 0
+    assert backwards.thresholds["warning"].endswith("say --high fail")
+    assert said.raw["accuracy"].value == 1
+    assert (said.scope["positive"], said.scope["pass"]) == ("fail", "pass")
+    assert said.thresholds["auc"].value == pytest.approx(1)
+    assert said.thresholds["warning"] is None
+    assert said.thresholds["sweep"][-1]["tnr"] == 1
+    assert "evaluator score >= 0.5 is read as fail" in said.scope["mapping"][1]
+
+
+def test_high_scores_of_a_neutral_pair_may_stand_for_either_value():
+    frame = {"human": [True, False] * 20, "evaluator": [0.2, 0.7] * 20}
+
+    found = of(frame, high="false")
+
+    assert found.raw["tpr"].value == 1
+    assert found.scope["positive"] == "true"
