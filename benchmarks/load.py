@@ -9,10 +9,14 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 import grpc
 import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 START = 1_790_000_000_000_000_000
@@ -206,14 +210,22 @@ async def _grpc_load(
         await channel.close()
 
 
-def http_load(address: str, seconds: float, form: str, spans: int, connections: int = 8) -> Load:
-    """Keep one request in flight on each connection."""
+def http_load(
+    address: str,
+    seconds: float,
+    form: str,
+    spans: int,
+    connections: int = 8,
+    headers: Mapping[str, str] | None = None,
+) -> Load:
+    """Keep one request in flight on each connection; JSON is the same request each time."""
     import http.client
 
-    body = spans_request(spans)
-    content_type = "application/x-protobuf"
+    requests = Requests(spans)
+    sent_headers = {"Content-Type": "application/x-protobuf", **(headers or {})}
+    as_json = b""
     if form == "json":
-        body, content_type = _as_json(body), "application/json"
+        as_json, sent_headers["Content-Type"] = _as_json(requests.next()), "application/json"
     load = Load(spans)
     lock = threading.Lock()
     deadline = time.perf_counter() + seconds
@@ -222,8 +234,10 @@ def http_load(address: str, seconds: float, form: str, spans: int, connections: 
         host, port = address.rsplit(":", 1)
         connection = http.client.HTTPConnection(host, int(port))
         while time.perf_counter() < deadline:
+            with lock:
+                body = as_json or requests.next()
             begun = time.perf_counter()
-            connection.request("POST", "/v1/traces", body, {"Content-Type": content_type})
+            connection.request("POST", "/v1/traces", body, sent_headers)
             answer = connection.getresponse()
             answer.read()
             with lock:

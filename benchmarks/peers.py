@@ -1,12 +1,13 @@
 """What other receivers do with the same requests on the same machine, beside ours.
 
-    python -m benchmarks.peers --collector PATH --phoenix PATH [--seconds 10]
+    python -m benchmarks.peers --collector PATH --phoenix PATH --mlflow PATH [--seconds 10]
 
 ``--collector`` is the program of an OpenTelemetry Collector that has the components ``otlp``,
-``file`` or ``otlp_grpc``, and ``file_storage``; ``--phoenix`` the ``phoenix`` command of an
-environment of its own (``pip install arize-phoenix``). What is not given is not measured. Each
-peer gets 512 spans of 1.85 KB a request over gRPC; what it has stored is counted after it was
-killed, which is where acknowledging early shows.
+``file`` or ``otlp_grpc``, and ``file_storage``; ``--phoenix`` and ``--mlflow`` are the commands of
+environments of their own (``pip install arize-phoenix``, ``pip install mlflow``). What is not given
+is not measured. Each peer gets 512 spans of 1.85 KB a request, over gRPC, MLflow over HTTP because
+it has nothing else; what it has stored is counted after it was killed, which is where
+acknowledging early shows.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import subprocess
 import tempfile
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from benchmarks.load import Load, Requests, grpc_load
+from benchmarks.load import Load, Requests, grpc_load, http_load
 from benchmarks.receiver import LARGE, Empty, Measured, Receiver, measured
 
 if TYPE_CHECKING:
@@ -32,24 +34,54 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 120
 _COLLECTOR = """
-receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "{address}", max_recv_msg_size_mib: 64}}}}}}}}
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "{address}", max_recv_msg_size_mib: 64}}}}}}
+  {receiver}
 extensions: {{file_storage: {{directory: {folder}, fsync: {fsync}}}}}
-exporters: {{{exporter}: {settings}}}
+exporters: {{{exporters}}}
 service:
   telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
   extensions: [file_storage]
-  pipelines: {{traces: {{receivers: [otlp], exporters: [{exporter}]}}}}
+  pipelines: {{{pipelines}}}
 """
-_EXPORTERS = {
-    "otlp_grpc": "{{endpoint: '{sink}', tls: {{insecure: true}}, "
-    "sending_queue: {{storage: file_storage, queue_size: 100000}}}}",
-    "file": "{{path: {folder}/out.json}}",
-}
+_QUEUE = (
+    "otlp_grpc: {{endpoint: '{sink}', tls: {{insecure: true}}, "
+    "sending_queue: {{storage: file_storage, queue_size: 100000}}}}"
+)
+_FILE = "file: {{path: {folder}/out.json}}"
+_INNER = "otlp/inner: {{protocols: {{grpc: {{endpoint: '{inner}'}}}}}}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectorCase:
+    """What is behind the Collector's receiver."""
+
+    title: str
+    exporters: str
+    pipelines: str
+    inner_receiver: str = ""
+    fsync: bool = False
+
+
+_TO_QUEUE = "traces: {{receivers: [otlp], exporters: [otlp_grpc]}}"
 _COLLECTOR_CASES = (
-    # exporter, whether the queue on disk is synced, what it is called
-    ("otlp_grpc", True, "persistent queue, fsync"),
-    ("otlp_grpc", False, "persistent queue, no fsync"),
-    ("file", False, "file exporter, JSON"),
+    CollectorCase(
+        title="persistent queue, fsync", exporters=_QUEUE, pipelines=_TO_QUEUE, fsync=True
+    ),
+    CollectorCase(title="persistent queue, no fsync", exporters=_QUEUE, pipelines=_TO_QUEUE),
+    # The file exporter has no queue; one stands before it by way of a second pipeline.
+    CollectorCase(
+        title="persistent queue, fsync, then file exporter",
+        exporters=f"{_QUEUE.replace('{sink}', '{inner}')}, {_FILE}",
+        pipelines=f"{_TO_QUEUE}, traces/inner: {{{{receivers: [otlp/inner], exporters: [file]}}}}",
+        inner_receiver=_INNER,
+        fsync=True,
+    ),
+    CollectorCase(
+        title="file exporter alone, JSON, neither queue nor sync",
+        exporters=_FILE,
+        pipelines="traces: {{receivers: [otlp], exporters: [file]}}",
+    ),
 )
 
 
@@ -58,6 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--collector", type=Path)
     parser.add_argument("--phoenix", type=Path)
+    parser.add_argument("--mlflow", type=Path)
     parser.add_argument("--seconds", type=float, default=10)
     options = parser.parse_args()
     Requests(LARGE["spans"])
@@ -67,9 +100,11 @@ def main() -> None:
         ours(options.seconds, ceiling)
         if options.collector:
             for case in _COLLECTOR_CASES:
-                collector(options, ceiling, empty.address, *case)
+                collector(options, ceiling, empty.address, case)
         if options.phoenix:
             phoenix(options, ceiling)
+        if options.mlflow:
+            mlflow(options, ceiling)
 
 
 def ours(seconds: float, ceiling: Measured) -> None:
@@ -82,23 +117,19 @@ def ours(seconds: float, ceiling: Measured) -> None:
 
 
 def collector(
-    options: argparse.Namespace,
-    ceiling: Measured,
-    sink: str,
-    exporter: str,
-    fsync: bool,
-    title: str,
+    options: argparse.Namespace, ceiling: Measured, sink: str, case: CollectorCase
 ) -> None:
     """A Collector with a persistent queue before an endpoint that does nothing, or with a file."""
     with tempfile.TemporaryDirectory(prefix="spandocket-bench-") as folder:
-        address = free_address()
-        settings = _EXPORTERS[exporter].format(sink=sink, folder=folder)
+        address, inner = free_address(), free_address()
+        names = {"sink": sink, "folder": folder, "inner": inner}
         text = _COLLECTOR.format(
             address=address,
             folder=folder,
-            exporter=exporter,
-            settings=settings,
-            fsync=str(fsync).lower(),
+            receiver=case.inner_receiver.format(**names),
+            exporters=case.exporters.format(**names),
+            pipelines=case.pipelines.format(**names),
+            fsync=str(case.fsync).lower(),
         )
         config = Path(folder) / "config.yaml"
         config.write_text(text, encoding="utf-8")
@@ -106,9 +137,9 @@ def collector(
             with Peer([str(options.collector), "--config", str(config)], address) as peer:
                 run = measured(peer.process, lambda: grpc_load(address, options.seconds, **LARGE))
         except PeerEndedError:
-            print(f"Collector, {title}: this program has not the components", flush=True)
+            print(f"Collector, {case.title}: this program has not the components", flush=True)
         else:
-            tell(f"Collector, {title}", run, ceiling)
+            tell(f"Collector, {case.title}", run, ceiling)
 
 
 def phoenix(options: argparse.Namespace, ceiling: Measured) -> None:
@@ -131,6 +162,30 @@ def phoenix(options: argparse.Namespace, ceiling: Measured) -> None:
         print(f"  stored {stored:,} spans; acknowledged and lost by the kill {lost:,}")
 
 
+def mlflow(options: argparse.Namespace, ceiling: Measured) -> None:
+    """MLflow's tracking server with its SQLite file, over HTTP."""
+    with tempfile.TemporaryDirectory(prefix="spandocket-bench-") as folder:
+        address, database = free_address(), Path(folder) / "mlflow.db"
+        host, port = address.split(":")
+        command = [
+            *(str(options.mlflow), "server", "--host", host, "--port", port, "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{database}"),
+            *("--default-artifact-root", f"{folder}/artifacts"),
+        ]
+        headers = {"x-mlflow-experiment-id": "0"}
+        with Peer(command, address, {"MLFLOW_DISABLE_TELEMETRY": "true"}) as peer:
+            run = measured(
+                peer.process,
+                lambda: http_load(
+                    address, options.seconds, "protobuf", LARGE["spans"], headers=headers
+                ),
+            )
+        with closing(sqlite3.connect(database)) as connection:
+            (stored,) = connection.execute("SELECT count(*) FROM spans").fetchone()
+        tell("MLflow", run, ceiling)
+        print(f"  stored {stored:,} spans")
+
+
 class PeerEndedError(Exception):
     """It ended instead of listening."""
 
@@ -146,7 +201,11 @@ class Peer:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            self.command, env=self.environment, stdout=subprocess.DEVNULL, text=True
+            self.command,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         host, port = self.address.split(":")
         deadline = time.monotonic() + _PATIENCE_SECONDS
