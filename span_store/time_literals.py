@@ -18,6 +18,7 @@ _FORM = re.compile(
     r"\s?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?)?"
 )
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
+_SET_ASIDE = re.compile(r"\0(\d+)\0")
 _PLACE = r"\0(?P<{}>\d+)\0"
 _LITERAL = r"(?:(?:TIMESTAMP|DATETIME|DATE)\s*)?" + _PLACE + r"(?:\s*::\s*\w+)?"
 _COMPARISON = r"<=|>=|<>|!=|==|=|<|>"
@@ -61,6 +62,16 @@ def with_times(filter_sql: str, time_columns: Collection[str]) -> str:
         filter_sql,
         flags=re.IGNORECASE,
     )
+    one = _LITERAL.replace("(?P<{}>", "(?:")
+    filter_sql = re.sub(
+        rf"{column}\s*(?P<how>(?:NOT\s+)?IN)\s*\((?P<list>\s*{one}(?:\s*,\s*{one})*\s*)\)",
+        lambda found: (
+            f"{_integer(found['column'])} {found['how']} "
+            f"({', '.join(str(moment(place)) for place in _SET_ASIDE.findall(found['list']))})"
+        ),
+        filter_sql,
+        flags=re.IGNORECASE,
+    )
     filter_sql = re.sub(
         rf"{column}\s*(?P<how>{_COMPARISON})\s*{first}",
         lambda found: f"{_integer(found['column'])} {found['how']} {moment(found['first'])}",
@@ -73,7 +84,7 @@ def with_times(filter_sql: str, time_columns: Collection[str]) -> str:
         filter_sql,
         flags=re.IGNORECASE,
     )
-    return re.sub(r"\0(\d+)\0", lambda found: texts[int(found[1])], filter_sql)
+    return _SET_ASIDE.sub(lambda found: texts[int(found[1])], filter_sql)
 
 
 def _integer(column: str) -> str:

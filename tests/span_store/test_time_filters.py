@@ -36,6 +36,11 @@ def kept(filter_sql: str) -> str:
         ("START_TIME BETWEEN '2026-03-02' AND date '2026-03-03' and name = 'at'", "at"),
         ("start_time not between '2026-03-01' and '2026-03-02T09:00:01Z'", "start_time"),
         ("start_time > '2026-03-02T09:00:00.5'::timestamp", "start_time"),
+        ("start_time IN ('2026-03-02T09:00:00Z', TIMESTAMP '2026-03-03 09:00')", "at start_time"),
+        (
+            "start_time not in ( '2026-03-02T10:00:00+01:00' ) and name <> 'after'",
+            "before start_time",
+        ),
         ("name = 'start_time = ''2026'''", "start_time"),
     ],
 )
@@ -47,6 +52,8 @@ def test_times_are_compared_to_the_nanosecond(filter_sql: str, names: str) -> No
 def test_a_text_that_is_no_time_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(InvalidFilterError, match="write one as '2026-03-01T08:00:00Z'"):
         compile_filter(f"start_time > '{text}'", SPANS)
+    with pytest.raises(InvalidFilterError, match="write one as '2026-03-01T08:00:00Z'"):
+        compile_filter(f"start_time IN ('2026-03-01', '{text}')", SPANS)
 
 
 def test_a_table_without_times_keeps_its_filter() -> None:
