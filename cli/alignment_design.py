@@ -67,9 +67,9 @@ def probabilities(
     }  # fmt: skip
     for row in frame.select(
         "object_type", "object_id", "given_probability", "selections", "trace_probability",
-        "detectors", "human",
+        "detectors", "human", "about_type", "about_id",
     ).iter_rows(named=True):  # fmt: skip
-        key = (row["object_type"], row["object_id"])
+        key = (row["about_type"] or row["object_type"], row["about_id"] or row["object_id"])
         found = by_object.get(key, [])
         p, out_of_order = _probability(row, found, reached, known)
         columns["inclusion_probability"].append(p)

@@ -184,19 +184,3 @@ def placed(context: Context, scores: pl.DataFrame) -> pl.DataFrame:
         span_id="given_in",
     )
     return pl.concat([there, found.select(there.columns)])
-
-
-def lifted(scores: pl.DataFrame, answers: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
-    """Scores of spans read as their traces', when people answered about traces only.
-
-    Of several spans of one trace the last in the table counts, and a sentence says so.
-    """
-    asked, given = set(answers["object_type"]), set(scores["object_type"])
-    if asked != {"trace"} or given != {"span"}:
-        return scores, None
-    several = scores.select("trace_id", "evaluator_version").is_duplicated().any()
-    result = scores.with_columns(object_type=pl.lit("trace"), object_id="trace_id").unique(
-        subset=["object_id", "evaluator_version"], keep="last", maintain_order=True
-    )
-    sentence = "scores of spans are read as their traces', because people answered about traces"
-    return result, sentence + ("; of several the last counts" if several else "")

@@ -15,11 +15,11 @@ from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import ScaleOptions, ScoreType
 from cli.alignment_answers import answer_rows
 from cli.alignment_design import probabilities
+from cli.alignment_levels import at_one_level, with_traces
 from cli.alignment_scores import (
     KEY,
     evaluator_scores,
     every_decision,
-    lifted,
     number_text,
     placed,
 )
@@ -72,10 +72,11 @@ def stored_pairs(
     rows = context.queue_store.annotations(project=context.project, field=field_name, history=True)
     scores = evaluator_scores(context, evaluator, field)
     answers = answer_rows(rows, gold)
-    scores, note = lifted(scores, answers)
+    traces = _traces(context)
+    scores, answers, note = at_one_level(scores, answers, _sessions(traces), _positive_of(field))
     frame = scores.join(answers, on=KEY, how="full", coalesce=True, maintain_order="left_right")
     frame = frame.with_columns(trace_id=pl.coalesce("trace_id", _trace_of_object()))
-    frame = frame.join(_traces(context), on="trace_id", how="left")
+    frame = frame.join(traces, on="trace_id", how="left")
     design = probabilities(context, field, frame, rows)
     frame = frame.with_columns(
         item=pl.col("object_id"),
@@ -107,6 +108,17 @@ def stored_pairs(
     if frame["inclusion_probability"].null_count() == frame.height:
         wanted.remove("inclusion_probability")
     return StoredPairs(frame=frame.select(wanted), about=about, field=field)
+
+
+def _sessions(traces: pl.DataFrame) -> dict[str, str]:
+    """The conversation of each trace that has one."""
+    known = traces.drop_nulls("conversation_id")
+    return dict(known.select("trace_id", "conversation_id").iter_rows())
+
+
+def _positive_of(field: Field) -> str | None:
+    """The value of a field that outranks the others; None for no such value."""
+    return field.positive or ("true" if field.type is FieldType.BOOLEAN else None)
 
 
 def _business_weights(context: Context, traces: pl.Series) -> pl.Series:
@@ -181,7 +193,8 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
 
     rows = context.queue_store.annotations(project=context.project, field=field.name)
     answers = answer_rows(rows)
-    facts = answers.with_columns(trace_id=_trace_of_object()).join(
+    told = with_traces(answers, _positive_of(field))
+    facts = told.with_columns(trace_id=_trace_of_object()).join(
         _traces(context), on="trace_id", how="left", maintain_order="left"
     )
     people = facts.with_columns(
