@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from span_store.errors import InvalidFilterError, UnknownColumnError
-from span_store.schema import TIME_COLUMNS, TRACES
+from span_store.schema import TIME_COLUMNS, TRACES, Form
+from span_store.time_literals import UnreadableTimeError, with_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +33,9 @@ def compile_trace_filter(filter_sql: str, extra: Sequence[str] = ()) -> pl.Expr:
     Raises :class:`UnknownColumnError` with the nearest names and :class:`InvalidFilterError`.
     """
     try:
-        expression = pl.sql_expr(filter_sql)
+        expression = pl.sql_expr(with_times(filter_sql, TRACES.of_form(Form.TIME)))
         names = set(expression.meta.root_names())
-    except pl.exceptions.PolarsError as error:
+    except (UnreadableTimeError, pl.exceptions.PolarsError) as error:
         raise InvalidFilterError(filter_sql, str(error)) from error
     types: dict[str, pl.DataType] = dict(trace_types())
     known = [*types, *extra]

@@ -59,7 +59,7 @@ def list_queues(context: Context, kind: str | None, output_format: str | None) -
 )
 @click.argument("name")
 @click.option("--live", is_flag=True, help="Add matching traces as they complete.")
-@click.option("--filter", "filter_sql", help="Live: SQL condition over the traces table.")
+@click.option("--filter", "filter_sql", help="Live: SQL condition over trace facts.")
 @click.option(
     "--sample",
     type=click.FloatRange(0, 1),
@@ -121,7 +121,12 @@ def create(
     output_format: str | None,
     **settings: Any,
 ) -> None:
-    """Create a queue: manual, or live with a filter and sampling."""
+    """Create a queue: manual, or live with a filter and sampling.
+
+    A filter reads the columns of the traces table, and scored_by, "score:EVALUATOR",
+    "label:EVALUATOR", "decision:DETECTOR": array_contains(scored_by, 'judge') takes every trace
+    that judge has scored.
+    """
     from queue_store.model import Assignment, QueueDraft, QueueKind, QueueState
 
     if (filter_sql is not None or sample is not None) and not live:
@@ -150,11 +155,10 @@ def create(
 
 
 def check_filter(filter_sql: str) -> None:
-    """Refuse a filter that the traces table cannot answer; names the nearest columns."""
-    from span_store.filters import compile_filter
-    from span_store.schema import TRACES
+    """Refuse a filter that trace facts cannot answer; names the nearest columns."""
+    from analytics.filters import compile_trace_filter
 
-    compile_filter(filter_sql, TRACES)
+    compile_trace_filter(filter_sql)
 
 
 @queues.command(epilog="Example: spandocket queues show refusal --format json")

@@ -70,14 +70,16 @@ def traces() -> None:
 @format_option
 @pass_context
 def list_traces(context: Context, where: str | None, limit: int, output_format: str | None) -> None:
-    """List the facts of analysed traces, the latest revision of each, the newest first."""
-    import polars as pl
+    """List the facts of analysed traces, the latest revision of each, the newest first.
 
+    Beside the columns --where may name scored_by, "score:EVALUATOR", "label:EVALUATOR" and
+    "decision:DETECTOR".
+    """
+    from review_app.traces import matching_condition
     from span_store.plain_rows import canonical_rows
     from span_store.schema import TRACES
 
-    latest = pl.col("revision") == pl.col("revision").max().over("trace_id")
-    frame = context.span_store.scan("traces", project=context.project, where=where).filter(latest)
+    frame = matching_condition(context.span_store, context.project, where)
     rows = frame.sort(["start_time", "trace_id"], descending=[True, False]).head(limit).collect()
     write_rows(canonical_rows(rows, TRACES), output_format, TRACE_COLUMNS)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from queue_store.model import ItemDraft, ObjectType
+from review_app.traces import matching_condition
 from span_store.object_ids import typed, unknown_objects
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def with_traces(spans: SpanStore, project: str, objects: Objects) -> Objects:
 
 
 def matching_traces(spans: SpanStore, project: str, where: str) -> Objects:
-    """The traces of the project that the condition over the traces table matches."""
-    frame = spans.scan("traces", project=project, where=where)
-    found = frame.select("trace_id").unique(maintain_order=True).collect()
+    """The traces of the project whose facts match the condition."""
+    found = matching_condition(spans, project, where).select("trace_id").collect()
     return [("trace", trace_id) for trace_id in found["trace_id"]]

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.filters import compile_trace_filter, decisions_read
+from analytics.filters import matching as matching_facts
+from analytics.job.scores import scores_until, with_decisions, with_scores
+from span_store.schema import TRACES
+
 if TYPE_CHECKING:
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
+
+_FOR_EVER_NANOSECONDS = 2**63 - 1
 
 
 def matching(
@@ -20,13 +27,29 @@ def matching(
     queue: str | None = None,
     answered: str | None = None,
 ) -> pl.LazyFrame:
-    """The latest revision of each trace that matches a SQL condition over the traces table.
+    """As :func:`matching_condition`; of one queue, or with an answer to a field, or both."""
+    frame = matching_condition(spans, project, where)
+    if queue is None and answered is None:
+        return frame
+    wanted = queues.traces_of(project=project, queue=queue, answered=answered)
+    return frame.filter(pl.col("trace_id").is_in(wanted))
 
-    With ``queue`` only traces that have an item there, with ``answered`` only those that have an
-    answer to this field.
+
+def matching_condition(spans: SpanStore, project: str, where: str | None) -> pl.LazyFrame:
+    """The latest revision of each trace, when the condition is true of it.
+
+    The condition is what filters of live queues are: SQL over the columns of the traces table and
+    ``scored_by``, ``"score:EVALUATOR"``, ``"label:EVALUATOR"``, ``"decision:DETECTOR"``.
+    Raises UnknownColumnError with the nearest names, and InvalidFilterError.
     """
-    frame = spans.scan("traces", project=project, where=where)
-    if queue is not None or answered is not None:
-        wanted = queues.traces_of(project=project, queue=queue, answered=answered)
-        frame = frame.filter(pl.col("trace_id").is_in(wanted))
-    return frame.filter(pl.col("revision") == pl.col("revision").max().over("trace_id"))
+    newest = pl.col("revision") == pl.col("revision").max().over("trace_id")
+    latest = spans.scan("traces", project=project).filter(newest)
+    if where is None:
+        return latest
+    condition = compile_trace_filter(where)
+    if set(condition.meta.root_names()) <= set(TRACES.names):
+        return latest.filter(condition)
+    facts = with_decisions(latest.collect(), decisions_read([where]))
+    scores = scores_until(spans, project=project, as_of_ns=_FOR_EVER_NANOSECONDS)
+    wanted = sorted(matching_facts(with_scores(facts, scores), where))
+    return latest.filter(pl.col("trace_id").is_in(wanted))

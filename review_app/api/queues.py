@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from analytics.filters import compile_trace_filter
 from queue_store.model import Assignment, QueueDraft, QueueKind, QueueState
 from queue_store.plain_rows import agreement_rows, progress_row, queue_row
 from queue_store.system_queues import SYSTEM_QUEUES
@@ -23,8 +24,6 @@ from review_app.api.shapes import (
     text,
 )
 from review_app.errors import BadRequestError
-from span_store.filters import compile_filter
-from span_store.schema import TRACES
 
 if TYPE_CHECKING:
     from queue_store.model import Queue
@@ -82,7 +81,7 @@ def show_progress(asked: Asked) -> dict[str, Any]:
 def _settings(body: dict[str, Any]) -> dict[str, Any]:
     """The body under the store's names; its filter is checked."""
     if body.get("filter") is not None:
-        compile_filter(body["filter"], TRACES)
+        compile_trace_filter(body["filter"])
     settings = {_NAMES.get(name, name): value for name, value in body.items()}
     for name in ("fields", "assignees", "shown"):
         if name in settings:
@@ -104,7 +103,7 @@ _SETTINGS: dict[str, Schema] = {
     "instructions": text("Guidance for the reviewers."),
     "fields": listed(text(), "Fields of the form, in its order."),
     "assignees": listed(text(), "Who may work on it; empty for anyone."),
-    "filter": nullable(text("Live: SQL condition over the traces table.")),
+    "filter": nullable(text("Live: SQL condition over trace facts, scores and decisions.")),
     "sample": nullable(
         number(f"Live: share of matching traces; {DEFAULT_SAMPLE} by default.", minimum=0)
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from analytics.filters import compile_trace_filter
 from queue_store.collections import VIEW_FILTERS
 from queue_store.model import (
     FieldDraft,
@@ -37,8 +38,6 @@ from review_app.api.shapes import (
 from review_app.api.tables import LIMIT
 from review_app.errors import BadRequestError
 from review_app.seen import visible_answers
-from span_store.filters import compile_filter
-from span_store.schema import TRACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +118,7 @@ def save_view(asked: Asked) -> dict[str, Any]:
     """Save a filter under a name; the same name again replaces it."""
     filters = asked.body.get("filters", {})
     if "where" in filters:
-        compile_filter(str(filters["where"]), TRACES)
+        compile_trace_filter(str(filters["where"]))
     queue = asked.body.get("queue")
     saved = {"name": asked.body["name"], "queue": queue, "filters": filters}
     return asdict(asked.queues.save_view(**saved, **asked.writing))

@@ -207,7 +207,12 @@ ENDPOINTS = (
         sentence="List the facts of analysed traces, newest first.",
         call=list_traces,
         query=(
-            _where,
+            Parameter(
+                name="where",
+                schema=text(),
+                sentence='SQL condition over the columns, scored_by, "score:EVALUATOR", '
+                '"label:EVALUATOR" and "decision:DETECTOR".',
+            ),
             Parameter(name="queue", schema=text(), sentence="Only traces with an item there."),
             Parameter(
                 name="answered",

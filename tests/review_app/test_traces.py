@@ -1,0 +1,82 @@
+"""Choosing traces by what evaluators and detectors said of them."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from review_app.traces import matching_condition
+from span_store.errors import InvalidFilterError, UnknownColumnError
+from span_store.schema import EVALUATIONS, TRACES
+from tests.review_app.conftest import FIRST, SECOND
+
+
+@pytest.fixture
+def scored(traces):
+    """The first trace has a low score of judge, the second a decision of refusal."""
+    score = dict.fromkeys(EVALUATIONS.names) | {
+        "project": "default",
+        "evaluation_id": "e1",
+        "object_type": "trace",
+        "object_id": FIRST,
+        "trace_id": FIRST,
+        "evaluator": "judge",
+        "score": 0.25,
+        "time": 1,
+        "received_at": 1,
+    }
+    traces.append("evaluations", pl.DataFrame([score], schema=EVALUATIONS.polars))
+    again = dict.fromkeys(TRACES.names) | {
+        "project": "default",
+        "trace_id": SECOND,
+        "revision": 2,
+        "start_time": 2,
+        "error_count": 0,
+        "decisions": json.dumps({"refusal": {"decision": "matched"}}),
+    }
+    traces.append("traces", pl.DataFrame([again], schema=TRACES.polars))
+    return traces
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ('"score:judge" < 0.5', [FIRST]),
+        ('"score:judge" >= 0.5', []),
+        ('"score:nobody" < 0.5', []),
+        ("array_contains(scored_by, 'judge')", [FIRST]),
+        ("\"decision:refusal\" = 'matched'", [SECOND]),
+        ("start_time < '1970-01-01T00:00:00.000000002Z'", [FIRST]),
+        ("revision = 1", [FIRST]),
+    ],
+)
+def test_traces_are_chosen_by_scores_decisions_and_times(scored, where, found):
+    frame = matching_condition(scored, "default", where)
+
+    assert frame.select("trace_id").collect()["trace_id"].to_list() == found
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("error_cont > 0", UnknownColumnError),
+        ("error_count", InvalidFilterError),
+        ("start_time > 'yesterday'", InvalidFilterError),
+    ],
+)
+def test_conditions_that_trace_facts_cannot_answer_are_refused(scored, where, error):
+    with pytest.raises(error):
+        matching_condition(scored, "default", where)
+
+
+def test_a_live_queue_takes_what_an_evaluator_has_scored(spandocket):
+    made = spandocket(
+        "queues", "create", "judged", "--live", "--filter", "array_contains(scored_by, 'judge')"
+    )
+    changed = spandocket("queues", "change", "judged", "--filter", '"score:judge" < 0.5')
+    refused = spandocket("queues", "create", "x", "--live", "--filter", "scord_by = 1")
+
+    assert (made.code, changed.code, refused.code) == (0, 0, 2), made.err + changed.err
+    assert "scored_by" in refused.err
