@@ -56,6 +56,8 @@ class HttpApp:
         self._access = access
         self._exposition = exposition
         self.is_crowded: Callable[[], bool] = lambda: False
+        self._arriving_bytes = 0
+        """Of all bodies that are being received."""
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """One request."""
@@ -78,6 +80,10 @@ class HttpApp:
         listed.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": listed})
         await send({"type": "http.response.body", "body": body})
+
+    def malformed(self, reason: str) -> tuple[int, bytes, dict[str, str]]:
+        """The answer to bytes that are no HTTP: status, body and headers."""
+        return self._refusal(Refusal(Reason.BAD_DATA, reason), PROTOBUF)
 
     async def _answer(
         self, scope: Mapping[str, Any], headers: Mapping[str, str], receive: Receive
@@ -142,6 +148,7 @@ class HttpApp:
             raise self._too_large()
         parts: list[bytes] = []
         size = 0
+        most_bytes = max(self._config.waiting_bytes_max, self._config.request_bytes_max)
         try:
             async with asyncio.timeout(self._config.request_seconds):
                 while True:
@@ -150,6 +157,9 @@ class HttpApp:
                         raise _Disconnected
                     part = message.get("body", b"")
                     size += len(part)
+                    self._arriving_bytes += len(part)
+                    if self._arriving_bytes > most_bytes:
+                        raise Refusal(Reason.OVERLOADED, "too much is arriving at the same time")
                     if size > self._config.request_bytes_max:
                         parts.clear()
                         await self._discard(receive)
@@ -160,6 +170,8 @@ class HttpApp:
         except TimeoutError as error:
             seconds = f"{self._config.request_seconds:g}"
             raise Refusal(Reason.TOO_SLOW, f"longer than {seconds} s") from error
+        finally:
+            self._arriving_bytes -= size
         return b"".join(parts)
 
     async def _discard(self, receive: Receive) -> None:
@@ -191,6 +203,8 @@ class HttpApp:
             headers["retry-after"] = str(math.ceil(self._config.retry_delay_seconds))
         if refusal.reason is Reason.UNAUTHENTICATED:
             headers["www-authenticate"] = "Bearer"
+        if refusal.reason is Reason.WRONG_METHOD:
+            headers["allow"] = "POST"
         if refusal.reason in {Reason.TOO_LARGE, Reason.TOO_SLOW}:
             headers["connection"] = "close"
         return refusal.answer.http_status, body, headers

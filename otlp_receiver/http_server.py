@@ -24,7 +24,9 @@ _HEADER_BYTES_MAX = 64 * 2**10
 _BACKLOG = 1024
 
 
-def _protocol(request_seconds: float) -> type[HttpToolsProtocol]:
+def _protocol(  # noqa: C901  # many short methods, hardly a branch
+    request_seconds: float, app: HttpApp
+) -> type[HttpToolsProtocol]:
     """The protocol with a deadline for the head of every request; the app times the body."""
 
     class DeadlineProtocol(HttpToolsProtocol):
@@ -56,6 +58,10 @@ def _protocol(request_seconds: float) -> type[HttpToolsProtocol]:
             self._disarm()
             super().on_headers_complete()
 
+        def send_400_response(self, msg: str) -> None:
+            self.transport.write(_not_http(app, msg))
+            self.transport.close()
+
         def _count(self, size: int) -> None:
             self.head_bytes += size
             if self.head_bytes > _HEADER_BYTES_MAX:
@@ -71,6 +77,14 @@ def _protocol(request_seconds: float) -> type[HttpToolsProtocol]:
                 self.deadline = None
 
     return DeadlineProtocol
+
+
+def _not_http(app: HttpApp, reason: str) -> bytes:
+    """Bytes that are no HTTP are answered as any other bad data."""
+    status, body, headers = app.malformed(reason)
+    lines = [f"HTTP/1.1 {status} Bad Request", *(f"{k}: {v}" for k, v in headers.items())]
+    lines += [f"content-length: {len(body)}", "connection: close", "\r\n"]
+    return "\r\n".join(lines).encode("latin-1") + body
 
 
 class _Server(uvicorn.Server):
@@ -90,7 +104,7 @@ class HttpServer:
         self._config = config
         settings = uvicorn.Config(
             app,
-            http=_protocol(config.request_seconds),
+            http=_protocol(config.request_seconds, app),
             loop="none",
             lifespan="off",
             ws="none",

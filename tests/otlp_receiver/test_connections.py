@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import struct
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import grpc
@@ -17,6 +18,7 @@ from tests.otlp_receiver.serving import TRACES, Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.acceptance
 
@@ -157,3 +159,40 @@ def read(connection: socket.socket, count: int) -> bytes:
         assert part, "the connection was ended before it was probed"
         found += part
     return found
+
+
+CROWDED = """
+[receiver]
+request_bytes_max = "1MiB"
+waiting_bytes_max = "1MiB"
+request_seconds = "5m"
+"""
+
+
+def test_bodies_that_arrive_at_the_same_time_are_bounded_together(tmp_path: Path) -> None:
+    head = (
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Content-Length: 900000\r\n\r\n"
+    )
+    with Served(tmp_path / "data", config=CROWDED) as served, ExitStack() as open_ones:
+        host, port = served.http.split(":")
+        slow = [
+            open_ones.enter_context(socket.create_connection((host, int(port)), timeout=120))
+            for _ in range(2)
+        ]
+        for connection in slow:
+            connection.sendall(head + bytes(600_000))
+        answered, _, _ = select.select(slow, [], [], 120)
+        answer = http.client.HTTPResponse(answered[0])
+        answer.begin()
+        small = ask(
+            served,
+            "POST",
+            "",
+            trace_request(1, seed=1).SerializeToString(),
+            Content_Type="application/x-protobuf",
+        )
+
+    assert len(answered) == 1
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert small.status == 200

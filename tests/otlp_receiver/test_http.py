@@ -174,6 +174,30 @@ def test_wrong_questions_are_answered_as_the_table_says(
     assert status_of(answer)[1]
 
 
+def test_a_wrong_method_is_told_the_right_one(served: Served) -> None:
+    assert post(served, b"", method="PUT").headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x00\xa5\x01\x00\x00",
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: -2\r\n\r\n{}",
+        b"POST /v1/traces HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+    ],
+)
+def test_bytes_that_are_no_http_are_bad_data(served: Served, sent: bytes) -> None:
+    host, port = served.http.split(":")
+    with socket.create_connection((host, int(port)), timeout=120) as connection:
+        connection.sendall(sent)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        status = Status.FromString(answer.read())
+
+    assert (answer.status, status.code) == (400, 3)
+    assert answer.headers["content-type"] == PROTOBUF
+
+
 def test_a_request_over_the_limit_is_refused_and_told_so(served: Served) -> None:
     answer = post(served, bytes(3 * 2**20))
 
