@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from queue_store.model import ItemState
+from queue_store.model import AnnotationDraft, ItemSource, ItemState
 from queue_store.tables.items import ITEMS
 from tests.queue_store.desk import PROJECT
 
@@ -108,3 +108,16 @@ def test_nobody_changes_the_log(desk, statement):
         desk.store.database.engine.begin() as connection,
     ):
         connection.execute(text(statement))
+
+
+def test_what_a_detector_says_is_nobodys_answer(desk):
+    desk.field()
+    desk.queue(fields=("correct",), labels_wanted=2)
+    said = {"reason": "answers nothing", "metadata": {"verdict": False}, "detector": "empty"}
+    desk.add(1, source=ItemSource.DETECTOR, **said)
+    desk.complete(desk.next("ana"), AnnotationDraft(field="correct", value=True))
+
+    assert [row.reviewer for row in desk.annotations()] == ["ana"]
+    assert [row.source for row in desk.annotations()] == ["person"]
+    assert desk.store.agreement(project=PROJECT, queue="spot_checks")["correct"].units == 0
+    assert [one.reviewer for one in desk.store.reviewers(project=PROJECT)] == ["ana"]
