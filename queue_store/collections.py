@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 
 from queue_store.base import StoreBase, find_queue
+from queue_store.cells import read_time
 from queue_store.errors import AlreadyExistsError, InvalidValueError, NotFoundError
-from queue_store.model import AnnotationState, Issue, IssueState, Role, View
+from queue_store.model import AnnotationState, Issue, IssueState, ItemState, Role, View
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.collections import ISSUES, VIEWS
 from queue_store.tables.queues import QUEUES
@@ -111,9 +112,10 @@ class Collections(StoreBase):
         actor: str,
     ) -> View:
         """Save a named filter; the same name again replaces it."""
-        for key in filters:
-            if key not in VIEW_FILTERS:
-                raise NotFoundError("filter", key, VIEW_FILTERS)
+        if not name.strip():
+            raise InvalidValueError("name", name, "a view needs a name")
+        for key, value in filters.items():
+            _check_filter(key, value)
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.ANNOTATOR, "change issues and views")
             connection = writing.connection
@@ -149,6 +151,21 @@ class Collections(StoreBase):
             view = find_view(writing.connection, project, name)
             writing.connection.execute(delete(VIEWS).where(VIEWS.c.id == view.id))
             writing.audit("view_deleted", queue_id=None, name=name)
+
+
+def _check_filter(key: str, value: Any) -> None:
+    """Refuse a filter that would match something else than it says, or nothing for ever."""
+    if key not in VIEW_FILTERS:
+        raise NotFoundError("filter", key, VIEW_FILTERS)
+    if not isinstance(value, str):
+        raise InvalidValueError(key, value, f"{value!r} is not text")
+    if key == "status" and value not in set(ItemState):
+        raise NotFoundError("status", value, set(ItemState))
+    if key in {"added_since", "added_until"}:
+        try:
+            read_time(value)
+        except ValueError as error:
+            raise InvalidValueError(key, value, str(error)) from error
 
 
 def find_issue(connection: Connection, project: str, title: str) -> Issue:

@@ -111,6 +111,11 @@ def test_a_view_is_replaced_by_its_name_and_knows_its_filters(desk, said):
     assert (view.queue, view.filters) == ("spot_checks", {"reviewer": "ben"})
     with pytest.raises(NotFoundError, match="did you mean reviewer"):
         desk.store.save_view(name="x", queue=None, filters={"reviewr": "ana"}, **said)
+    with pytest.raises(NotFoundError, match="did you mean completed"):
+        desk.store.save_view(name="x", queue=None, filters={"status": "complete"}, **said)
+    for wrong in ({"added_since": "yesterday"}, {"added_until": "2026-01-01"}, {"text": None}):
+        with pytest.raises(InvalidValueError):
+            desk.store.save_view(name="x", queue=None, filters=wrong, **said)
     desk.store.delete_view(name="mine", **said)
     assert desk.store.views(project=PROJECT) == []
 
