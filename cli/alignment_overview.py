@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("evaluator_name", "items", "pairs", "mcc", "mcc_low", "mcc_high", "tpr", "tnr",
             "cohen_kappa", "accuracy", "kind", "raw_mcc")  # fmt: skip
+_SHOWN = ("mcc", "mcc_low", "mcc_high", "tpr", "tnr", "cohen_kappa", "accuracy")
+_NUMBER_COLUMNS = ("evaluator_name", "items", "pairs", "ccc", "ccc_low", "ccc_high", "pearson",
+                   "bias", "mae", "kind", "raw_ccc")  # fmt: skip
+_NUMBERS_SHOWN = ("ccc", "ccc_low", "ccc_high", "pearson", "bias", "mae")
 
 
 @click.command(epilog="Example: spandocket alignment overview --field bad")
@@ -40,10 +44,9 @@ def overview(
 
     Raw figures stand beside weighted ones, from selection records or the file's column weight or
     inclusion_probability; versions of an evaluator are evaluators of their own. A number from one
-    half up counts as the high value. For a closer look at one use report.
+    half up counts as the high value; where people give numbers too, figures are the concordance,
+    correlation, bias and distance. For a closer look at one use report.
     """
-    from analytics.alignment.overview import overview as made
-
     frame, table, classes = (
         _from_file(pairs_file, positive)
         if pairs_file is not None
@@ -51,28 +54,47 @@ def overview(
     )
     import polars as pl
 
-    coded = [
-        pl.col(name).replace_strict(table, default=None, return_dtype=pl.Int64)
-        for name in ("human", "evaluator")
-    ]
-    found = made(frame.with_columns(coded), classes).with_columns(
-        order=pl.coalesce("weighted_mcc", "raw_mcc")
+    numbers = classes == 0
+    first = "ccc" if numbers else "mcc"
+    found = _made(frame, table, classes).with_columns(
+        order=pl.coalesce(f"weighted_{first}", f"raw_{first}")
     )
     rows = found.sort("order", "evaluator_name", descending=[True, False], nulls_last=True)
     if (output_format or default_format()) != "table":
         plain = rows.drop("order")
         write_rows(plain.iter_rows(named=True), output_format, plain.columns)
         return
-    write_rows([_best(row) for row in rows.iter_rows(named=True)], "table", _COLUMNS)
+    shown = _NUMBERS_SHOWN if numbers else _SHOWN
+    best = [_best(row, first, shown) for row in rows.iter_rows(named=True)]
+    write_rows(best, "table", _NUMBER_COLUMNS if numbers else _COLUMNS)
 
 
-def _best(row: dict[str, Any]) -> dict[str, Any]:
+def _made(frame: pl.DataFrame, table: dict[str, int], classes: int) -> pl.DataFrame:
+    """The overview of classes, or of numbers where there are none."""
+    import polars as pl
+
+    from analytics.alignment.overview import overview as of_classes
+    from analytics.alignment.overview_numbers import overview_of_numbers
+
+    sides = [pl.col(name) for name in ("human", "evaluator")]
+    if classes == 0:
+        return overview_of_numbers(
+            frame.with_columns(side.cast(pl.Float64, strict=False) for side in sides)
+        )
+    return of_classes(
+        frame.with_columns(
+            side.replace_strict(table, default=None, return_dtype=pl.Int64) for side in sides
+        ),
+        classes,
+    )
+
+
+def _best(row: dict[str, Any], first: str, names: tuple[str, ...]) -> dict[str, Any]:
     """The weighted figures where there are any, else the raw ones, under short names."""
-    kind = "weighted" if row["weighted_accuracy"] is not None else "raw"
-    names = ("mcc", "mcc_low", "mcc_high", "tpr", "tnr", "cohen_kappa", "accuracy")
+    kind = "weighted" if row["weighted_pairs"] else "raw"
     picked = {name: row.get(f"{kind}_{name}") for name in names}
     return (
-        {key: row[key] for key in ("evaluator_name", "items", "pairs", "raw_mcc")}
+        {key: row[key] for key in ("evaluator_name", "items", "pairs", f"raw_{first}")}
         | picked
         | {"kind": kind}
     )
@@ -119,16 +141,37 @@ def _from_stores(
     return frame, *_classes_of(frame, wanted, scale.labels)
 
 
+def _refuse_endless(frame: pl.DataFrame) -> None:
+    """NaN and infinity are no scores; rows are named."""
+    import polars as pl
+
+    from analytics.alignment.errors import InvalidPairsError
+
+    problems = []
+    for name in ("human", "evaluator"):
+        endless = ~frame[name].cast(pl.Float64, strict=False).is_finite().fill_null(value=True)
+        problems += [f"row {row + 1}: {name} is {frame[name][row]}" for row in endless.arg_true()]
+    if problems:
+        raise InvalidPairsError(problems, "A score that does not exist must be an empty cell")
+
+
 def _classes_of(
     frame: pl.DataFrame, positive: str | None, labels: tuple[str, ...]
 ) -> tuple[dict[str, int], int]:
-    """The class of each text: the positive value against the rest, two words, or every label."""
+    """The class of each text, and how many: none for numbers on both sides.
+
+    Classes are the positive value against the rest, two words, or every label.
+    """
     from analytics.alignment.overview import binary_values
-    from analytics.alignment.words import JUDGED, word_pair
+    from analytics.alignment.words import JUDGED, as_numbers, word_pair
 
     human = frame["human"].drop_nulls().unique().sort().to_list()
     texts = {*human, *frame["evaluator"].drop_nulls().unique().to_list()}
     pair = word_pair(human)
+    if pair is None and positive is None and as_numbers(human):
+        _refuse_endless(frame)
+        if as_numbers(texts):
+            return {}, 0
     if pair is None and human and len(human) > 2 - (positive is not None):
         known = [*labels] or sorted(texts)
         if positive is not None:

@@ -214,7 +214,9 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
     settled = sample.frame.select(
         "item",
         "cluster",
-        human=pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String),
+        human=pl.col("h_number").map_elements(number_text, return_dtype=pl.String)
+        if scale.score_type in (ScoreType.NUMERIC, ScoreType.ORDINAL)
+        else pl.col("h_code").replace_strict(values, default=None, return_dtype=pl.String),
         weight=pl.when(pl.col("excluded").is_null()).then("weight"),
     )
     scores = _every_score(context, answers, field)

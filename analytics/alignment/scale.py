@@ -269,7 +269,8 @@ def _categorical(
         mapping.append(f"positive class: {target}, against all others")
     if outside:
         mapping.append(f"evaluator values that are no class count as no score: {len(outside)}")
-    numbers = {label: float(index) for label, index in codes.items()}
+    # Names of points count their steps; numbers are what they are.
+    numbers = as_numbers(labels) or {label: float(index) for label, index in codes.items()}
     ordered = numbers if kind is ScoreType.ORDINAL else {}
     return Scale(
         score_type=kind, labels=tuple(labels), human_codes=codes, evaluator_codes=codes,

@@ -363,3 +363,12 @@ def test_high_scores_of_a_neutral_pair_may_stand_for_either_value():
 
     assert found.raw["tpr"].value == 1
     assert found.scope["positive"] == "true"
+
+
+def test_named_points_that_are_numbers_keep_their_values():
+    frame = {"human": [1, 3, 5, 3] * 5, "evaluator": [1, 5, 5, 3] * 5}
+
+    found = of(frame, labels=("1", "3", "5"), score_type=ScoreType.ORDINAL)
+
+    assert found.raw["bias"].value == pytest.approx(0.5)
+    assert found.pass_rate["human_weighted"].value == pytest.approx(3)

@@ -11,6 +11,7 @@ from test_stored_data import NOW, SCORES, answer, boolean_field, queue_store, tr
 from test_stored_design import write_traces
 
 from analytics.alignment.overview import binary_values, overview
+from analytics.alignment.overview_numbers import overview_of_numbers
 from analytics.alignment.report import ReportOptions, report
 from queue_store.model import FieldDraft, FieldOption, FieldType
 
@@ -179,3 +180,58 @@ def test_overview_reads_labels_of_a_categorical_field(command, tmp_path, queue_s
     accuracy = {row["evaluator_name"]: row["raw_accuracy"] for row in named}
     assert accuracy["yes_no"] == 1
     assert accuracy["judge"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("columns", [(), ("weight",), ("cluster",), ("weight", "cluster")])
+def test_numbers_in_each_row_are_what_the_report_says(columns):
+    rng = np.random.default_rng(6)
+    frames = [
+        pl.DataFrame(
+            {"evaluator_name": name, "human": (human := rng.normal(50, 10, 200)),
+             "evaluator": human + rng.normal(shift, 4, 200), "cluster": np.arange(200) // 3,
+             "weight": rng.uniform(1, 5, 200)}
+        ).select("evaluator_name", "human", "evaluator", *columns)
+        for name, shift in (("a", 3), ("b", -1))
+    ]  # fmt: skip
+
+    rows = overview_of_numbers(pl.concat(frames))
+
+    for frame, row in zip(frames, rows.iter_rows(named=True), strict=True):
+        result = report(frame.drop("evaluator_name"), ReportOptions())
+        kinds = {"raw": result.raw} | ({"weighted": result.weighted} if "weight" in columns else {})
+        for kind, figures in kinds.items():
+            for name in ("ccc", "pearson", "bias", "mae"):
+                for key in ("value", "ci_low", "ci_high"):
+                    column = f"{kind}_{name}" + key.removeprefix("ci").removeprefix("value")
+                    assert row[column] == pytest.approx(getattr(figures[name], key)), column
+        assert "weight" in columns or row["weighted_ccc"] is None
+
+
+def test_overview_of_numeric_evaluators_in_the_stores_and_in_a_file(command, tmp_path, queue_store):
+    draft = FieldDraft(name="quality", type=FieldType.NUMBER)
+    queue_store.create_field(project="default", draft=draft, now=NOW, actor="test")
+    rows = []
+    for number in range(40):
+        score = number % 9 / 2
+        answer(queue_store, trace(number), score, field="quality", inclusion_probability=0.5)
+        given = {"near": score + 0.25, "far": 4 - score, "dull": 2}
+        rows += [("trace", trace(number), name, value) for name, value in given.items()]
+    command("evaluations", "import", write_csv(tmp_path / "s.csv", SCORES, rows))
+    pairs = [(name, int(number[-8:], 16) % 9 / 2, score) for _, number, name, score in rows]
+    path = write_csv(tmp_path / "p.csv", ("evaluator_name", "human", "evaluator"), pairs)
+
+    stored = [json.loads(line) for line in command(
+        "alignment", "overview", "-f", "quality").out.splitlines()]  # fmt: skip
+    filed = [json.loads(line) for line in command(
+        "alignment", "overview", "--pairs", path).out.splitlines()]  # fmt: skip
+
+    assert [row["evaluator_name"] for row in stored] == ["near", "dull", "far"]
+    assert stored[0]["weighted_bias"] == pytest.approx(0.25)
+    assert stored[0]["weighted_ccc"] == pytest.approx(filed[0]["raw_ccc"])
+    assert stored[1]["raw_pearson"] is None
+    assert stored[2]["raw_pearson"] == pytest.approx(-1)
+    shown = command("alignment", "overview", "-f", "quality", "--format", "table").out
+    assert "ccc_low" in shown
+    path.write_text("evaluator_name,human,evaluator\na,1.5,nan\na,2.5,1\n")
+    said = command("alignment", "overview", "--pairs", path)
+    assert (said.code, "row 1: evaluator is nan" in said.err) == (2, True)
