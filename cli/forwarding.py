@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,14 +29,14 @@ def main(options: str) -> None:
     from otlp_receiver.forward_enrichment import Enrichment
     from otlp_receiver.forward_process import run
     from otlp_receiver.forwarder import READ_BYTES
-    from otlp_receiver.memory import POLARS_ALLOCATOR, keep_freed_memory
+    from otlp_receiver.memory import keep_freed_memory, prepare_polars
 
     context = Context(project="default", **json.loads(options))
     config = context.configuration.forward
     enrich = None
     if config.mode == "enriched":
         keep_freed_memory(_KEPT_READS * READ_BYTES, arenas_max=1)
-        os.environ.setdefault(*POLARS_ALLOCATOR)
+        prepare_polars()
         from cli.span_signals import SpanSignals
 
         enrich = Enrichment(SpanSignals(context.configuration.analysis, context.now))

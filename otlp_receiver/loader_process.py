@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from otlp_receiver.loader import Loader
-from otlp_receiver.memory import POLARS_ALLOCATOR, give_back_freed_memory, keep_freed_memory
+from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory, prepare_polars
 from span_store.errors import SpanStoreError
 
 _RETRY_SECONDS_MAX = 30.0
@@ -108,10 +108,7 @@ if __name__ == "__main__":
     os.nice(5)
     given = json.loads(sys.argv[1])
     keep_freed_memory(_KEPT_BATCHES * given["load_bytes"], arenas_max=1)
-    os.environ.setdefault(*POLARS_ALLOCATOR)
-    # Half of the processors: its threads look for work for a while when they have none, which on a
-    # small machine takes more from the others than they ever do (two cores: a tenth faster so).
-    os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+    prepare_polars()
     run(given)
     # The thread that listens holds stdin, on which an orderly end of the interpreter would wait.
     sys.stdout.flush()
