@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from queue_store.model import FACTS, shows
+from queue_store.model import FACTS, ObjectType, shows
 from span_store.schema import SPANS, Form
 
 if TYPE_CHECKING:
@@ -21,23 +22,41 @@ if TYPE_CHECKING:
 
 
 def conversation_of(store: SpanStore, item: Item, shown: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The item's facts and messages: ``facts``, ``messages``, ``spans``.
+    """The item's facts and messages: ``facts``, ``attributes``, ``messages``, ``spans``.
 
     ``shown`` are the queue's paths; what they leave out is not sent. Without any, everything is.
     """
     spans = _spans(store, item)
     if not spans:
-        return {"facts": {}, "messages": [], "spans": 0}
+        return {"facts": {}, "attributes": {}, "messages": [], "spans": 0}
     top = next((span for span in spans if span["parent_span_id"] is None), spans[0])
+    known = top if item.object_type is ObjectType.SPAN else {**top, **_summed(spans)}
     facts = {
-        name: _shown(top[name])
+        name: _shown(known[name])
         for name in FACTS
-        if top[name] is not None and shows(shown, "facts", name)
+        if known[name] is not None and shows(shown, "facts", name)
     }
+    attributes = (
+        json.loads(top["attributes"] or "{}") if shows(shown, "facts", "attributes") else {}
+    )
     read = [
         message for message in messages(spans) if shows(shown, message["part"], message["role"])
     ]
-    return {"facts": facts, "messages": read, "spans": len(spans)}
+    return {"facts": facts, "attributes": attributes, "messages": read, "spans": len(spans)}
+
+
+def _summed(spans: Sequence[Span]) -> dict[str, Any]:
+    """What the model calls add up to; wrapper and agent spans repeat it. Unknown is left out."""
+    calls = [span for span in spans if span["is_model_call"]]
+    known: dict[str, Any] = {}
+    for name in ("total_tokens", "cost_usd"):
+        told = [span[name] for span in calls if span[name] is not None]
+        if told:
+            known[name] = sum(told)
+    models = Counter(span["request_model"] for span in calls if span["request_model"] is not None)
+    if models:
+        known["request_model"] = models.most_common(1)[0][0]
+    return known
 
 
 def texts_of(store: SpanStore, item: Item, span_id: str) -> dict[Place, str]:

@@ -115,13 +115,18 @@ function showOnly(id) {
   for (const name of ["start", "work", "end"]) byId(name).hidden = name !== id;
 }
 
+// Facts as people write them; the exact value is the title.
+const WRITTEN = {
+  duration_ms: (value) => ["duration", `${(value / 1000).toFixed(1)} s`],
+  cost_usd: (value) => ["cost", `${value.toPrecision(3)} USD`],
+  start_time: (value) => ["start", new Date(value).toLocaleString()],
+};
+
 function list(target, entries) {
   for (const [key, value] of Object.entries(entries)) {
     if (value === null || value === "") continue;
-    target.append(element("dt", key.replaceAll("_", " ")));
-    const isTime = key.endsWith("_time") && !Number.isNaN(Date.parse(value));
-    const told = isTime ? new Date(value).toLocaleString()
-      : typeof value === "object" ? JSON.stringify(value) : String(value);
-    target.append(element("dd", told, isTime ? { title: value } : {}));
+    const told = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const [name, text] = WRITTEN[key]?.(value) ?? [key.replaceAll("_", " "), told];
+    target.append(element("dt", name), element("dd", text, text === told ? {} : { title: told }));
   }
 }

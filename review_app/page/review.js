@@ -110,9 +110,13 @@ function show(payload, mode) {
   list(terms, item.priority_terms);
   const metadata = element("details", null, matchMedia("(min-width: 60rem)").matches ? { open: "" } : {});
   metadata.append(element("summary", "Metadata"), about);
+  const attributes = element("details");
+  const pairs = element("dl");
+  list(pairs, payload.attributes);
+  attributes.append(element("summary", "Attributes"), pairs);
   const how = element("details");
   how.append(element("summary", "how the priority came about"), terms);
-  byId("facts").replaceChildren(why, metadata, ...(terms.children.length > 0 ? [how] : []));
+  byId("facts").replaceChildren(why, metadata, ...(pairs.children.length > 0 ? [attributes] : []), ...(terms.children.length > 0 ? [how] : []));
   const conversation = byId("conversation");
   conversation.replaceChildren(...messages.map(showMessage));
   if (messages.length === 0) conversation.append(element("p", "No message content was recorded."));

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
+
+from span_store.schema import SPANS
+from tests.review_app.conftest import model_call, said
 
 FIRST = "a" * 32
 
@@ -171,3 +175,27 @@ def test_the_page_allows_no_script_of_others(client):
 
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_facts_of_a_trace_are_summed_over_its_model_calls(client, spans):
+    third = "c" * 32
+    rows = [
+        model_call(third, 1, [said("user", "Hi")], said("assistant", "Ho"))
+        | {"parent_span_id": "f" * 16, "total_tokens": 10, "cost_usd": 0.25, "request_model": "m"},
+        model_call(third, 2, [], said("assistant", "Ho"))
+        | {"parent_span_id": "f" * 16, "total_tokens": 5, "cost_usd": None, "request_model": "m"},
+        model_call(third, 3, [], said("assistant", "Ho"))
+        | {"is_model_call": False, "total_tokens": 99, "attributes": '{"tag": "beta"}'},
+    ]
+    rows = [dict.fromkeys(SPANS.names) | row for row in rows]
+    spans.append("spans", pl.DataFrame(rows, schema=SPANS.polars))
+    body = {"items": [{"object_id": third, "priority": 9}]}
+    client.post("/api/v1/queues/doubts/items", json=body, headers={"x-spandocket-person": "ann"})
+
+    told = claim(client)
+
+    facts = {
+        name: told["facts"].get(name) for name in ("total_tokens", "cost_usd", "request_model")
+    }
+    assert facts == {"total_tokens": 15, "cost_usd": 0.25, "request_model": "m"}
+    assert told["attributes"] == {"tag": "beta"}
