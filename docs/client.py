@@ -38,6 +38,8 @@ _SENTENCES = {
     "Queue": "A queue with its settings and its progress.",
     "ReviewerProgress": "What one reviewer did in one queue.",
     "ScoresStored": "What became of the scores of one call.",
+    "Session": "One conversation, rolled up. Times are RFC 3339 with nanoseconds.",
+    "SessionPage": "One page of conversations.",
     "Span": "One canonical span. Times are RFC 3339 with nanoseconds.",
     "SpanPage": "One page of spans.",
     "Trace": "The facts of one analysed trace. Times are RFC 3339 with nanoseconds.",
@@ -45,8 +47,8 @@ _SENTENCES = {
     "View": "A named filter over traces or a queue's items.",
 }
 _SAME = {"ListedItem": "Item", "AnsweredItem": "Item"}
-_TABLES = {"Span", "Trace", "Evaluation"}
-_TABLE_ROWS = _TABLES | {"SpanPage", "TracePage", "EvaluationPage"}
+_TABLES = {"Span", "Trace", "Session", "Evaluation"}
+_TABLE_ROWS = _TABLES | {"SpanPage", "TracePage", "SessionPage", "EvaluationPage"}
 """Their times have nanoseconds, which a datetime has not."""
 _PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 

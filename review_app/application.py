@@ -46,6 +46,7 @@ def create_application(calls: PageCalls, hostnames: Sequence[str], access: Acces
             Route("/", _file("review.html")),
             Route("/queue", _file("queue.html")),
             Route("/traces", _file("traces.html")),
+            Route("/sessions", _file("traces.html")),
             Route("/review.css", _file("review.css")),
             *(Route(f"/{name}.js", _file(f"{name}.js")) for name in _SCRIPTS),
             *session_routes(access),

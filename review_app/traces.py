@@ -1,4 +1,4 @@
-"""Analysed traces, chosen by condition, queue and answer."""
+"""Analysed traces, chosen by condition, queue and answer; conversations, by condition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import polars as pl
 from analytics.filters import compile_trace_filter, decisions_read
 from analytics.filters import matching as matching_facts
 from analytics.job.scores import scores_until, with_decisions, with_scores
-from span_store.schema import TRACES
+from analytics.sessions import SESSIONS, TRACE_COLUMNS, roll_up
+from span_store.filters import compile_filter
+from span_store.schema import TRACES, Form
 
 if TYPE_CHECKING:
     from queue_store.store import QueueStore
@@ -53,3 +55,22 @@ def matching_condition(spans: SpanStore, project: str, where: str | None) -> pl.
     scores = scores_until(spans, project=project, as_of_ns=_FOR_EVER_NANOSECONDS)
     wanted = sorted(matching_facts(with_scores(facts, scores), where))
     return latest.filter(pl.col("trace_id").is_in(wanted))
+
+
+def matching_sessions(spans: SpanStore, project: str, where: str | None) -> pl.LazyFrame:
+    """Conversations, rolled up from the latest revision of each analysed trace, by condition.
+
+    The condition is SQL over the columns of :data:`analytics.sessions.SESSIONS`.
+    """
+    condition = pl.lit(value=True) if where is None else compile_filter(where, SESSIONS)
+    newest = pl.col("revision") == pl.col("revision").max().over("trace_id")
+    traces = spans.scan("traces", project=project).filter(
+        newest, pl.col("conversation_id").is_not_null()
+    )
+    times = [pl.col(name).to_physical() for name in SESSIONS.of_form(Form.TIME)]
+    found = roll_up(traces.select(TRACE_COLUMNS).with_columns(times).collect())
+    as_times = [
+        pl.from_epoch(name, time_unit="ns").dt.replace_time_zone("UTC")
+        for name in SESSIONS.of_form(Form.TIME)
+    ]
+    return found.with_columns(as_times).filter(condition).lazy()

@@ -16,7 +16,7 @@ from spandocket_client.rows import (
 from spandocket_client.transport import Transport, given, part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class RecordCalls(Transport):
@@ -99,12 +99,13 @@ class RecordCalls(Transport):
         name: str,
         *,
         items: Sequence[int] = (),
-        objects: Sequence[str] = (),
+        objects: Sequence[str | Mapping[str, str]] = (),
         queue: str | None = None,
         note: str = "",
     ) -> Dataset:
         """Add items, objects, or a queue's completed items, with input, output and answers.
 
+        An object is an id, or ``object_id`` with ``object_type`` (trace, span, session).
         All of them make one new version; entries that are there unchanged make none.
         """
         body = {"items": list(items), "objects": list(objects), "note": note, **given(queue=queue)}

@@ -56,6 +56,65 @@ class EvaluationPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One conversation, rolled up. Times are RFC 3339 with nanoseconds."""
+
+    project: str | None
+    """The project."""
+    conversation_id: str | None
+    """The session's id, as sent."""
+    user_id: str | None
+    """The end user; the first by name when there are several."""
+    trace_count: int | None
+    """Evaluated traces."""
+    span_count: int | None
+    """Spans of those traces."""
+    model_call_count: int | None
+    """Model calls."""
+    tool_call_count: int | None
+    """Tool spans."""
+    error_count: int | None
+    """Spans with an error."""
+    input_tokens: int | None
+    """Summed; null when no trace knows them."""
+    output_tokens: int | None
+    """Summed; null when no trace knows them."""
+    total_tokens: int | None
+    """Summed; null when no trace knows them."""
+    cost_usd: float | None
+    """Summed; null when no trace has a known cost."""
+    start_time: str | None
+    """The earliest start."""
+    end_time: str | None
+    """The latest end."""
+    duration_ms: float | None
+    """Latest end minus earliest start: pauses included."""
+    active_ms: float | None
+    """The durations of the traces, summed: pauses left out."""
+    agent_names: tuple[str, ...] | None
+    """The agents of its traces."""
+    request_models: tuple[str, ...] | None
+    """The models its traces asked most."""
+    detectors: tuple[str, ...] | None
+    """The detectors that matched any of its traces."""
+    flagged_trace_count: int | None
+    """Traces that any detector matched."""
+    max_severity: float | None
+    """The highest severity among the matches."""
+    finish_reason: str | None
+    """Why the last model call of the last trace stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPage:
+    """One page of conversations."""
+
+    sessions: tuple[Session, ...]
+    cursor: str | None
+    """Hand it back for the next page; null on the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One canonical span. Times are RFC 3339 with nanoseconds."""
 
@@ -278,6 +337,8 @@ class TracePage:
 __all__ = [
     "Evaluation",
     "EvaluationPage",
+    "Session",
+    "SessionPage",
     "Span",
     "SpanPage",
     "Trace",

@@ -8,6 +8,8 @@ from spandocket_client.rows import ScoresStored
 from spandocket_client.table_rows import (
     Evaluation,
     EvaluationPage,
+    Session,
+    SessionPage,
     Span,
     SpanPage,
     Trace,
@@ -60,6 +62,11 @@ class TableCalls(Transport):
         wanted = {"where": where, "queue": queue, "answered": answered, "limit": page_rows}
         for page in self.pages(TracePage, "/traces", **wanted):
             yield from page.traces
+
+    def sessions(self, *, where: str | None = None, page_rows: int = 500) -> Iterator[Session]:
+        """Conversations of analysed traces, rolled up, the latest first."""
+        for page in self.pages(SessionPage, "/sessions", where=where, limit=page_rows):
+            yield from page.sessions
 
     def evaluations(
         self,

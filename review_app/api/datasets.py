@@ -9,12 +9,20 @@ import orjson
 
 from queue_store.errors import NotFoundError
 from queue_store.model import ObjectType
-from review_app.adding import typed_ids
 from review_app.api.endpoint import Endpoint, Parameter
-from review_app.api.shapes import DATASET, DATASET_ENTRY, given, integer, listed, taken, text
+from review_app.api.shapes import (
+    DATASET,
+    DATASET_ENTRY,
+    given,
+    integer,
+    listed,
+    one_of,
+    taken,
+    text,
+)
 from review_app.dataset_contents import completed_items, entry_of, entry_of_object
 from review_app.errors import BadRequestError
-from span_store.object_ids import unknown_objects
+from span_store.object_ids import typed, unknown_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +71,12 @@ def add_entries(asked: Asked) -> dict[str, Any]:
 
 def _known_objects(asked: Asked) -> list[tuple[str, str]]:
     """The objects that the body names; raises NotFoundError for one that no span belongs to."""
-    named = typed_ids(asked.body.get("objects", ()), None)
+    named = [
+        typed(each, None)
+        if isinstance(each, str)
+        else typed(each["object_id"], each.get("object_type"))
+        for each in asked.body.get("objects", ())
+    ]
     if not named:
         return []
     for kind, object_id in unknown_objects(asked.spans, asked.project, named):
@@ -81,6 +94,9 @@ def export_dataset(asked: Asked) -> Iterator[bytes]:
     return (orjson.dumps(asdict(entry)) + b"\n" for entry in found)
 
 
+_OBJECT = taken(
+    ("object_id",), object_id=text(minLength=1), object_type=one_of(ObjectType, "By its form.")
+)
 _NAMED = taken(("name",), name=text(minLength=1), description=text())
 _VERSION = Parameter(
     name="version", schema=integer(minimum=0), sentence="This version; the newest by default."
@@ -125,7 +141,10 @@ ENDPOINTS = (
         body=taken(
             (),
             items=listed(integer(), "Numbers of items."),
-            objects=listed(text(), "Ids of traces, spans or sessions, in a queue or not."),
+            objects=listed(
+                {"anyOf": [text(minLength=1), _OBJECT]},
+                "Traces, spans or sessions, in a queue or not: ids, or ids with their type.",
+            ),
             queue=text("Every completed item of this queue."),
             note=text("What this version is about."),
         ),

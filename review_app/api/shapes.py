@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analytics.sessions import SESSIONS
 from queue_store.model import (
     Assignment,
     FieldPurpose,
@@ -123,6 +124,7 @@ def row_of(title: str, table: TableSchema) -> Schema:
 
 SPAN = row_of("Span", SPANS)
 TRACE = row_of("Trace", TRACES)
+SESSION = row_of("Session", SESSIONS)
 EVALUATION = row_of("Evaluation", EVALUATIONS)
 
 _PERCENT = nullable(number("Null for an empty queue."))

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analytics.sessions import SESSIONS
 from queue_store.errors import NotPermittedError
 from queue_store.model import Role
 from review_app.api.endpoint import Endpoint, Parameter
 from review_app.api.shapes import (
     EVALUATION,
     SCORES_STORED,
+    SESSION,
     SPAN,
     TRACE,
     integer,
@@ -26,7 +28,7 @@ from review_app.api.shapes import (
 )
 from review_app.errors import BadRequestError
 from review_app.evaluation_rows import evaluation_rows, unseen
-from review_app.traces import matching
+from review_app.traces import matching, matching_sessions
 from span_store.plain_rows import canonical_rows
 from span_store.schema import EVALUATIONS, SPANS, TRACES
 
@@ -72,6 +74,14 @@ def list_traces(asked: Asked) -> dict[str, Any]:
         **{name: asked.query.get(name) for name in ("where", "queue", "answered")},
     )
     return _page(asked, frame, TRACES, "traces", ["start_time", "trace_id"], newest=True)
+
+
+def list_sessions(asked: Asked) -> dict[str, Any]:
+    """Conversations, rolled up, the latest first."""
+    _require(asked, Role.VIEWER, "read the sessions")
+    frame = matching_sessions(asked.spans, asked.project, asked.query.get("where"))
+    keys = ["start_time", "conversation_id"]
+    return _page(asked, frame, SESSIONS, "sessions", keys, newest=True)
 
 
 def list_evaluations(asked: Asked) -> dict[str, Any]:
@@ -223,6 +233,16 @@ ENDPOINTS = (
             CURSOR,
         ),
         result=page("TracePage", "traces", TRACE),
+    ),
+    Endpoint(
+        name="list_sessions",
+        method="GET",
+        path="/sessions",
+        noun="traces",
+        sentence="List conversations of analysed traces, rolled up, the latest first.",
+        call=list_sessions,
+        query=(_where, LIMIT, CURSOR),
+        result=page("SessionPage", "sessions", SESSION),
     ),
     Endpoint(
         name="list_evaluations",

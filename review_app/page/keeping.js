@@ -21,10 +21,11 @@ async function addToDataset(what, count, done) {
 
 const SHOWN = ["instructions", "input", "output", "tools", "facts"];
 
-async function addToQueue(objectIds, done) {
+// `kind` says what the ids are, in `one` word and in that for `many`.
+async function addToQueue(kind, objectIds, done) {
   const queues = await call("/api/queues");
   const names = queues.map((queue) => queue.queue);
-  const count = `${objectIds.length} ${objectIds.length === 1 ? "trace" : "traces"}`;
+  const count = `${objectIds.length} ${objectIds.length === 1 ? kind.one : kind.many}`;
   ask(`Add ${count} to a queue`, [
     { name: "queue", label: "Queue", kind: "select", options: names },
     { name: "priority", label: "Priority", kind: "number", value: 0, help: "Higher is served first." },
@@ -34,7 +35,7 @@ async function addToQueue(objectIds, done) {
   ], `Add ${count}`, async ({ queue, priority, reason, shown }) => {
     const path = `/api/v1/queues/${encodeURIComponent(queue)}`;
     if (shown.length > 0) await call(path, { shown }, "PATCH");
-    const items = objectIds.map((object_id) => ({ object_id, priority: priority ?? 0, reason }));
+    const items = objectIds.map((object_id) => ({ object_id, object_type: kind.one, priority: priority ?? 0, reason }));
     const added = await call(`${path}/items`, { items });
     const unknown = added.unknown.length > 0 ? `, ${added.unknown.length} unknown` : "";
     done(`${queue}: ${added.added} added, ${added.duplicates} there already${unknown}.`);

@@ -1,7 +1,11 @@
 "use strict";
 
-// Traces: filtered, saved as views, chosen for a queue or a dataset.
+// Traces, or sessions: filtered, chosen for a queue or a dataset; filters of traces saved as views.
 
+const isSessions = location.pathname === "/sessions";
+const KIND = isSessions
+  ? { one: "session", many: "sessions", key: "conversation_id", shape: "Session" }
+  : { one: "trace", many: "traces", key: "trace_id", shape: "Trace" };
 const FILTERS = ["queue", "answered", "where"];
 const OPERATORS = ["=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"];
 let cursor = null;
@@ -13,10 +17,12 @@ const known = (value, digits) => (value === null ? "–" : value.toFixed(digits)
 function rowOf(trace) {
   const row = element("tr");
   const box = element("td");
-  box.append(element("input", null, { type: "checkbox", value: trace.trace_id,
-    "aria-label": `Choose ${trace.name ?? trace.trace_id}` }));
+  const id = trace[KIND.key];
+  const name = isSessions ? trace.agent_names.join(", ") : trace.name;
+  box.append(element("input", null, { type: "checkbox", value: id, "aria-label": `Choose ${name || id}` }));
   const about = element("td");
-  about.append(element("span", trace.name ?? "–"), element("p", trace.trace_id));
+  const within = isSessions ? `, ${trace.trace_count} ${trace.trace_count === 1 ? "trace" : "traces"}` : "";
+  about.append(element("span", name || "–"), element("p", `${id}${within}`));
   const found = (trace.detectors ?? []).map((entry) => entry.detector ?? entry).join(", ");
   const started = trace.start_time === null ? "–" : new Date(trace.start_time).toLocaleString();
   row.append(box, about, element("td", started, { "data-title": "Started" }),
@@ -42,19 +48,19 @@ async function more() {
   const asked = new URLSearchParams({ limit: "100" });
   for (const name of FILTERS) if (byId(name).value.trim()) asked.set(name, byId(name).value.trim());
   if (cursor !== null) asked.set("cursor", cursor);
-  const page = await call(`/api/v1/traces?${asked}`);
-  byId("rows").append(...page.traces.map(rowOf));
+  const page = await call(`/api/v1/${KIND.many}?${asked}`);
+  byId("rows").append(...page[KIND.many].map(rowOf));
   cursor = page.cursor;
   byId("more").hidden = cursor === null;
   const count = boxes().length;
-  byId("progress").textContent = `${count}${cursor === null ? "" : " and more"} ${count === 1 ? "trace" : "traces"}`;
+  byId("progress").textContent = `${count}${cursor === null ? "" : " and more"} ${count === 1 ? KIND.one : KIND.many}`;
   showChosen();
 }
 
 const apply = () => exclusively(async () => {
   const address = new URLSearchParams();
   for (const name of FILTERS) if (byId(name).value.trim()) address.set(name, byId(name).value.trim());
-  history.replaceState(null, "", `/traces?${address}`);
+  history.replaceState(null, "", `/${KIND.many}?${address}`);
   cursor = null;
   byId("rows").replaceChildren();
   await more();
@@ -104,6 +110,9 @@ function addFilter() {
 }
 
 async function begin() {
+  document.title = isSessions ? "Sessions" : "Traces";
+  document.querySelector("h1").textContent = document.title;
+  for (const each of document.querySelectorAll(".of-traces")) each.hidden = isSessions;
   const person = await whoWorks();
   state.reviewer = person ?? localStorage.getItem("reviewer") ?? "";
   byId("reviewer").value = state.reviewer;
@@ -111,7 +120,7 @@ async function begin() {
   const [queues, { fields }, saved, description] = await Promise.all([
     call("/api/queues"), call("/api/v1/fields"), call("/api/v1/views"), call("/api/v1/openapi.json")]);
   views = saved.views;
-  columns = description.components.schemas.Trace.properties;
+  columns = description.components.schemas[KIND.shape].properties;
   const option = (name) => element("option", name, { value: name });
   byId("queue").append(...queues.map(({ queue }) => option(queue)));
   byId("answered").append(...fields.map(({ name }) => option(name)));
@@ -141,8 +150,10 @@ byId("all").addEventListener("change", () => {
   showChosen();
 });
 const done = (told) => notice(told, "done");
-byId("to-queue").addEventListener("click", withName(() => addToQueue(chosen(), done)));
+byId("to-queue").addEventListener("click", withName(() =>
+  addToQueue(KIND, chosen(), done)));
 byId("to-dataset").addEventListener("click", withName(() =>
-  addToDataset({ objects: chosen() }, `${chosen().length} traces`, done)));
+  addToDataset({ objects: chosen().map((object_id) => ({ object_id, object_type: KIND.one })) },
+    `${chosen().length} ${KIND.many}`, done)));
 
 exclusively(begin);

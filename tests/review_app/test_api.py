@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import jsonschema_rs
+import polars as pl
 import pytest
 
 from queue_store.model import Role
 from review_app.api.description import ENDPOINTS, description
+from span_store.schema import TRACES
 from tests.review_app.conftest import FIRST, SECOND
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
@@ -94,6 +96,27 @@ def test_traces_are_selected_by_queue_and_by_answer(client, traces, queues, cloc
     assert [t["trace_id"] for t in answered["traces"]] == [FIRST]
     missing = ask(client, "list_traces", query={"answered": "verdit"}, status=404)
     assert missing["nearest"] == ["verdict"]
+
+
+def test_sessions_are_listed_and_kept_whole(client, traces):
+    rows = [
+        dict.fromkeys(TRACES.names)
+        | {"project": "default", "trace_id": str(n) * 32, "revision": 1, "start_time": n}
+        | {"conversation_id": conversation, "end_time": n + 1, "error_count": n}
+        for n, conversation in ((3, "talk"), (4, "talk"), (5, "other"))
+    ]
+    traces.append("traces", pl.DataFrame(rows, schema=TRACES.polars))
+    first = ask(client, "list_sessions", query={"limit": 1})
+    rest = ask(client, "list_sessions", query={"cursor": first["cursor"]})
+    told = [(s["conversation_id"], s["trace_count"]) for s in first["sessions"] + rest["sessions"]]
+    assert told == [("other", 1), ("talk", 2)]
+    many = ask(client, "list_sessions", query={"where": "error_count > 6"})
+    assert [session["conversation_id"] for session in many["sessions"]] == ["talk"]
+    ask(client, "create_dataset", {"name": "kept"})
+    body = {"objects": [{"object_id": FIRST, "object_type": "session"}]}
+    missing = ask(client, "add_entries", body, dataset="kept", status=404)
+    assert missing["noun"] == "session"
+    assert ask(client, "add_entries", {"objects": [FIRST]}, dataset="kept")["entries"] == 1
 
 
 def test_a_queue_is_made_changed_shown_and_listed(client):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from queue_store.model import AnnotationDraft, ItemState
-from tests.review_app.conftest import FIRST, SECOND
+from span_store.schema import SPANS, TRACES
+from tests.review_app.conftest import FIRST, SECOND, model_call
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -171,3 +173,25 @@ def test_an_open_queue_shows_others_and_an_issue_goes_with_the_answer(page, addr
 
     assert page.get_by_label("What others said").is_hidden()
     assert queues.issue(project="default", title="Asks twice").annotations == 1
+
+
+def test_sessions_go_into_a_queue_whole(page, address, queues, clock, spans):
+    row = dict.fromkeys(TRACES.names) | {"project": "default", "trace_id": FIRST, "revision": 1}
+    row |= {"conversation_id": "talk", "start_time": 1, "end_time": 2, "agent_name": "helper"}
+    spans.append("traces", pl.DataFrame([row], schema=TRACES.polars))
+    said = model_call("d" * 32, 1, [], {"role": "assistant", "parts": []})
+    spans.append("spans", pl.DataFrame([said | {"conversation_id": "talk"}], schema=SPANS.polars))
+    page.goto(f"{address}/sessions")
+    page.get_by_text("1 session", exact=True).wait_for()
+    assert page.get_by_text("talk, 1 trace").is_visible()
+    assert page.get_by_label("Saved view").is_hidden()
+
+    page.get_by_label("Choose helper").check()
+    page.get_by_label("Your name").fill("lead")
+    page.get_by_role("button", name="Add to queue").click()
+    page.get_by_label("Priority").fill("7")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("doubts: 1 added").wait_for()
+
+    item = queues.items(project="default", queue="doubts").items[0]
+    assert (item.object_type, item.object_id, item.priority) == ("session", "talk", 7)
