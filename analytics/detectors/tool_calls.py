@@ -51,7 +51,7 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
     spans = list(spans)
     calls = _from_spans(spans)
     by_id = {call.call_id: call for call in calls if call.call_id}
-    unclaimed = [call for call in calls if not call.call_id]
+    unclaimed = list(calls)
     starts = {span["span_id"]: span["start_time"] for span in spans}
     asked: dict[str, ToolCall] = {}
     told_by: dict[int, str] = {}
@@ -130,8 +130,10 @@ def _find(
     if (part["is_repeat"] or part["direction"] == "input") and identity in asked:
         return asked[identity]
     for place, call in enumerate(unclaimed):
+        if call.call_id and part["tool_call_id"]:
+            continue
         if call.name == part["tool_name"] and _same(call.arguments, part["tool_arguments"]):
-            # A call that was told without an id, and is told again with one or by its span.
+            # A call that the span or the message tells without an id, and the other one with it.
             return unclaimed.pop(place)
     return None
 

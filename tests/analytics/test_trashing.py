@@ -80,3 +80,26 @@ def test_many_calls_that_bring_nothing_new_and_no_answer_are():
 
     assert one(NAME, run_of(*steps, last=asking))[0] == "matched"
     assert one(NAME, run_of(*steps))[0] == "no_match"
+
+
+def test_calls_for_which_the_spans_alone_have_ids_are_told_once():
+    asked = [{"type": "tool_call", "name": "search", "arguments": {"q": "refund"}}]
+    rows = []
+    for place in range(3):
+        rows.append(chat("t", at=2 * place, answer=asked))
+        rows.append(
+            tool(
+                "t",
+                "search",
+                at=2 * place + 1,
+                seconds=0.5,
+                arguments={"q": "refund"},
+                result={"hits": []},
+                tool_call_id=f"adk-{place}",
+            )
+        )
+
+    decision, row = one(NAME, [*rows, chat("t", at=9, answer="Nothing was found.")])
+
+    assert decision == "matched"
+    assert "3 times" in row["reason"]
