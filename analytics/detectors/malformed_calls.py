@@ -10,6 +10,7 @@ import orjson
 import polars as pl
 
 from analytics.detectors.decision import quote
+from analytics.detectors.output_schema_validation import delivers
 from analytics.messages import load
 
 if TYPE_CHECKING:
@@ -36,9 +37,13 @@ def malformed_calls(spans: list[dict[str, Any]], parts: list[dict[str, Any]]) ->
         by_span.setdefault(part["span_id"], []).append(part)
     definitions = {span["span_id"]: span["tool_definitions"] for span in spans}
     cut_off = {span["span_id"] for span in spans if "length" in (span["finish_reasons"] or [])}
+    structured = {span["span_id"]: span for span in spans if span.get("output_schema") is not None}
     told: set[tuple[Any, ...]] = set()
     for span_id, own in by_span.items():
         outputs = [p for p in own if p["direction"] == "output" and p["part_type"] == _CALL]
+        if span_id in structured:
+            # An answer that is delivered as a call is judged as an answer.
+            outputs = [p for p in outputs if not delivers(p["tool_name"], structured[span_id])]
         if span_id in cut_off:
             # Arguments that the length limit cut off were never executed.
             outputs = []

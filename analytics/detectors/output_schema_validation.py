@@ -226,7 +226,7 @@ def _answers(parts: list[dict[str, Any]], call: dict[str, Any]) -> list[dict[str
         text = "".join(texts)
         if text.strip() and not calls:
             answers.append({"text": text, "message": index, "part": own[0]["part_index"]})
-        elif len(calls) == 1 and not text.strip() and _delivers(calls[0]["tool_name"], call):
+        elif len(calls) == 1 and not text.strip() and delivers(calls[0]["tool_name"], call):
             answers.append(
                 {
                     "text": calls[0]["tool_arguments"] or "",
@@ -237,7 +237,7 @@ def _answers(parts: list[dict[str, Any]], call: dict[str, Any]) -> list[dict[str
     return answers
 
 
-def _delivers(tool_name: str | None, call: dict[str, Any]) -> bool:
+def delivers(tool_name: str | None, call: dict[str, Any]) -> bool:
     """Whether this is the tool by which the model delivers its structured answer.
 
     Frameworks have names of their own for it; under any other name it is the tool whose parameters

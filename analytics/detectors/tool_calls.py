@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _CALLS = ("tool_call", "server_tool_call")
+_CHECK = "validate_output"
 _RESPONSES = ("tool_call_response", "server_tool_call_response")
 
 
@@ -53,9 +54,14 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
     by_id = {call.call_id: call for call in calls if call.call_id}
     unclaimed = list(calls)
     starts = {span["span_id"]: span["start_time"] for span in spans}
+    # What a framework has a model "call" to deliver its answer, and then checks, is no tool.
+    checked = {span["tool_name"] for span in spans if span["operation_name"] == _CHECK}
     asked: dict[str, ToolCall] = {}
     told_by: dict[int, str] = {}
+    answers_checked: set[str] = set()
     for part in parts:
+        if checked and _is_checked(part, checked, answers_checked):
+            continue
         if part["part_type"] in _CALLS:
             elsewhere = [call for call in unclaimed if told_by.get(id(call)) != part["span_id"]]
             known = _find(part, by_id, asked, elsewhere)
@@ -78,6 +84,14 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
         elif part["part_type"] in _RESPONSES:
             _attach(part, by_id, calls, starts)
     return sorted(calls, key=lambda call: (call.time is None, call.time, call.span_id))
+
+
+def _is_checked(part: dict[str, Any], checked: set[str], call_ids: set[str]) -> bool:
+    """Whether a part belongs to the delivery of an answer; ``call_ids`` remembers its calls."""
+    if part["part_type"] in _CALLS and part["tool_name"] in checked:
+        call_ids.add(part["tool_call_id"])
+        return True
+    return part["part_type"] in _RESPONSES and part["tool_call_id"] in call_ids
 
 
 def _from_spans(spans: list[dict[str, Any]]) -> list[ToolCall]:

@@ -41,7 +41,11 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
     ("A-openai-v2-*", "tools_offered", "never sent"),
     ("B-*", "tools_offered", "never sent"),
     ("JG-google-genai-default", "tools_offered", "sent only with the newer conventions"),
-    ("K-*", "tools_offered", "a schema asked for as a tool is not named before it is called"),
+    (
+        "K-*",
+        "tools_offered",
+        "a schema asked for as a tool is named by the check of an answer alone",
+    ),
     ("L-*", "tools_offered", "never sent"),
     ("P-*", "tools_offered", "sent on the agent's span, and not offered in every call of it"),
     ("A-genai-openai-span-only", "refusal", "sent as an ordinary text part"),

@@ -17,6 +17,7 @@ import polars as pl
 from otlp_receiver.dialects.answers import told_answers
 from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.names import RAW_REQUEST
+from otlp_receiver.dialects.transforms import TRANSFORMS
 from span_store.answers import ANSWER
 from span_store.contents import BELOW
 from span_store.schema import CONTENTS
@@ -60,7 +61,8 @@ def relation_rows(spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray) 
     ):
         return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
     sent = spans.filter(pl.Series(kept))
-    rows = [*answers, *_asked(sent), *_of_agents(sent), *of_tools]
+    checks = [*_of_checks(spans, table, kept)]
+    rows = [*answers, *_asked(sent), *_of_agents(sent), *of_tools, *checks]
     return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
 
 
@@ -103,6 +105,28 @@ def _only_arguments(text: str) -> str | None:
     except (ValueError, TypeError, KeyError):
         return None
     return dumps(arguments) if isinstance(arguments, dict) and arguments else None
+
+
+def _of_checks(
+    spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """Strands' check of a structured answer names the schema that the call beside it has."""
+    key = "gen_ai.tool.json_schema"
+    at = table.positions(key)
+    checks = (spans["operation_name"] == "validate_output").fill_null(value=False).to_numpy()
+    for row in at[checks[table.owner[at]]].tolist():
+        owner = int(table.owner[row])
+        span = spans.row(owner, named=True)
+        schema = TRANSFORMS["schema"](table.text[row])
+        target = span["parent_span_id"]
+        if not kept[owner] or schema is None or target is None:
+            continue
+        tool = {"type": "function", "name": span["tool_name"], "parameters": loads(schema)}
+        yield _row(span, BELOW + "output_schema", target, schema, key)
+        yield _row(span, BELOW + "output_type", target, '"json"', key)
+        # Where the agent's span names its tools, they stand.
+        definition = _row(span, BELOW + "tool_definitions", target, dumps(tool), key)
+        yield definition | {"is_fragment": True}
 
 
 def _of_agents(spans: pl.DataFrame) -> Iterator[dict[str, Any]]:

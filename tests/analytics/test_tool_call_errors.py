@@ -198,3 +198,36 @@ def test_an_error_of_an_agent_is_not_an_error_of_a_tool():
     root = span("t", "agent", operation_name="invoke_agent", is_error=True, error_type="X")
 
     assert one(NAME, [root, chat("t", at=0.1, parent=root)])[0] == "no_match"
+
+
+def test_the_check_of_a_structured_answer_is_no_tool_that_failed():
+    called = {"type": "tool_call", "id": "c", "name": "Invoice", "arguments": {"total": "a lot"}}
+    failed = {
+        "type": "tool_call_response",
+        "id": "c",
+        "response": "Validation failed for Invoice.",
+        "is_error": True,
+    }
+    told = [{"role": "assistant", "parts": [called]}, {"role": "tool", "parts": [failed]}]
+    rows = [
+        chat("t", answer=[called]),
+        span("t", "execute_tool Invoice", at=1, operation_name="validate_output", is_error=True),
+        chat("t", at=2, input_messages=told, answer="Done."),
+    ]
+    rows[1]["tool_name"] = "Invoice"
+
+    assert one(NAME, rows)[0] == "no_match"
+    rows[1]["operation_name"] = "execute_tool"
+    assert one(NAME, rows)[0] == "matched"
+
+
+@pytest.mark.parametrize(("schema", "decision"), [(True, "no_match"), (False, "matched")])
+def test_an_answer_that_is_delivered_as_a_call_is_judged_as_an_answer(schema, decision):
+    wanted = {"type": "object", "properties": {"paid": {"type": "boolean"}}, "required": ["paid"]}
+    called = {"type": "tool_call", "id": "c", "name": "Invoice", "arguments": {"total": 1}}
+    offered = [{"type": "function", "name": "Invoice", "parameters": wanted}]
+    call = chat("t", answer=[called], tool_definitions=offered)
+    if schema:
+        call = chat("t", answer=[called], tool_definitions=offered, output_schema=wanted)
+
+    assert one(NAME, [call])[0] == decision

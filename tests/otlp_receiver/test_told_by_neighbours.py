@@ -239,3 +239,49 @@ def test_a_graph_with_a_name_of_its_own_is_an_agent(name, agent):
 )
 def test_a_tools_message_names_the_call_that_it_answers(attributes, scope):
     assert span_of(attributes, scope=scope)["tool_call_id"] == "c-1"
+
+
+STRANDS = "strands.telemetry.tracer"
+CYCLE = {"name": "execute_event_loop_cycle", "span_id": OUTER}
+ASKING = {
+    "name": "chat",
+    "span_id": INNER,
+    "parent_span_id": OUTER,
+    "attributes": {"gen_ai.operation.name": "chat"},
+}
+SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}}}
+
+
+def check(schema: str) -> dict:
+    return {
+        "name": "execute_tool Invoice",
+        "span_id": STEP,
+        "parent_span_id": OUTER,
+        "attributes": {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": "Invoice",
+            "gen_ai.tool.description": "This StructuredOutputTool should only be invoked last.",
+            "gen_ai.tool.json_schema": schema,
+        },
+    }
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_strands_check_of_an_answer_tells_the_schema_of_the_call_beside_it(step):
+    spans = (CYCLE, ASKING, check(json.dumps(SCHEMA)))[::step]
+
+    call = joined(*(("traces", request(one, scope=STRANDS)) for one in spans))["chat"]
+
+    assert (json.loads(call["output_schema"]), call["output_type"]) == (SCHEMA, "json")
+    assert json.loads(call["tool_definitions"]) == [
+        {"type": "function", "name": "Invoice", "parameters": SCHEMA}
+    ]
+
+
+@pytest.mark.parametrize("schema", ["{", "[]", '"x"', "null", ""])
+def test_a_check_without_a_schema_tells_nothing(schema):
+    bodies = (("traces", request(one, scope=STRANDS)) for one in (CYCLE, ASKING, check(schema)))
+
+    call = joined(*bodies)["chat"]
+
+    assert (call["output_schema"], call["tool_definitions"]) == (None, None)
