@@ -104,5 +104,5 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return number_text(value)
     if isinstance(value, list | tuple):
-        return ", ".join(sorted(str(entry) for entry in value))
+        return orjson.dumps(sorted(str(entry) for entry in value)).decode()
     return str(value)

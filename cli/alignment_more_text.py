@@ -36,10 +36,31 @@ def heading(out: Console, text: str) -> None:
 
 def print_more(out: Console, document: dict[str, Any]) -> None:
     """Print the sections that the data allow."""
+    _options(out, document["option_sets"])
     _ceiling(out, document["ceiling"])
     _thresholds(out, document["thresholds"])
     _versions(out, document["versions"])
     _next(out, document["label_next"])
+
+
+def _options(out: Console, entry: dict[str, Any]) -> None:
+    if entry["null_reason"]:
+        return
+    from analytics.alignment.option_sets import best_block
+
+    kind = best_block(entry)
+    heading(out, f"Options ({kind})")
+    table = Table("option", "catch rate", "TNR", "MCC", box=None, pad_edge=False)
+    for row in entry["options"]:
+        cells = (interval(row[kind][name]) for name in ("tpr", "tnr", "mcc"))
+        table.add_row(Text(row["option"]), *cells)
+    out.print(table)
+    out.print(
+        Text(
+            f"sets overlap: Jaccard {interval(entry['jaccard'][kind])}, "
+            f"MASI {interval(entry['masi'][kind])}"
+        )
+    )
 
 
 def _ceiling(out: Console, entry: dict[str, Any]) -> None:

@@ -69,6 +69,9 @@ _READING = (
         type=click.Choice(["boolean", "categorical", "ordinal", "numeric"]),
         help="Score type.  [default: found from the values]",
     ),
+    click.option(
+        "--multiple", is_flag=True, help="Values are sets of options: a JSON list, or a|b."
+    ),
     click.option("--label", "labels", multiple=True, help="A class, lowest first; repeat it."),
     click.option(
         "--high", help="The value that high scores stand for.  [default: the good one, or true]"
@@ -131,7 +134,11 @@ def read_source(context: Context, asked: dict[str, Any], evaluator: str | None) 
     from cli.alignment_source import stored_pairs
 
     pairs = stored_pairs(context, evaluator, asked["field_name"], asked["gold"])
-    options = replace(options, scale=pairs.scale_options(options.scale))
+    options = replace(
+        options,
+        scale=pairs.scale_options(options.scale),
+        multiple=options.multiple or pairs.field.multiple,
+    )
     return Source(frame=pairs.frame, options=options, about=pairs.about)
 
 
@@ -163,6 +170,7 @@ def report_options(context: Context, asked: dict[str, Any]) -> ReportOptions:
             post_stratify=asked["post_stratify"], trim_medians=asked["trim_weights"]
         ),
         seed=asked["seed"],
+        multiple=asked["multiple"],
         objective=Objective(
             name=asked.get("objective") or "mcc",
             catch_rate_min=0.8 if asked.get("catch_rate_min") is None else asked["catch_rate_min"],

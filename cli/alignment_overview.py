@@ -172,7 +172,9 @@ def _classes_of(
         _refuse_endless(frame)
         if as_numbers(texts):
             return {}, 0
-    if pair is None and human and len(human) > 2 - (positive is not None):
+    several = len(human) > 2 - (positive is not None)
+    words = bool(human) and positive is None and not as_numbers(human)
+    if pair is None and (several or words):
         known = [*labels] or sorted(texts)
         if positive is not None:
             # A detector says true or false about the positive value, whatever it is called.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analytics.alignment.option_sets import as_sets
 from analytics.alignment.pairs import read_pairs
 from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import ScaleOptions, ScoreType
@@ -179,7 +180,7 @@ def human_frames(
         )  # fmt: skip
         nothing = pl.DataFrame()
         scale = StoredPairs(frame=nothing, about={}, field=field).scale_options(options.scale)
-        yield field.name, frame, replace(options, scale=scale)
+        yield field.name, frame, replace(options, scale=scale, multiple=field.multiple)
 
 
 def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
@@ -207,6 +208,8 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
         "out_of_order", "inclusion_probability", "cluster",
     )  # fmt: skip
     options = StoredPairs(frame=people, about={}, field=field).scale_options(ScaleOptions())
+    if field.multiple:
+        people = as_sets(people)
     pairs = read_pairs(people)
     scale = decide_scale(pairs, options)
     sample = make_sample(pairs, scale, None, ReportOptions().weighting)
@@ -220,6 +223,8 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
         weight=pl.when(pl.col("excluded").is_null()).then("weight"),
     )
     scores = _every_score(context, answers, field)
+    if field.multiple:
+        scores = as_sets(scores)
     joined = scores.join(settled, on="item", how="left")
     return (joined if joined["cluster"].is_not_null().any() else joined.drop("cluster")), scale
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from analytics.alignment.drift import traffic_sentences
 from analytics.alignment.meanings import MEANINGS, headline, rate_title
+from analytics.alignment.option_sets import best_block
 
 _ESTIMATORS = ("naive", "human_weighted", "ppi", "stratified", "rogan_gladen")
 
@@ -30,6 +31,7 @@ def markdown(document: dict[str, Any]) -> str:
     parts.append(_headline(document))
     parts += [_cell(entry["sentence"]) for entry in document["zero_errors"]]
     parts.append(_matrix(document["confusion"]))
+    parts.append(_options(document["option_sets"]))
     parts.append(_rates(document["pass_rate"]))
     parts.append(_ceiling(document["ceiling"]))
     parts.append(_drift(document["versions"]))
@@ -79,6 +81,22 @@ def _matrix(entry: dict[str, Any]) -> str:
         for label, counts in zip(labels, entry["counts"], strict=True)
     ]
     return _table(["people \\ evaluator", *labels], rows)
+
+
+def _options(entry: dict[str, Any]) -> str:
+    if entry["null_reason"]:
+        return ""
+    kind = best_block(entry)
+    rows = [
+        [_cell(row["option"]), *(_figure(row[kind][name]) for name in ("tpr", "tnr", "mcc"))]
+        for row in entry["options"]
+    ]
+    overlap = ", ".join(
+        f"{title} {_figure(entry[name][kind])}"
+        for title, name in (("Jaccard", "jaccard"), ("MASI", "masi"))
+    )
+    listing = _table(["option", *(MEANINGS[name].title for name in ("tpr", "tnr", "mcc"))], rows)
+    return f"### Options ({kind})\n\nOverlap of sets: {overlap}.\n\n{listing}"
 
 
 def _rates(entry: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from analytics.alignment.confusion import confusion
 from analytics.alignment.errors import UnknownOptionError
 from analytics.alignment.figure import Figure, plain
 from analytics.alignment.label_next import label_next
+from analytics.alignment.option_sets import as_sets, option_sets
 from analytics.alignment.pairs import Pairs, read_pairs
 from analytics.alignment.pass_rate import pass_rate
 from analytics.alignment.residuals import residuals
@@ -55,6 +56,8 @@ class ReportOptions:
     """What to do with the weights beside 1 / p."""
     objective: Objective = field(default_factory=Objective)
     """What the suggested threshold is the best for."""
+    multiple: bool = False
+    """Whether values are sets of options: a JSON list, or options with | between them."""
     salt: str = "spandocket"
     """Salt of the draw that decides who is labelled next."""
 
@@ -78,6 +81,7 @@ class Report:
     residuals: dict[str, Any] = field(default_factory=dict)
     zero_errors: list[dict[str, Any]] = field(default_factory=list)
     severe_false_accepts: dict[str, Any] = field(default_factory=dict)
+    option_sets: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as JSON values; same data, same bytes."""
@@ -86,7 +90,7 @@ class Report:
             for name in (
                 "scope", "confusion", "raw", "weighted", "pass_rate", "ceiling", "sampling",
                 "versions", "thresholds", "verdict", "slices", "label_next", "residuals",
-                "zero_errors", "severe_false_accepts",
+                "zero_errors", "severe_false_accepts", "option_sets",
             )
         }  # fmt: skip
 
@@ -100,15 +104,34 @@ def report(
     Raises :class:`~analytics.alignment.errors.AlignmentError` for rows that cannot be used.
     """
     samples, version = make_samples(frame, options)
-    return report_of(samples, version, options, about or {})
+    result = report_of(samples, version, options, about or {})
+    return replace(result, option_sets=_options(frame, version, options))
+
+
+def _options(frame: pl.DataFrame, version: str | None, options: ReportOptions) -> dict[str, Any]:
+    """Every option of sets for itself; the reason where values are no sets."""
+    if not options.multiple:
+        return {"null_reason": "values are no sets of options", "options": []}
+    scale = ScaleOptions(score_type=ScoreType.BOOLEAN, positive="true")
+    plain = replace(options, multiple=False, scale=scale, version=version)
+
+    def sample_of(chosen: pl.DataFrame) -> Sample:
+        samples, _ = make_samples(chosen, plain)
+        return samples[version]
+
+    return option_sets(as_sets(frame), sample_of)
 
 
 def make_samples(
     frame: pl.DataFrame, options: ReportOptions
 ) -> tuple[dict[str | None, Sample], str | None]:
     """A sample for each evaluator version, oldest first, and the version to report."""
+    wanted = options.scale
+    if options.multiple:
+        frame = as_sets(frame)
+        wanted = replace(wanted, score_type=ScoreType.CATEGORICAL)
     pairs = read_pairs(frame)
-    scale = decide_scale(pairs, options.scale)
+    scale = decide_scale(pairs, wanted)
     order = version_order(pairs)
     version = order[-1] if order else None
     if options.version is not None:

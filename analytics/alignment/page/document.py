@@ -22,6 +22,7 @@ def html_page(document: dict[str, Any]) -> str:
             more_sections.verdict(document),
             "" if few else sections.tiles(document),
             sections.matrix(document),
+            "" if few else more_sections.options(document),
             "" if few else sections.pass_rate(document),
             more_sections.ceiling(document),
             "" if few else sections.agreement(document),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from analytics.alignment.drift import traffic_sentences
+from analytics.alignment.meanings import MEANINGS
+from analytics.alignment.option_sets import best_block
 from analytics.alignment.page.charts import (
     bars,
     differences,
@@ -224,6 +226,25 @@ def thresholds(document: dict[str, Any]) -> str:
         table(["figure", "value"], scores),
         f"<details><summary>Every threshold</summary>{listing}</details>",
     )
+
+
+def options(document: dict[str, Any]) -> str:
+    """Every option of answers that are sets, and how much whole sets overlap."""
+    entry = document["option_sets"]
+    if entry["null_reason"]:
+        return ""
+    kind = best_block(entry)
+    names = ("tpr", "tnr", "ppv", "mcc", "cohen_kappa")
+    rows = [
+        [text(row["option"]), *(figure(row[kind][name]) for name in names)]
+        for row in entry["options"]
+    ]
+    told = (
+        f"<p>Sets overlap: Jaccard {figure(entry['jaccard'][kind])}, MASI "
+        f"{figure(entry['masi'][kind])} ({kind}, {entry['jaccard'][kind]['n']} items).</p>"
+    )
+    header = ["option", *(MEANINGS[name].title for name in names)]
+    return section("Options", told, table(header, rows))
 
 
 def residuals(document: dict[str, Any]) -> str:

@@ -159,6 +159,15 @@ def test_overview_of_a_field_with_several_classes(command, tmp_path):
     assert named[0]["raw_tnr"] == 1
 
 
+def test_overview_of_two_classes_that_are_no_known_words(command, tmp_path):
+    rows = [("judge", "cat", "cat"), ("judge", "dog", "cat"), ("judge", "dog", "dog")]
+    path = write_csv(tmp_path / "p.csv", ("evaluator_name", "human", "evaluator"), rows)
+
+    assert command("alignment", "overview", "--pairs", path).json["raw_accuracy"] == pytest.approx(
+        2 / 3
+    )
+
+
 def test_overview_reads_labels_of_a_categorical_field(command, tmp_path, queue_store):
     options = tuple(FieldOption(value=name) for name in ("full", "none", "part"))
     draft = FieldDraft(name="refusal", type=FieldType.CATEGORICAL, options=options)
