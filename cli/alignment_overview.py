@@ -137,8 +137,10 @@ def _from_stores(
 
     field = context.queue_store.field(project=context.project, name=field_name)
     frame, scale = all_scores(context, field)
+    # Without options of its own a field has the classes that anybody used.
+    labels = scale.labels if field.options and not field.multiple else ()
     wanted = positive or field.positive
-    return frame, *_classes_of(frame, wanted, scale.labels)
+    return frame, *_classes_of(frame, wanted, labels)
 
 
 def _refuse_endless(frame: pl.DataFrame) -> None:
@@ -173,8 +175,8 @@ def _classes_of(
         if as_numbers(texts):
             return {}, 0
     several = len(human) > 2 - (positive is not None)
-    words = bool(human) and positive is None and not as_numbers(human)
-    if pair is None and (several or words):
+    named = bool(human) and positive is None and not as_numbers(human)
+    if pair is None and (several or named):
         known = [*labels] or sorted(texts)
         if positive is not None:
             # A detector says true or false about the positive value, whatever it is called.
