@@ -174,6 +174,8 @@ def _is_container(entry: dict[str, Any], role: str) -> bool:
         return False
     if isinstance(entry.get("message"), dict | str):
         return True
+    if role == "assistant" and _holds_parts(entry.get("content")):
+        return True
     if any(isinstance(entry.get(key), list) for key in _CERTAIN_KEYS):
         return True
     keys = _OUTPUT_KEYS if role == "assistant" else _INPUT_KEYS
@@ -190,9 +192,8 @@ def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
         return _messages(value["raw"], role, depth + 1)
     if isinstance(value.get("message"), dict) and role == "assistant":
         return _choice(value, depth)
-    content = value.get("content")
-    if role == "assistant" and isinstance(content, dict) and "parts" in content:
-        found = _messages(content, role, depth + 1)
+    if role == "assistant" and _holds_parts(value.get("content")):
+        found = _messages(value["content"], role, depth + 1)
         _add_finish_reason(found, value)
         return found
     if not _is_container(value, role):
@@ -209,6 +210,11 @@ def _from_dict(value: dict[str, Any], role: str, depth: int) -> list[Message]:
     if role == "assistant":
         _add_finish_reason(found, value)
     return found
+
+
+def _holds_parts(content: Any) -> bool:
+    """Whether a candidate of Gemini's has this for its content: ``{role, parts}``."""
+    return isinstance(content, dict) and isinstance(content.get("parts"), list)
 
 
 def _is_raw_answer(value: Any) -> bool:
@@ -241,9 +247,12 @@ def _choice(choice: dict[str, Any], depth: int) -> list[Message]:
     return found
 
 
+_REASONS = ("finish_reason", "stop_reason", "finishReason", "stopReason", "done_reason")
+
+
 def _add_finish_reason(messages: list[Message], holder: dict[str, Any]) -> None:
     """Give messages that have none the finish reason that stands beside them."""
-    for key in ("finish_reason", "stop_reason", "finishReason", "stopReason"):
+    for key in _REASONS:
         reason = holder.get(key)
         if isinstance(reason, str) and reason:
             for message in messages:

@@ -481,3 +481,39 @@ def test_litellms_awaited_calls_are_calls(key, call, operation, counts):
     span = span_of({key: call}, scope="litellm", name="litellm_request")
 
     assert (span["operation_name"], span["is_model_call"]) == (operation, counts)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {
+            "candidates": [
+                {
+                    "content": {"role": "model", "parts": [{"text": "Paris"}]},
+                    "finishReason": "STOP",
+                }
+            ]
+        },
+        {
+            "candidates": [
+                {
+                    "content": {"role": "model", "parts": [{"text": "Paris"}]},
+                    "finish_reason": "STOP",
+                }
+            ]
+        },
+        {"message": {"role": "assistant", "content": "Paris"}, "done_reason": "stop"},
+        {"text": "Paris", "finish_reason": "COMPLETE"},
+        {"output": {"message": {"content": [{"text": "Paris"}]}}, "stopReason": "end_turn"},
+    ],
+)
+def test_an_answer_in_its_providers_own_form_is_a_message(answer):
+    said = {"mlflow.spanType": '"CHAT_MODEL"', "mlflow.spanOutputs": json.dumps(answer)}
+
+    assert json.loads(span_of(said)["output_messages"]) == [
+        {
+            "role": "assistant",
+            "parts": [{"type": "text", "content": "Paris"}],
+            "finish_reason": "stop",
+        }
+    ]
