@@ -63,12 +63,15 @@ class InsecureBindError(ReceiverError):
 
 
 class AddressInUseError(ReceiverError):
-    """A port cannot be bound."""
+    """An address or its port cannot be bound."""
 
     def __init__(self, address: str, reason: str) -> None:
         self.address = address
         self.reason = reason
-        super().__init__(f"cannot listen on {address}: {reason}; port 0 takes any free one")
+        super().__init__(
+            f"cannot listen on {address}: {reason}; receiver.host is an address of this machine, "
+            "and port 0 takes any free one"
+        )
 
 
 class UnknownTokenError(ReceiverError):

@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from otlp_receiver.addresses import why_not, with_port
 from otlp_receiver.answers import response, retry_info, status_message
 from otlp_receiver.errors import AddressInUseError
 from otlp_receiver.status import Reason, Refusal
@@ -61,7 +62,8 @@ class GrpcServer:
 
     async def start(self) -> str:
         """Bind and accept; returns ``HOST:PORT``."""
-        address = f"{self._config.host}:{self._config.grpc_port}"
+        host, wanted = self._config.host, self._config.grpc_port
+        address = with_port(host, wanted)
         try:
             if self._certificates is None:
                 port = self._server.add_insecure_port(address)
@@ -69,10 +71,10 @@ class GrpcServer:
                 credentials = self._certificates.grpc_credentials()
                 port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise AddressInUseError(address, "the port is taken") from error
+            raise AddressInUseError(address, why_not(host, wanted)) from error
         await self._server.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        return f"{self._config.host}:{port}"
+        return with_port(host, port)
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing new, let calls in flight end."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from otlp_receiver.addresses import bound, with_port
 from otlp_receiver.errors import AddressInUseError
 
 if TYPE_CHECKING:
@@ -124,20 +124,17 @@ class HttpServer:
 
     async def start(self) -> str:
         """Bind and accept; returns ``HOST:PORT``."""
-        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        host, port = self._config.host, self._config.http_port
         try:
-            listener.bind((self._config.host.strip("[]"), self._config.http_port))
+            listener = bound(host, port)
         except OSError as error:
-            listener.close()
-            address = f"{self._config.host}:{self._config.http_port}"
-            raise AddressInUseError(address, error.strerror or str(error)) from error
+            reason = error.strerror or str(error)
+            raise AddressInUseError(with_port(host, port), reason) from error
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
         # uvicorn has no event for this; it takes a moment at most.
         while not self._server.started:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        return f"{self._config.host}:{listener.getsockname()[1]}"
+        return with_port(host, listener.getsockname()[1])
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing new, let requests in flight end."""
