@@ -130,7 +130,7 @@ class Annotations(StoreBase):
                     ITEMS.c.trace_id.is_not(None),
                     ITEMS.c.state != ItemState.REMOVED.value,
                 )
-                found = set(connection.scalars(items.distinct()))
+                found = set(connection.scalars(items))
             if answered is not None:
                 answers = _of_field(connection, annotation_statement(project), project, answered)
                 given = answers.where(
@@ -139,7 +139,7 @@ class Annotations(StoreBase):
                     ANNOTATIONS.c.trace_id.is_not(None),
                 )
                 with_answer = given.with_only_columns(ANNOTATIONS.c.trace_id).order_by(None)
-                traces = set(connection.scalars(with_answer.distinct()))
+                traces = set(connection.scalars(with_answer))
                 found = traces if found is None else found & traces
             return sorted(found or ())
 

@@ -23,6 +23,7 @@ from queue_store.model import (
     QueueState,
     Role,
 )
+from queue_store.places import beside, number_before
 from queue_store.tables.items import ITEMS, LEASES, RESPONSES
 from queue_store.tables.metadata import word
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUES
@@ -139,21 +140,12 @@ class Items(StoreBase):
         with self._reading(project) as connection:
             item = find_item(connection, project, item_id)
         with self._reading(project, item.queue) as connection:
-            columns = ITEMS.c
-            inside = (columns.queue_id == item.queue_id) & columns.state.in_(VISIBLE)
-            at, number = item.priority, item.id
-            earlier = or_(columns.priority > at, and_(columns.priority == at, columns.id < number))
-            later = or_(columns.priority < at, and_(columns.priority == at, columns.id > number))
-            up = (columns.priority, columns.id.desc())
-            down = (columns.priority.desc(), columns.id)
-            one = select(columns.id).where(inside).limit(1)
-            position = connection.scalar(select(func.count()).where(inside, earlier))
             target = find_queue(connection, project, item.queue, with_form=False)
             return ItemPlace(
-                position=int(position or 0) + 1,
+                position=int(connection.scalar(number_before(item)) or 0) + 1,
                 total=_total(connection, target, VISIBLE, []),
-                before=connection.scalar(one.where(earlier).order_by(*up)),
-                after=connection.scalar(one.where(later).order_by(*down)),
+                before=connection.scalar(beside(item, later=False)),
+                after=connection.scalar(beside(item, later=True)),
             )
 
     def items_of_trace(
