@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from queue_store import errors as queue_errors
 from review_app import errors as own_errors
+from review_app.requests import HEADERS
 from span_store import errors as span_errors
 
 if TYPE_CHECKING:
@@ -60,13 +61,16 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     }
     name = type(error).__name__.removesuffix("Error")
     told = {"error": name, "message": str(error), "remedy": answer.remedy}
-    return JSONResponse(told | facts, status_code=answer.status)
+    challenge = {"www-authenticate": "Bearer"} if answer.status == 401 else {}
+    return JSONResponse(told | facts, status_code=answer.status, headers=HEADERS | challenge)
 
 
 async def answer_defect(_request: Request, error: Exception) -> JSONResponse:
     """What nobody foresaw; the log has the rest."""
     told = {"error": "Internal", "message": f"{type(error).__name__} on the server"}
-    return JSONResponse(told | {"remedy": _UNKNOWN.remedy}, status_code=_UNKNOWN.status)
+    return JSONResponse(
+        told | {"remedy": _UNKNOWN.remedy}, status_code=_UNKNOWN.status, headers=HEADERS
+    )
 
 
 def plain(value: Any) -> Any:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 32 << 20
 """Ten thousand items with metadata."""
+NOBODY = "somebody without a name"
+"""Who reads without saying who: whoever may do so in an open project."""
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -67,7 +69,7 @@ class _Handler:
         if self._body is not None:
             _check(self._body, body)
         asked = Asked(
-            queues=self._calls.queues.as_reader(person),
+            queues=self._calls.queues.as_reader(person or NOBODY),
             spans=self._calls.spans,
             project=self._calls.project,
             person=person,

@@ -54,10 +54,55 @@ function entryOf(entry) {
     label.append(element("input", null, { type: "checkbox", ...about }), ` ${entry.label}`);
     return label;
   }
+  if (entry.columns) {
+    // A label holds one control; the builder has three.
+    const group = element("div", null, { class: "group" });
+    const made = inputOf(entry, about);
+    made.firstChild.setAttribute("aria-label", entry.label);
+    group.append(element("span", entry.label), made);
+    if (entry.help) group.append(element("small", entry.help));
+    return group;
+  }
   label.append(entry.label);
   label.append(inputOf(entry, about));
   if (entry.help) label.append(element("small", entry.help));
   return label;
+}
+
+const OPERATORS = ["=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"];
+
+// Column, comparison and value; what is added goes behind what stands in the input already.
+function filterBuilder(input, columns, done) {
+  const builder = element("details");
+  const row = element("span", null, { class: "tools" });
+  const [column, operator] = [["Column", Object.keys(columns)], ["Comparison", OPERATORS]].map(([name, options]) => {
+    const select = element("select", null, { "aria-label": name });
+    select.append(...options.map((option) => element("option", option, { value: option })));
+    return select;
+  });
+  const operand = element("input", null, { "aria-label": "Value", autocomplete: "off" });
+  const add = element("button", "Add", { type: "button" });
+  add.addEventListener("click", () => {
+    const isText = [columns[column.value].type].flat().includes("string");
+    const value = isText ? `'${operand.value.trim().replaceAll("'", "''")}'` : operand.value.trim();
+    const condition = `${column.value} ${operator.value}${operator.value.startsWith("IS") ? "" : ` ${value}`}`;
+    input.value = input.value.trim() ? `${input.value.trim()} AND ${condition}` : condition;
+    operand.value = "";
+    done();
+  });
+  operand.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    add.click();
+  });
+  row.append(column, operator, operand, add);
+  builder.append(element("summary", "Add filter"), row);
+  return builder;
+}
+
+async function columnsOf(shape) {
+  const description = await call("/api/v1/openapi.json");
+  return description.components.schemas[shape].properties;
 }
 
 function inputOf(entry, about) {
@@ -78,6 +123,11 @@ function inputOf(entry, about) {
   const input = element("input", null, { type: entry.kind ?? "text", autocomplete: "off", ...about });
   if (entry.value !== undefined) input.value = entry.value;
   if (entry.placeholder) input.placeholder = entry.placeholder;
+  if (entry.columns) {
+    const both = element("span");
+    both.append(input, filterBuilder(input, entry.columns, () => input.focus()));
+    return both;
+  }
   if (!entry.options) return input;
   const both = element("span");
   const id = `known-${entry.name}`;

@@ -55,7 +55,7 @@ function signedIn() {
       event.preventDefault();
       try {
         const { person } = await call("/api/session", { token: token.value });
-        if (state.claim !== null && person !== state.reviewer) location.assign("/");
+        if (state.reviewer && person !== state.reviewer) location.assign("/");
         state.reviewer = person;
         dialog.remove();
         signingIn = null;

@@ -51,7 +51,7 @@ function named(work) {
 }
 
 const newQueue = named(async () => {
-  const { fields } = await call("/api/v1/fields");
+  const [{ fields }, columns] = await Promise.all([call("/api/v1/fields"), columnsOf("Trace")]);
   const isLive = ({ live }) => live;
   ask("New queue", [
     { name: "name", label: "Name", required: true },
@@ -64,8 +64,9 @@ const newQueue = named(async () => {
     { name: "labels_wanted", label: "Labels an item", kind: "number", value: 1 },
     { name: "live", label: "Make this queue live: add traces as they complete", kind: "checkbox" },
     { name: "sample", label: "Sampling: share of matching traces", kind: "range", value: 10, when: isLive },
-    { name: "filter", label: "Filter", when: isLive, placeholder: "error_count > 0 AND duration_ms > 10000",
-      help: "A SQL condition over traces; empty for every trace." },
+    { name: "filter", label: "Filter", when: isLive, columns,
+      placeholder: "error_count > 0 AND \"score:judge\" < 0.5",
+      help: "A SQL condition over traces, scores and decisions; empty for every trace." },
   ], "Create queue", async ({ assignees, live, sample, filter, labels_wanted, ...rest }) => {
     const body = { ...rest, assignees: listOf(assignees), live, labels_wanted: labels_wanted ?? 1 };
     if (live) body.sample = sample / 100;
@@ -89,11 +90,13 @@ const newField = named(() => {
     { name: "max", label: "Greatest", kind: "number", when: isNumber },
     { name: "description", label: "Description", help: "What the reviewer is to judge." },
     { name: "required", label: "No item is completed without it", kind: "checkbox" },
+    { name: "shared", label: "Every project may use it", kind: "checkbox" },
   ], "Create field", async (values) => {
     const { options, multiple, min, max, ...body } = values;
     if (isChoice(values)) Object.assign(body, { options: listOf(options), multiple });
     if (isNumber(values)) Object.assign(body, { min, max });
     await call("/api/v1/fields", body);
+    await showFields();
     notice(`Created ${body.name}. A field never changes.`, "done");
   });
 });
@@ -105,6 +108,25 @@ async function showQueues(chosen) {
   byId("queues").replaceChildren(element("legend", "Queues"), ...(queues.length > 0
     ? [queueTable(queues, chosen)]
     : [element("p", "No queue yet: make one, or let spandocket analyze make the system queues.")]));
+}
+
+async function showFields() {
+  const { fields } = await call("/api/v1/fields");
+  const table = element("table");
+  const head = element("tr");
+  for (const title of ["Field", "Type", "Values", "Required"]) head.append(element("th", title, { scope: "col" }));
+  table.append(head, ...fields.map((field) => {
+    const row = element("tr");
+    const name = element("td", field.name);
+    name.append(" ", element("small", field.project === null ? "shared" : ""), element("p", field.description));
+    const range = [field.min ?? "", field.max ?? ""];
+    const values = field.options.length > 0 ? field.options.join(", ") : range.join("") ? range.join(" to ") : "–";
+    row.append(name, element("td", field.type, { "data-title": "Type" }),
+      element("td", values, { "data-title": "Values" }),
+      element("td", field.required ? "yes" : "no", { "data-title": "Required" }));
+    return row;
+  }));
+  byId("field-list").replaceChildren(element("summary", `Fields (${fields.length})`), table);
 }
 
 byId("new-queue").addEventListener("click", newQueue);

@@ -9,7 +9,7 @@ async function start() {
   byId("name").hidden = person !== null;
   const knows = person !== null || wanted.get("reviewer") || (wanted.get("item") && state.reviewer);
   if (wanted.get("queue") && knows) return open(wanted.get("queue"), wanted.get("item"));
-  await showQueues(wanted.get("queue"));
+  await Promise.all([showQueues(wanted.get("queue")), showFields()]);
   byId("reviewer").value = state.reviewer;
   showOnly("start");
   const first = byId("queues").querySelector("input:checked") ?? byId("queues").querySelector("input");

@@ -7,10 +7,8 @@ const KIND = isSessions
   ? { one: "session", many: "sessions", key: "conversation_id", shape: "Session" }
   : { one: "trace", many: "traces", key: "trace_id", shape: "Trace" };
 const FILTERS = ["queue", "answered", "where"];
-const OPERATORS = ["=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"];
 let cursor = null;
 let views = [];
-let columns = {};
 
 const known = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 
@@ -98,17 +96,6 @@ const saveView = withName(() => ask("Save view", [
   notice(`Saved ${name}; also: spandocket views show ${name}`, "done");
 }));
 
-function addFilter() {
-  const [column, operator, operand] = ["column", "operator", "operand"].map((id) => byId(id).value.trim());
-  const isText = [columns[column].type].flat().includes("string");
-  const value = isText ? `'${operand.replaceAll("'", "''")}'` : operand;
-  const condition = operator.startsWith("IS") ? `${column} ${operator}` : `${column} ${operator} ${value}`;
-  const before = byId("where").value.trim();
-  byId("where").value = before ? `${before} AND ${condition}` : condition;
-  byId("operand").value = "";
-  apply();
-}
-
 async function begin() {
   document.title = isSessions ? "Sessions" : "Traces";
   document.querySelector("h1").textContent = document.title;
@@ -117,15 +104,13 @@ async function begin() {
   state.reviewer = person ?? localStorage.getItem("reviewer") ?? "";
   byId("reviewer").value = state.reviewer;
   document.querySelector(".person").hidden = person !== null;
-  const [queues, { fields }, saved, description] = await Promise.all([
-    call("/api/queues"), call("/api/v1/fields"), call("/api/v1/views"), call("/api/v1/openapi.json")]);
+  const [queues, { fields }, saved, columns] = await Promise.all([
+    call("/api/queues"), call("/api/v1/fields"), call("/api/v1/views"), columnsOf(KIND.shape)]);
   views = saved.views;
-  columns = description.components.schemas[KIND.shape].properties;
+  byId("filter").append(filterBuilder(byId("where"), columns, apply));
   const option = (name) => element("option", name, { value: name });
   byId("queue").append(...queues.map(({ queue }) => option(queue)));
   byId("answered").append(...fields.map(({ name }) => option(name)));
-  byId("column").append(...Object.keys(columns).map(option));
-  byId("operator").append(...OPERATORS.map(option));
   showViews("");
   const wanted = new URLSearchParams(location.search);
   for (const name of FILTERS) byId(name).value = wanted.get(name) ?? "";
@@ -142,7 +127,6 @@ byId("views").addEventListener("change", () => {
   apply();
 });
 byId("save").addEventListener("click", saveView);
-byId("add-filter").addEventListener("click", addFilter);
 byId("more").addEventListener("click", () => exclusively(more));
 byId("rows").addEventListener("change", showChosen);
 byId("all").addEventListener("change", () => {

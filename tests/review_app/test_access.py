@@ -34,6 +34,8 @@ def test_with_the_first_token_every_call_needs_one(client, ann):
     for path in ("/api/queues", "/api/v1/queues", "/api/issues"):
         refused = client.get(path)
         assert (refused.status_code, refused.json()["error"]) == (401, "NotSignedIn")
+        assert refused.headers["www-authenticate"] == "Bearer"
+        assert refused.headers["cache-control"] == "no-store"
     assert client.get("/").status_code == 200
     by_token = client.get("/api/v1/queues", headers={"authorization": f"Bearer {ann}"})
     assert by_token.status_code == 200

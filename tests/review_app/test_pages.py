@@ -75,6 +75,8 @@ def test_a_live_queue_and_its_field_are_made_on_the_page(page, address, queues):
     dialog.get_by_label("Options").fill("up, down")
     page.keyboard.press("Control+Enter")
     page.get_by_text("Created mood.").wait_for()
+    page.get_by_text("Fields (3)").click()
+    assert page.get_by_role("row", name="mood").get_by_text("up, down").is_visible()
 
     page.get_by_role("button", name="New queue").click()
     dialog.get_by_label("Name", exact=True).fill("slow")
@@ -86,13 +88,21 @@ def test_a_live_queue_and_its_field_are_made_on_the_page(page, address, queues):
     assert dialog.get_by_text("10 %").is_visible()
     dialog.get_by_label("Filter").fill("durtion_ms > 5")
     page.keyboard.press("Control+Enter")
-    dialog.get_by_text("duration_ms").wait_for()
+    dialog.get_by_role("alert").get_by_text("duration_ms").wait_for()
     dialog.get_by_label("Filter").fill("duration_ms > 5")
+    dialog.get_by_text("Add filter").click()
+    dialog.get_by_label("Column").select_option("error_count")
+    dialog.get_by_label("Comparison").select_option(">=")
+    dialog.get_by_label("Value").fill("2")
+    dialog.get_by_role("button", name="Add").click()
     page.keyboard.press("Control+Enter")
     page.get_by_text("Created slow.").wait_for()
 
     queue = queues.queue(project="default", name="slow")
-    assert (queue.sample_rate, queue.filter_sql) == (0.1, "duration_ms > 5")
+    assert (queue.sample_rate, queue.filter_sql) == (
+        0.1,
+        "duration_ms > 5 AND error_count >= 2",
+    )
     assert (queue.field_names, queue.assignees) == (("mood",), ("ann", "ben"))
     row = page.get_by_role("row", name="slow")
     assert row.get_by_text("not started").is_visible()
@@ -125,7 +135,7 @@ def test_traces_are_filtered_saved_as_a_view_and_kept(page, address, queues, tra
     page.get_by_text("Add filter").click()
     page.get_by_label("Column").select_option("trace_id")
     page.get_by_label("Value").fill(SECOND)
-    page.get_by_role("button", name="Add", exact=True).click()
+    page.keyboard.press("Enter")
     page.get_by_text("1 trace", exact=True).wait_for()
 
     page.get_by_role("button", name="Save view").click()
