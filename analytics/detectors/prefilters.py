@@ -45,13 +45,16 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "simulat|act like|debug mode|text above|verbatim|start your|begin your|"
                 "your guidelines|your rules|parallel universe|guidelines do|guidelines are|base64|"
                 "fiction|grandm|admin password|secret|confidential|hidden|step by step|"
-                "step-by-step|policy|policies|without rule|without limit|without any|"
+                "step-by-step|without rule|without limit|without any|"
                 "without warning|no rules|no limits|before my first|limitation|your makers|"
                 "highest privilege|disable|deactivate|suspend|set aside|revoke|novel|story"
             ),
             r"\b(?:dan|stan|dude|aim)\b",
             r"(?:ai|llm|assistant|language model)s?[^\w\0]{1,12}(?:you )?(?:must|should|please)",
             r"\b(?:tell|inform|notify)(?:ing)? the user",
+            # A policy alone is what every desk talks about; here something is said of it.
+            r"polic(?:y|ies) (?:[a-z]{1,9} )?(?:is|are|was|were|be|has|have|had|do|does|did|won)\b",
+            r"(?:your|safety|ethic\w*|moral\w*|content|openai)(?: [\w\x80-\xff]+){0,3} polic",
             # Characters without width, and letters as wide as ideographs.
             r"\xe2\x80[\x8b-\x8f]",
             r"\xef\xbc[\xa1-\xbf]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _TAIL_CHARACTERS = 160
+_GLUED_MIN = 3
 _GLUED = re.compile(
     r"(?:[^\w\s'\"]{2,}\w|\w[^\w\s'\"]{2,}|[\])}][(\[{]|[.!?\\][\\+*(\[{]|--\w|\w\*\*\w)"
 )
@@ -18,8 +19,8 @@ def adversarial_suffix(text: str) -> str | None:
     tail = text[-_TAIL_CHARACTERS:]
     if "\n" in tail.strip() or _CODE.search(tail):
         return None
+    if len(_GLUED.findall(tail)) < _GLUED_MIN:
+        return None
     second = tail[len(tail) // 2 :]
     symbols = sum(1 for character in second if not character.isalnum() and not character.isspace())
-    if len(_GLUED.findall(tail)) >= 3 and symbols >= 0.12 * len(second):
-        return second
-    return None
+    return second if symbols >= 0.12 * len(second) else None
