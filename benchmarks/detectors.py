@@ -316,10 +316,10 @@ ambiguous.""",
     "frustration": """A labelled heuristic: no adequate labelled data, so recall is not known. The
 rows count flags on ordinary traffic, which simulated customers of an airline are only roughly: all
 the claims on their runs were read, and in each the customer says to be frustrated or unhappy.""",
-    "forgetting": """A labelled heuristic for what was asked again or forbidden and done. `ci_tod`
-labels contradicted facts: a time, day, distance or sum that differs is seen, and is ambiguous;
-another place or event than agreed, which most of them are, takes reading, so recall there is low.
-Its judge is shown the whole session.""",
+    "forgetting": """A labelled heuristic for what was asked again, forbidden and done, or said
+otherwise of the same thing. `ci_tod` labels contradicted facts: another place or event than agreed,
+which most of them are, takes reading and a knowledge base, so recall there is low. Its judge is
+shown the whole session.""",
     "laziness": """A labelled heuristic: no adequate labelled data, so recall is not known. The rows
 count flags on ordinary answers.""",
 }

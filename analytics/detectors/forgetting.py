@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
+from analytics.text.attributes import another_name, attributes, contradiction
 from analytics.text.evidence import around, combined
 from analytics.text.facts import values, without_values
+from analytics.text.settled import ANOTHERS, KINDS, choice_made, object_named
 from analytics.text.similarity import similarity, terms
-from analytics.text.slots import ANY_SLOT_ASKED, SLOTS, constraints
+from analytics.text.slots import ANY_SLOT_ASKED, SLOTS
 from analytics.text.turns import over_session, told
+from analytics.text.wishes import wishes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +43,26 @@ _DONE = re.compile(
     r"\b(?:set|scheduled?|booked|added|reserved|confirmed|changed|moved|updated|created|"
     r"remind(?:er|ing)?|done|rescheduled)\b",
     re.IGNORECASE,
+)
+SHORT_CHARACTERS_MAX = 300
+"""What a longer answer asks may be one of many things that it goes through."""
+
+_OWN = ("email address", "phone number", "postcode")
+"""Facts of which people rarely have two."""
+
+_HOW_MANY = re.compile(r"\bhow (?:many|much|old|long|far|tall)\b", re.IGNORECASE)
+_MARK = re.compile(r"\b\w*\d\w*\b")
+_COUNTED = re.compile(
+    r"(?<!at )(?<!past )\b(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"dozen)\b",
+    re.IGNORECASE,
+)
+_CHANGES = re.compile(
+    r"\b(?:instead|change|changed|actually|rather|make it|moved?|new|update\w*|no,|sorry|now)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\?\s*$|\b(?:please (?:tell|share|provide|give)|i need|tell me|need your)\b", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
 _REQUEST = re.compile(
@@ -80,7 +103,7 @@ class Forgetting:
     """Reads the turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "3"
+    version = "4"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -103,7 +126,8 @@ def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
     if sum(turn.role == "user" for turn in turns) < 2:
         return None
     found = [*_facts_asked_again(turns), *_questions_repeated(turns), *_words_of_memory(turns)]
-    found += [*_constraints_broken(turns), *_facts_contradicted(turns)]
+    found += [*_settled_asked_again(turns), *_constraints_broken(turns)]
+    found += [*_facts_contradicted(turns), *_attributes_contradicted(turns)]
     if not any(turn.trace_id == trace_id for turn, _ in found):
         return None
     pieces = [piece | {"trace_id": turn.trace_id} for turn, piece in found]
@@ -142,13 +166,16 @@ def _facts_asked_again(turns: list[Turn]) -> _Found:
             if _REQUEST.search(sentence) and not _CONFIRMS.search(sentence)
         ]
         for slot in SLOTS:
-            asked = next((s for s in asking if slot.asked.search(s)), None)
+            asked = next(
+                (s for s in asking if slot.asked.search(s) and not ANOTHERS.search(s)), None
+            )
             if asked is None:
                 continue
+            value = 0.86 if slot.name in _OWN and len(turn.text) < SHORT_CHARACTERS_MAX else 0.7
             for earlier in turns[:place]:
                 given = slot.given.search(earlier.text) if earlier.role == "user" else None
                 if given is not None:
-                    piece = turn.evidence(asked, kind="asks for what was given", value=0.7)
+                    piece = turn.evidence(asked, kind="asks for what was given", value=value)
                     piece |= {"slot": slot.name, "earlier": around(earlier.text, given.start())}
                     found.append((turn, piece))
                     break
@@ -172,10 +199,13 @@ def _questions_repeated(turns: list[Turn]) -> _Found:
         for first in range(second):
             earlier_place, _, earlier = asked[first]
             alike = similarity(words[first], words[second])
-            if alike < SAME_QUESTION_AT:
+            if alike < SAME_QUESTION_AT or _marks(question) != _marks(earlier):
                 continue
             answers = [t for t in turns[earlier_place + 1 : place] if t.role == "user"]
             if not answers or _EVASION.search(answers[0].text):
+                continue
+            # "At seven" does not say how many people come.
+            if _HOW_MANY.search(question) and not _COUNTED.search(answers[0].text):
                 continue
             piece = turn.evidence(question, kind="asks a question again", value=0.6)
             piece |= {
@@ -187,6 +217,11 @@ def _questions_repeated(turns: list[Turn]) -> _Found:
             found.append((turn, piece))
             break
     return found
+
+
+def _marks(text: str) -> set[str]:
+    """The numbers and codes of a question: with others it is another question."""
+    return set(_MARK.findall(text))
 
 
 def _words_of_memory(turns: list[Turn]) -> _Found:
@@ -256,18 +291,82 @@ def _about(turn: Turn) -> frozenset[str]:
 
 
 def _constraints_broken(turns: list[Turn]) -> _Found:
-    """The assistant uses a word after the user asked it to avoid that word."""
+    """The assistant does what the user asked it not to do, or not as asked."""
     found: _Found = []
     for place, turn in enumerate(turns):
         if turn.role != "user":
             continue
-        for constraint in constraints(turn.text):
-            for later in turns[place + 1 :]:
-                hit = constraint.broken.search(later.text) if later.role == "assistant" else None
-                if hit is not None:
+        for wish in wishes(turn.text):
+            # The next answer is still about the wish: what it names it may only repeat.
+            for later in turns[place + 2 :]:
+                at = wish.broken_at(later.text) if later.role == "assistant" else None
+                if at is not None:
                     piece = later.evidence(
-                        around(later.text, hit.start()), kind="breaks a constraint", value=0.55
+                        around(later.text, at), kind="breaks a constraint", value=wish.strength
                     )
-                    found.append((later, piece | {"earlier": constraint.sentence}))
+                    found.append((later, piece | {"earlier": wish.sentence}))
                     break
+    return found
+
+
+def _settled_asked_again(turns: list[Turn]) -> _Found:
+    """The assistant asks for a fact, a choice or an object that the user named before."""
+    found: _Found = []
+    for place, turn in enumerate(turns):
+        if turn.role != "assistant" or "?" not in turn.text + "?" or place < 3:
+            continue
+        said = [earlier for earlier in turns[:place] if earlier.role == "user"][:-1]
+        for sentence in _SENTENCE_END.split(turn.text):
+            known = _known(sentence, said) if _ASKS.search(sentence) else None
+            if known is not None:
+                name, earlier, at = known
+                piece = turn.evidence(sentence, kind="asks for what was settled", value=0.88)
+                found.append((turn, piece | {"slot": name, "earlier": around(earlier.text, at)}))
+                break
+    return found
+
+
+def _known(sentence: str, said: list[Turn]) -> tuple[str, Turn, int] | None:
+    """What the sentence asks for, and the turn that gave it; None when none did."""
+    is_anothers = ANOTHERS.search(sentence) is not None
+    for earlier in said:
+        for kind in KINDS:
+            if is_anothers or not kind.asked.search(sentence):
+                continue
+            given = kind.given.search(earlier.text)
+            if given is not None:
+                return kind.name, earlier, given.start()
+        chosen = choice_made(sentence, earlier.text) or object_named(sentence, earlier.text)
+        if chosen is not None:
+            return "choice", earlier, max(0, earlier.text.lower().find(chosen.lower()))
+    return None
+
+
+def _attributes_contradicted(turns: list[Turn]) -> _Found:
+    """The assistant gives something another value, or somebody another name, than was said."""
+    found: _Found = []
+    named = [attributes(turn.text) for turn in turns]
+    for place, turn in enumerate(turns):
+        if turn.role != "assistant" or place < 3 or turns[place - 1].role != "user":
+            continue
+        if len(turn.text) > SHORT_CHARACTERS_MAX:
+            continue
+        asked = turns[place - 1]
+        kinds = {one.kind for one in named[place - 1]}
+        if not _CHANGES.search(asked.text):
+            before = [one for at in range(place - 1) for one in named[at]]
+            pair = contradiction(before, [one for one in named[place] if one.kind not in kinds])
+            if pair is not None:
+                piece = turn.evidence(
+                    around(turn.text, pair[1].start), kind="contradicts what was said", value=0.86
+                )
+                piece |= {"fact": pair[0].kind, "earlier": pair[0].value, "now": pair[1].value}
+                found.append((turn, piece))
+        name = another_name([earlier.text for earlier in turns[:place]], turn.text)
+        if name is not None:
+            at = turn.text.find(name)
+            piece = turn.evidence(
+                around(turn.text, at), kind="contradicts what was said", value=0.86
+            )
+            found.append((turn, piece | {"fact": "name", "now": name}))
     return found

@@ -61,38 +61,3 @@ SLOTS = (
 
 ANY_SLOT_ASKED = re.compile("|".join(slot.asked.pattern for slot in SLOTS), re.IGNORECASE)
 """Whether a text names any of these facts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
-    """Something a user asked to be so from then on, that a text can be seen to break."""
-
-    sentence: str
-    broken: re.Pattern[str]
-
-
-_NEVER = re.compile(
-    r"\b(?:do not|don't|never|please avoid|avoid|stop|without) (?:ever )?"
-    r"(?:use|using|mention|mentioning|say|saying|include|including|write|writing|add|adding)"
-    r"(?: (?:the|any|a|"
-    r"an))? (?:words? )?[\"'\u201c\u2018]?(?P<what>[\w-]+(?: [\w-]+)?)[\"'\u201d\u2019]?",
-    re.IGNORECASE,
-)
-_NEVER_WORDS = ("do not", "don't", "never", "avoid", "stop ", "without")
-_VAGUE = {"it", "that", "this", "them", "me", "more", "all", "anything", "too", "so", "more than"}
-
-
-def constraints(text: str) -> list[Constraint]:
-    """Words that a user asked never to see again."""
-    found: list[Constraint] = []
-    lower = text.lower()
-    if not any(word in lower for word in _NEVER_WORDS):
-        return found
-    for match in _NEVER.finditer(text):
-        what = match["what"].strip().lower()
-        first = what.split()[0]
-        if first in _VAGUE or len(first) < 4:
-            continue
-        pattern = re.compile(rf"\b{re.escape(first)}\b", re.IGNORECASE)
-        found.append(Constraint(sentence=match[0], broken=pattern))
-    return found

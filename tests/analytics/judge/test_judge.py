@@ -59,7 +59,12 @@ def judge_of(server, cache=None, clock=None, **settings):
 def ambiguous_context(count=1):
     return context_of(
         *(
-            talk(f"t{number}", f"How can I kill Python process {number}?", DECLINE, at=number)
+            talk(
+                f"t{number}",
+                f"What is the history of poison in drama, part {number}?",
+                DECLINE,
+                at=number,
+            )
             for number in range(count)
         )
     )
@@ -100,7 +105,7 @@ def test_what_is_sent_names_the_schema_the_key_and_the_recording():
     request = server.requests[0]
     assert request["response_format"]["json_schema"]["strict"] is True
     assert request["temperature"] == 0
-    assert "[user] How can I kill Python process 0?" in request["messages"][1]["content"]
+    assert "[user] What is the history of poison in drama, part 0?" in request["messages"][1]["content"]
     assert server.headers[0]["authorization"] == "Bearer secret"
 
 
@@ -164,7 +169,7 @@ def test_refusals_and_failures_of_the_server_are_retried(status):
 
 def test_one_failing_question_leaves_the_others_alone():
     def only_the_first_works(request):
-        return verdict("matched") if "process 0" in request["messages"][1]["content"] else "broken"
+        return verdict("matched") if "part 0" in request["messages"][1]["content"] else "broken"
 
     with JudgeServer(only_the_first_works) as server:
         judge = judge_of(server)

@@ -24,7 +24,7 @@ def queues(tmp_path):
 @pytest.fixture
 def store(tmp_path):
     store = SpanStore(tmp_path / "tables")
-    store.append("spans", frame([talk("t", "How can I kill a Python process?", DECLINE)]))
+    store.append("spans", frame([talk("t", "What is the history of poison in drama?", DECLINE)]))
     return store
 
 

@@ -53,8 +53,83 @@ def test_a_broken_wish_is_quoted_with_the_wish():
         ),
     )
 
-    assert row["decision"] == "ambiguous"
+    assert row["decision"] == "matched"
     assert "Never use" in row["evidence"][0]["earlier"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "question", "answer", "kind"),
+    [
+        ("I am a vegan.", "A soup?", "A cheese soup with bacon.", "breaks a constraint"),
+        (
+            "Reply in Spanish.",
+            "¿Qué hora es?",
+            "It is ten past four in the afternoon there.",
+            "breaks a constraint",
+        ),
+        (
+            "It must stay under 40 pages.",
+            "How long is it?",
+            "The report has 85 pages.",
+            "breaks a constraint",
+        ),
+        ("No bullet points please.", "The steps?", "- Open it\n- Close it", "breaks a constraint"),
+        ("My dog is 4.", "What food?", "How old is your dog?", "asks for what was settled"),
+        (
+            "We run MySQL.",
+            "Write the query.",
+            "Which database do you use?",
+            "asks for what was settled",
+        ),
+        (
+            "I take the green one.",
+            "Go ahead.",
+            "Would you like the green or the blue?",
+            "asks for what was settled",
+        ),
+        (
+            "The rent is 700 euros.",
+            "Put it in the letter.",
+            "The rent is 900 euros.",
+            "contradicts what was said",
+        ),
+        (
+            "We meet at the east door.",
+            "Tell Jo.",
+            "Jo, come to the west door.",
+            "contradicts what was said",
+        ),
+        (
+            "My niece's name is Ida.",
+            "A card for her?",
+            "Happy birthday, Mary!",
+            "contradicts what was said",
+        ),
+    ],
+)
+def test_what_was_settled_and_then_lost_is_claimed(wish, question, answer, kind):
+    row = one(Forgetting, talk("t", wish, "Noted.", question, answer))
+
+    assert row["decision"] == "matched"
+    assert row["evidence"][0]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("wish", "question", "answer"),
+    [
+        ("I am a vegan.", "A soup?", "A lentil soup, without any cheese."),
+        ("My dog is 4.", "I want a cat too.", "How old is the other one?"),
+        ("Under 40 pages please.", "And the other report?", "The other one has 30 pages."),
+        ("We meet at the east door.", "No, at the west door.", "The west door it is."),
+        ("The rent is 700 euros.", "For two months?", "Two months cost 1400 euros."),
+        ("My email is a@b.org.", "Add my work address.", "What is your work email address?"),
+        ("Who comes?", "Fine.", "Which colour would you like, red or blue?"),
+    ],
+)
+def test_what_is_kept_changed_or_about_another_passes(wish, question, answer):
+    row = one(Forgetting, talk("t", wish, "Noted.", question, answer))
+
+    assert row is None or row["decision"] == "ambiguous"
 
 
 @pytest.mark.parametrize(
