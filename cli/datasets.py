@@ -68,6 +68,9 @@ def list_datasets(context: Context, output_format: str | None) -> None:
 @click.argument("name")
 @click.argument("items", type=int, nargs=-1)
 @click.option("--queue", help="Every completed item of this queue.")
+@click.option(
+    "--object", "objects", multiple=True, help="A trace, span or session by its id; repeat it."
+)
 @click.option("--note", default="", help="What this version is about.")
 @actor_option
 @format_option
@@ -77,26 +80,40 @@ def add(
     name: str,
     items: tuple[int, ...],
     queue: str | None,
+    objects: tuple[str, ...],
     note: str,
     actor: str,
     output_format: str | None,
 ) -> None:
     """Add items with input, output, expected output, answers and where they came from.
 
-    All of them make one new version; entries that are there unchanged make none.
+    With --object also what is in no queue. All of them make one new version; entries that are
+    there unchanged make none.
     """
-    from review_app.dataset_contents import completed_items, entry_of
+    from queue_store.errors import NotFoundError
+    from queue_store.model import ObjectType
+    from review_app.adding import typed_ids
+    from review_app.dataset_contents import completed_items, entry_of, entry_of_object
+    from span_store.object_ids import unknown_objects
 
     store = ready_store(context)
-    if not items and queue is None:
-        raise click.UsageError("name items, or a --queue")
+    if not items and not objects and queue is None:
+        raise click.UsageError("name items, an --object or a --queue")
+    named = typed_ids(objects, None)
+    for kind, object_id in unknown_objects(context.span_store, context.project, named):
+        raise NotFoundError(kind, object_id)
     wanted = [store.item(project=context.project, item_id=number) for number in items]
     if queue is not None:
         wanted += completed_items(store, context.project, queue)
+    entries = [entry_of(store, context.span_store, item) for item in wanted]
+    entries += [
+        entry_of_object(store, context.span_store, context.project, ObjectType(kind), object_id)
+        for kind, object_id in named
+    ]
     dataset = store.add_entries(
         project=context.project,
         dataset=name,
-        entries=[entry_of(store, context.span_store, item) for item in wanted],
+        entries=entries,
         note=note,
         now=context.now(),
         actor=actor,

@@ -240,6 +240,9 @@ def test_several_reviewers_a_decision_and_the_exports(here, tmp_path):
     (entry,) = lines(here("datasets", "export", "golden"))
     assert dataset["version"] == 1
     assert entry["output"][0]["parts"][0]["content"] == "Sorry, no refunds."
+    more = one(here("datasets", "add", "golden", "--object", TRACES[3]))
+    assert (more["version"], more["entries"]) == (2, 2)
+    assert here("datasets", "add", "golden", "--object", "f" * 32).code == 2
 
     moved = tmp_path / "checks.jsonl"
     assert here("queues", "export", "checks", "--out", moved).code == 0
