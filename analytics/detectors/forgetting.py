@@ -328,11 +328,11 @@ def _settled_asked_again(turns: list[Turn]) -> _Found:
 
 def _known(sentence: str, said: list[Turn]) -> tuple[str, Turn, int] | None:
     """What the sentence asks for, and the turn that gave it; None when none did."""
-    is_anothers = ANOTHERS.search(sentence) is not None
+    kinds = [kind for kind in KINDS if kind.asked.search(sentence)]
+    if ANOTHERS.search(sentence):
+        kinds = []
     for earlier in said:
-        for kind in KINDS:
-            if is_anothers or not kind.asked.search(sentence):
-                continue
+        for kind in kinds:
             given = kind.given.search(earlier.text)
             if given is not None:
                 return kind.name, earlier, given.start()
@@ -345,7 +345,9 @@ def _known(sentence: str, said: list[Turn]) -> tuple[str, Turn, int] | None:
 def _attributes_contradicted(turns: list[Turn]) -> _Found:
     """The assistant gives something another value, or somebody another name, than was said."""
     found: _Found = []
-    named = [attributes(turn.text) for turn in turns]
+    named = [
+        attributes(turn.text) if len(turn.text) <= SHORT_CHARACTERS_MAX else [] for turn in turns
+    ]
     for place, turn in enumerate(turns):
         if turn.role != "assistant" or place < 3 or turns[place - 1].role != "user":
             continue

@@ -19,6 +19,20 @@ WEAK = 0.55
 """A word that was not to be used; it may stand there for a reason."""
 
 
+WISH_CHARACTERS_MAX = 1000
+"""Longer texts are documents: what they forbid is not the user's wish."""
+
+_MAY_WISH = re.compile(
+    r"don't|do not|n't |never|avoid|stop|without|\bno |\bnot |vegan|vegetarian|allerg|intoleran|"
+    r"gluten|"
+    r"c(?:o?e)liac|dairy|hate|wheelchair|electric|metric|\bin (?:german|french|spanish|"
+    r"italian|english)|lower ?case|iso|yyyy|at most|up to|under|below|less|fewer|shorter|cheaper|max|"
+    r"budget|limit|already|only",
+    re.IGNORECASE,
+)
+"""One quick look for what every wish needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """Something a user asked to be so, and where a text breaks it (None where it does not)."""
@@ -103,6 +117,8 @@ _DAY_OFF = re.compile(
 
 def wishes(text: str) -> list[Wish]:
     """What the text of a user asks to be so from then on."""
+    if len(text) > WISH_CHARACTERS_MAX or not _MAY_WISH.search(text):
+        return []
     return [*_words(text), *_foods(text), *_forms(text), *_limits(text), *_choices(text)]
 
 

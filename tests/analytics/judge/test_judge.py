@@ -105,7 +105,10 @@ def test_what_is_sent_names_the_schema_the_key_and_the_recording():
     request = server.requests[0]
     assert request["response_format"]["json_schema"]["strict"] is True
     assert request["temperature"] == 0
-    assert "[user] What is the history of poison in drama, part 0?" in request["messages"][1]["content"]
+    assert (
+        "[user] What is the history of poison in drama, part 0?"
+        in request["messages"][1]["content"]
+    )
     assert server.headers[0]["authorization"] == "Bearer secret"
 
 
