@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 _COMMIT_RETRIES = 100
 """Appends never conflict with each other; each retry only takes the next free version."""
 
+_CHECKPOINT_COMMITS = 25
+
 _CONFIGURATION = {
     # A reader opens the last checkpoint and at most this many commits after it.
-    "delta.checkpointInterval": "25",
-    # Nobody travels in time; an hour is far longer than any reader needs to open the table.
-    "delta.logRetentionDuration": "interval 1 hours",
+    "delta.checkpointInterval": str(_CHECKPOINT_COMMITS),
+    # Nobody travels in time, and every commit lists the log: it must stay short when there are many
+    # commits a second. No reader needs as long to open the table, no keeper for one of its commits.
+    "delta.logRetentionDuration": "interval 10 minutes",
     "delta.enableExpiredLogCleanup": "true",
 }
 
@@ -120,9 +123,15 @@ class TableLog:
                 max_commit_retries=_COMMIT_RETRIES,
                 app_transactions=[Transaction(*entry) for entry in transactions.items()],
             )
+            # Looking for what can be cut reads the whole log: half of a commit's cost after 1,000.
+            care = PostCommitHookProperties(cleanup_expired_logs=before % _CHECKPOINT_COMMITS == 0)
             try:
                 table.create_write_transaction(
-                    list(actions), "append", table.schema(), commit_properties=properties
+                    list(actions),
+                    "append",
+                    table.schema(),
+                    commit_properties=properties,
+                    post_commithook_properties=care,
                 )
             except CommitFailedError as error:
                 self._table = None

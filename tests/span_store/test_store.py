@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -292,3 +293,20 @@ def test_other_readers_of_the_table_format_understand_the_tables(store: SpanStor
     (row,) = table.to_pylist()
     assert (row["trace_id"], row["finish_reasons"], row["is_error"]) == (f"{1:032x}", reasons, True)
     assert DeltaTable(store.table_uri("spans")).to_pyarrow_table().num_rows == 2
+
+
+def test_a_log_of_many_commits_is_cut_and_nothing_is_lost(tmp_path: Path) -> None:
+    store = SpanStore(tmp_path)
+    for number in range(30):
+        store.append("spans", spans(span(trace=number)), ("writer", number + 1))
+    log = tmp_path / "spans" / "_delta_log"
+    old = list(log.glob("*.json"))
+    for path in old:
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+
+    for number in range(30, 60):
+        store.append("spans", spans(span(trace=number)), ("writer", number + 1))
+
+    assert sum(path.exists() for path in old) < 10
+    assert SpanStore(tmp_path).scan("spans").collect().height == 60
+    assert store.last_transaction("spans", "writer") == 60
