@@ -29,6 +29,8 @@ def span(trace_id, number, **more):
             "trace_id": trace_id,
             "span_id": f"{number:016x}",
             "name": "chat",
+        "service_name": "chatbot",
+        "provider_name": "openai",
             "start_time": number * 10**9,
             "end_time": number * 10**9 + 5,
             "received_at": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -25,7 +26,7 @@ from spandocket_client import (
     StaleRevisionError,
     UnknownColumnError,
 )
-from tests.client.conftest import FIRST, SECOND
+from tests.client.conftest import FIRST, REPOSITORY, SECOND
 
 ERRORED = f"{SECOND}:{3:016x}"
 
@@ -207,6 +208,21 @@ def test_each_failure_has_an_error_of_its_own(client, queue):
         list(client.spans(where="name ="))
     with pytest.raises(BadRequestError, match="limit"):
         client.list_items(queue, limit=0)
+
+
+def test_the_examples_of_the_readme_run(client, address, capsys):
+    client.create_queue("spot_checks")
+    readme = (REPOSITORY / "client" / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+
+    said = {}
+    for example in examples:
+        exec(example.replace("http://127.0.0.1:4380", address), said)
+
+    assert len(examples) == 3
+    assert "added 1, there already 0, unknown ()" in capsys.readouterr().out
+    assert list(said["scores"].values()) == [1, 1, 1]
+    assert client.add_matching("spot_checks", '"score:long_enough" > 0.5').added == 2
 
 
 def test_names_of_every_script_can_write(address):
