@@ -61,7 +61,8 @@ class AlreadyExistsError(QueueStoreError):
     def __init__(self, noun: str, name: str) -> None:
         self.noun = noun
         self.name = name
-        super().__init__(f"there is a {noun} named {name!r} already; choose another name")
+        article = "an" if noun[0] in "aeiou" else "a"
+        super().__init__(f"there is {article} {noun} named {name!r} already; choose another name")
 
 
 class InvalidValueError(QueueStoreError):

@@ -109,7 +109,7 @@ def item_from_row(row: Any, queue: Queue | None = None, holds: Iterable[Hold] = 
         trace_id=row.trace_id,
         conversation_id=row.conversation_id,
         state=ItemState(row.state),
-        priority=row.priority,
+        priority=float(row.priority),
         priority_terms=row.priority_terms or {},
         reason=row.reason,
         source=ItemSource(row.source),

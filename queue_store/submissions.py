@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from sqlalchemy import select, update
 
-from queue_store.answers import answered, missing_required, store_answers, submit_drafts
+from queue_store.answers import (
+    answered,
+    missing_required,
+    recount_response,
+    store_answers,
+    submit_drafts,
+)
 from queue_store.base import find_item, find_queue
 from queue_store.claims import Claims, locked, state_without
 from queue_store.disagreement import disagree
@@ -138,6 +144,8 @@ class Submissions(Claims):
                 labels_done=0,
                 open_seats=item.labels_wanted,
             )
+            if item.state is ItemState.REMOVED:
+                recount_response(writing, item)
             return find_item(writing.connection, project, item_id)
 
     def remove(self, *, project: str, item_id: int, reason: str, now: datetime, actor: str) -> Item:

@@ -238,6 +238,20 @@ def test_a_removed_item_leaves_the_counts_and_stays_removed(desk):
     assert desk.listed().items == ()
 
 
+def test_an_answered_item_that_was_removed_counts_as_answered_once_it_is_back(desk):
+    desk.field()
+    desk.queue(fields=("correct",))
+    desk.add(1)
+    desk.annotate(1, "ana", AnnotationDraft(field="correct", value=True))
+    said = {"project": PROJECT, "item_id": 1, "now": desk.clock.now, "actor": "mia"}
+
+    desk.store.remove(reason="duplicate", **said)
+    assert desk.progress().with_responses == 0
+    desk.store.reopen(reason="no", **said)
+
+    assert (desk.progress().with_responses, desk.item(1).has_response) == (1, True)
+
+
 def test_an_item_of_another_project_does_not_exist(desk):
     desk.queue()
     desk.add(1)
