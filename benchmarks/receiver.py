@@ -1,6 +1,7 @@
 """How fast the receiver is, beside an empty grpcio handler measured in the same run.
 
     python -m benchmarks.receiver [--seconds 8] [--sustained 60] [--only large,small,...]
+    python -m benchmarks.receiver --only paced --paces 0.15 --sustained 600
 
 Server and generator share the machine's cores, and both sides of every ratio have the same
 generator. Each ratio is given twice: of the rates, and of the processor seconds that server,
@@ -38,7 +39,7 @@ SMALL = {"spans": 10, "connections": 64, "in_flight": 1}
 BALANCED = 'segment_bytes = "32MiB"\nspool_bytes_soft = "64MiB"\nspool_bytes_hard = "2GiB"\n'
 """Senders and loader find their balance within seconds, not after gigabytes."""
 SECTIONS = ("large", "small", "latency", "http", "json", "paced", "sustained")
-PACES = (0.10, 0.15)
+PACES = "0.10,0.15"
 """Shares of the empty handler's rate that should be loaded as fast as they come."""
 
 
@@ -59,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--sustained", type=float, default=60)
+    parser.add_argument("--paces", default=PACES)
     parser.add_argument("--only", default=",".join(SECTIONS))
     options = parser.parse_args()
     wanted = options.only.split(",")
@@ -156,7 +158,7 @@ def measure_paced(options: argparse.Namespace, ceiling: Measured) -> None:
     The loader keeps up when, in the second half, as much is loaded as comes and the spool holds
     no more than in the first.
     """
-    for share in PACES:
+    for share in map(float, options.paces.split(",")):
         pace = ceiling.load.requests_per_second * share
         with Receiver() as receiver, Watch(receiver) as watch:
             half = options.sustained / 2
