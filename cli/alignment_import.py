@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cli.judged_sets.records import JudgedSet
 
-SETS = ("xstest", "pandalm", "unieval")
+SETS = ("xstest", "pandalm", "unieval", "alttest")
 
 
 @click.command(name="import", epilog="Example: spandocket alignment import pandalm ./PandaLM/data")
@@ -24,7 +24,7 @@ SETS = ("xstest", "pandalm", "unieval")
 @format_option
 @pass_context
 def import_set(context: Context, /, name: str, folder: Path, output_format: str | None) -> None:
-    """Import a published set (xstest, pandalm, unieval) from the folder of its files.
+    """Import a published set (xstest, pandalm, unieval, alttest) from the folder of its files.
 
     Makes the fields, stores people's answers and evaluators' scores; twice stores once.
     """

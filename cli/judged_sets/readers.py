@@ -1,10 +1,14 @@
-"""Readers of three public sets: XSTest, PandaLM and UniEval's."""
+"""Readers of public sets: XSTest, PandaLM, UniEval's, and those of the alternative annotator test.
+
+The last come in one form, people's and models' annotations by item, and are not shipped.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,10 +110,59 @@ def read_unieval(folder: Path) -> JudgedSet:
     )
 
 
+def read_alttest(folder: Path) -> JudgedSet:
+    """A set of the alternative annotator test: several people, several models, one question.
+
+    The field is called as the folder is. Values that are numbers are a numeric field.
+    """
+    people = _by_name(folder / "human_annotations.json")
+    models = _by_name(folder / "llm_annotations.json")
+    name = folder.resolve().name
+    given = sorted({str(value) for of_one in people.values() for value in of_one.values()})
+    numeric = len(given) > 2 and all(_is_number(value) for value in given)
+    answers = [
+        Answer(object_id=derived_id("alttest", name, item), reviewer=person, field=name,
+               value=repr(float(value)) if numeric else str(value))
+        for person, of_one in people.items()
+        for item, value in of_one.items()
+    ]  # fmt: skip
+    scores = []
+    for model, of_one in models.items():
+        for item, value in of_one.items():
+            known = _is_number(str(value)) if numeric else str(value) in given
+            scores.append(
+                Score(object_id=derived_id("alttest", name, item), evaluator=model,
+                      label=str(value) if known and not numeric else None,
+                      score=float(value) if known and numeric else None,
+                      explanation=None if known else str(value),
+                      error_type=None if known else "unreadable_verdict")
+            )  # fmt: skip
+    field = SetField(
+        name=name,
+        type="number" if numeric else "categorical",
+        options=() if numeric else tuple(given),
+    )
+    return JudgedSet(name="alttest", fields=(field,), answers=tuple(answers), scores=tuple(scores))
+
+
+def _by_name(path: Path) -> dict[str, dict[str, Any]]:
+    """Annotations by annotator and item."""
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 READERS: dict[str, Callable[[Path], JudgedSet]] = {
     "xstest": read_xstest,
     "pandalm": read_pandalm,
     "unieval": read_unieval,
+    "alttest": read_alttest,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cli.judged_sets.readers import read_set
@@ -69,3 +71,49 @@ def test_a_folder_without_the_files_is_an_error(command, tmp_path):
 
     assert said.code == 2
     assert "labels_only_2250.csv" in said.err
+
+
+def alttest_folder(path, people, models):
+    path.mkdir()
+    (path / "human_annotations.json").write_text(json.dumps(people))
+    (path / "llm_annotations.json").write_text(json.dumps(models))
+    return path
+
+
+def test_a_set_of_the_alternative_test_gives_its_published_outcome(command, tmp_path):
+    """Three people and a model who err on every so many of sixty items."""
+    truth = {f"i{n}": n % 3 > 0 for n in range(60)}
+
+    def erring(every):
+        return {item: "yes" if right != (n % every == 0) else "no"
+                for n, (item, right) in enumerate(truth.items())}  # fmt: skip
+
+    people = {"A": erring(10), "B": erring(7), "C": erring(4)}
+    folder = alttest_folder(tmp_path / "framing", people, {"gpt": erring(12)})
+
+    imported = command("alignment", "import", "alttest", folder).json
+    asked = ("alignment", "report", "-e", "gpt", "-f", "framing", "--epsilon")
+    found = {granted: command(*asked, granted).json["ceiling"] for granted in ("0", "0.1")}
+
+    assert imported["answers_added"] == 180
+    test = found["0.1"]["alternative_test"]
+    assert test["p_values"]["A"] == pytest.approx(9.511e-07, rel=1e-3)
+    assert test["p_values"]["B"] == pytest.approx(1.7523e-06, rel=1e-3)
+    assert test["winning_rate"]["value"] == 1
+    assert test["advantage"]["value"] == 1
+    assert found["0"]["alternative_test"]["winning_rate"]["value"] == pytest.approx(2 / 3)
+
+
+def test_numbers_of_the_alternative_test_are_compared_by_distance(command, tmp_path):
+    stars = {f"i{n}": n % 5 + 1 for n in range(40)}
+    people = {"A": stars, "B": {item: min(5, value + 1) for item, value in stars.items()},
+              "C": {item: max(1, value - 1) for item, value in stars.items()}}  # fmt: skip
+    folder = alttest_folder(tmp_path / "stars", people, {"gpt": stars | {"i0": "unclear"}})
+
+    command("alignment", "import", "alttest", folder)
+    report = command("alignment", "report", "-e", "gpt", "-f", "stars").json
+
+    assert report["scope"]["pairs"] == 39
+    assert report["ceiling"]["alternative_test"]["passed"]
+    # The model is A, who is the nearest to both others.
+    assert report["ceiling"]["alternative_test"]["advantage"]["value"] > 0.9
