@@ -34,7 +34,7 @@ def compare(
     from analytics.alignment.figure import plain
 
     one, two = _two_samples(context, first, second, asked)
-    result = plain({"first": first, "second": second, **compare_samples(one, two)})
+    result = plain({"first": first, "second": second, **compare_samples(one, two, asked["seed"])})
     if (output_format or default_format()) != "table":
         write_object(result, output_format)
         return

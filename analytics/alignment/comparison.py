@@ -14,6 +14,11 @@ from analytics.alignment import correlation, tables
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import wald
 from analytics.alignment.linearised import cell_influence, standard_error, worth
+from analytics.alignment.paired_draws import (
+    drawn_figure,
+    drawn_number_differences,
+    drawn_table_differences,
+)
 from analytics.alignment.score_types import ScoreType
 
 if TYPE_CHECKING:
@@ -74,10 +79,11 @@ def benjamini_hochberg(p_values: list[float]) -> list[float]:
     return [float(p) for p in stats.false_discovery_control(np.array(p_values), method="bh")]
 
 
-def compare(first: Sample, second: Sample) -> dict[str, Any]:
+def compare(first: Sample, second: Sample, seed: int | None = None) -> dict[str, Any]:
     """Compare two evaluators on the items that people labelled and both scored.
 
-    Differences are second minus first, linearised over clusters and weights.
+    Differences are second minus first, linearised over clusters and weights; with a ``seed`` also
+    by a paired cluster bootstrap.
     """
     numeric = first.scale.score_type is ScoreType.NUMERIC
     reading = "number" if numeric else "binary" if first.scale.human_binary else "code"
@@ -92,14 +98,14 @@ def compare(first: Sample, second: Sample) -> dict[str, Any]:
     one, two = frame["a"].to_numpy(), frame["b"].to_numpy()
     clusters = frame["cluster"].to_numpy() if first.has_clusters else None
     weights = np.ones(len(human))
-    result["raw"] = _differences(reading, human, one, two, weights, clusters, weighted=False)
+    result["raw"] = _differences(reading, human, one, two, weights, clusters, False, seed)
     if first.has_design:
         known = frame.filter(pl.col("excluded").is_null())
         if known.height:
             result["weighted"] = _differences(
                 reading, known["h"].to_numpy(), known["a"].to_numpy(), known["b"].to_numpy(),
                 known["weight"].to_numpy(),
-                known["cluster"].to_numpy() if first.has_clusters else None, weighted=True,
+                known["cluster"].to_numpy() if first.has_clusters else None, True, seed,
             )  # fmt: skip
     if not numeric:
         right, wins = one == human, two == human
@@ -143,13 +149,14 @@ def _differences(
     two: Floats,
     weights: Floats,
     clusters: NDArray[np.int64] | None,
-    *,
     weighted: bool,
+    seed: int | None,
 ) -> dict[str, dict[str, Figure]]:
     """For each measure the value of the first, of the second, and the difference."""
     if clusters is not None:
         clusters = np.unique(clusters, return_inverse=True)[1].astype(np.int64)
-    result = {}
+    result: dict[str, dict[str, Figure]] = {}
+    drawn = {} if seed is None else _drawn(reading, (human, one, two), weights, clusters, seed)
     for name, measure in _measures(reading, human, one, two).items():
         before, after = measure(human, one, weights), measure(human, two, weights)
         if before is None or after is None:
@@ -168,7 +175,24 @@ def _differences(
             "difference": replace(empty, ci_low=low, ci_high=high, method="linearised",
                                   n_eff=worth(after[1] - before[1], weights, clusters)),
         }  # fmt: skip
+        if seed is not None and name in drawn:
+            result[name]["difference_drawn"] = drawn_figure(
+                result[name]["difference"], drawn[name], seed
+            )
     return result
+
+
+def _drawn(
+    reading: str,
+    sides: tuple[Floats, Floats, Floats],
+    weights: Floats,
+    clusters: NDArray[np.int64] | None,
+    seed: int,
+) -> dict[str, tuple[float | None, float | None]]:
+    if reading == "number":
+        return drawn_number_differences(sides, weights, clusters, seed)
+    size = int(max(2, *(side.max() + 1 for side in sides)))
+    return drawn_table_differences(sides, weights, clusters, _of_classes(reading, size), seed)
 
 
 def _measures(reading: str, human: Floats, one: Floats, two: Floats) -> dict[str, Any]:
@@ -182,8 +206,11 @@ def _measures(reading: str, human: Floats, one: Floats, two: Floats) -> dict[str
         if any(np.ptp(side) == 0 for side in (human, one, two)):
             named = {name: named[name] for name in ("mae", "bias")}
         return named
-    size = int(max(human.max(), one.max(), two.max())) + 1
-    size = max(size, 2)
+    size = max(int(max(human.max(), one.max(), two.max())) + 1, 2)
+    return {name: _of_table(measure, size) for name, measure in _of_classes(reading, size).items()}
+
+
+def _of_classes(reading: str, size: int) -> dict[str, tables.Measure]:
     wanted: dict[str, tables.Measure] = {
         "accuracy": tables.accuracy,
         "cohen_kappa": tables.kappa(tables.nominal_distance(size)),
@@ -191,7 +218,7 @@ def _measures(reading: str, human: Floats, one: Floats, two: Floats) -> dict[str
     }
     if reading == "binary":
         wanted |= {"tpr": tables.recall(1), "tnr": tables.recall(0)}
-    return {name: _of_table(measure, size) for name, measure in wanted.items()}
+    return wanted
 
 
 def _of_table(measure: tables.Measure, size: int) -> Any:

@@ -19,6 +19,7 @@ from analytics.alignment.intervals import CONFIDENCE, variance_size, wilson
 from analytics.alignment.linearised import kish, standard_error
 from analytics.alignment.prediction_powered import (
     MeanEstimate,
+    active_mean,
     design_mean,
     powered_mean,
     small_sample_interval,
@@ -72,6 +73,7 @@ def pass_rate(sample: Sample) -> dict[str, Any]:
             "default_reason": why,
             "power": None if estimate is None else estimate.power,
             "these_items": finite(rated),
+            "active": _active(rated),
             "labels_saved": _labels_saved(figures["ppi"], errors.get("ppi"), len(rated.human)),
             "warnings": _warnings(figures, errors),
         }
@@ -185,6 +187,17 @@ def _rogan_gladen(rated: Rated, uncovered: str | None) -> tuple[Figure, float]:
         n=len(rated.human), n_eff=kish(rated.weights), weighted=rated.designed,
     )  # fmt: skip
     return figure, result.error
+
+
+def _active(rated: Rated) -> Figure:
+    """The active-inference estimate: unbiased and wider; every item's probability is needed."""
+    if not rated.designed or rated.everyone_human is None:
+        return missing("no sample of known, unequal probabilities over all items", weighted=True)
+    labelled = np.isfinite(rated.everyone_human)
+    value, error = active_mean(
+        rated.everyone, rated.everyone_human, labelled, rated.everyone_probabilities
+    )
+    return wald_figure(value, error, len(rated.human), len(labelled), weighted=True)
 
 
 def _to_correct(rated: Rated) -> tuple[Floats, Floats]:

@@ -38,6 +38,9 @@ class Rated:
     unlabelled: Floats
     unlabelled_strata: list[str | None]
     everyone_strata: list[str | None]
+    everyone_human: Floats | None
+    """Labels of all items, nan where nobody counts; None unless all probabilities are known."""
+    everyone_probabilities: Floats
     designed: bool
     """Whether weights are known and differ; equal weights are a simple sample."""
     share: bool
@@ -74,9 +77,21 @@ def rated_items(sample: Sample, *, numeric: bool) -> Rated:
         unlabelled=rest["f"].to_numpy(),
         unlabelled_strata=rest["stratum"].to_list(),
         everyone_strata=frame["stratum"].to_list(),
+        everyone_human=_labels_of_all(frame, kept),
+        everyone_probabilities=frame["inclusion_probability"].fill_null(math.nan).to_numpy(),
         designed=designed,
         share=not numeric,
     )
+
+
+def _labels_of_all(frame: pl.DataFrame, kept: pl.Expr) -> Floats | None:
+    """People's values of every item in the frame's order; None when a probability is missing."""
+    known = frame["inclusion_probability"]
+    if known.null_count() or not (known > 0).all() or frame["labelled"].all():
+        return None
+    if not frame.filter(pl.col("labelled") & ~kept).is_empty():
+        return None
+    return frame["y"].fill_null(math.nan).to_numpy()
 
 
 def _codes(named: pl.Series, weights: Floats) -> Codes:

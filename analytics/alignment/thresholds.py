@@ -116,8 +116,11 @@ def thresholds(sample: Sample, seed: int, objective: Objective | None = None) ->
     result["warning"] = _backwards(result["auc"], sample.scale)
     if ((scores >= 0) & (scores <= 1)).all():
         result["reliability"] = reliability(high, scores, weights)
+    # In order once, so that every fold of it is in order too.
+    order = np.argsort(scores, kind="stable")
     pairs = _Scored(high=high, scores=scores, weights=weights, positive_high=positive_high)
-    result |= _suggestion(pairs, selected.clusters, seed, objective)
+    clusters = None if selected.clusters is None else selected.clusters[order]
+    result |= _suggestion(pairs.part(order), clusters, seed, objective)
     return result
 
 
@@ -198,7 +201,7 @@ class _Scored:
     weights: Floats
     positive_high: bool
 
-    def part(self, inside: NDArray[np.bool_]) -> _Scored:
+    def part(self, inside: NDArray[np.bool_] | NDArray[np.int64]) -> _Scored:
         return replace(
             self,
             high=self.high[inside],

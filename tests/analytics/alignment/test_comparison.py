@@ -240,3 +240,40 @@ def test_times_are_read_in_every_common_form(text):
     frame = pl.DataFrame({"human": [0, 1] * 20, "evaluator": [0, 1, 1, 1] * 10, "time": text})
 
     assert report(frame, ReportOptions()).versions["windows"][0]["start"] == "2026-09-07"
+
+
+@pytest.mark.parametrize("kind", ["words", "numbers"])
+def test_drawn_differences_agree_with_the_linearised_ones(kind):
+    rng = np.random.default_rng(5)
+    size = 600
+    if kind == "words":
+        human = rng.integers(0, 2, size)
+        sides = [np.where(rng.random(size) < rate, human, 1 - human) for rate in (0.7, 0.85)]
+    else:
+        human = rng.normal(5, 2, size)
+        sides = [human + rng.normal(shift, 1, size) for shift in (1.0, 0.2)]
+    frame = pl.concat(
+        [
+            pl.DataFrame(
+                {"item": np.arange(size).astype(str), "human": human, "evaluator": side,
+                 "evaluator_version": name, "cluster": np.arange(size) // 3}
+            ).with_columns(weight=1.0 + pl.col("cluster") % 3)
+            for name, side in zip("ab", sides, strict=True)
+        ]
+    )  # fmt: skip
+    samples, _ = make_samples(frame, ReportOptions())
+
+    found = compare(samples["a"], samples["b"], seed=1)
+    again = compare(samples["a"], samples["b"], seed=1)
+
+    assert found == again
+    for block in ("raw", "weighted"):
+        drawn = {name: entry for name, entry in found[block].items() if "difference_drawn" in entry}
+        assert {"mae", "ccc"} <= set(drawn) or {"mcc", "tpr", "cohen_kappa"} <= set(drawn)
+        for name, entry in drawn.items():
+            line, draws = entry["difference"], entry["difference_drawn"]
+            assert (draws.value, draws.seed) == (line.value, 1), name
+            width = line.ci_high - line.ci_low
+            assert draws.ci_low == pytest.approx(line.ci_low, abs=0.12 * width), name
+            assert draws.ci_high == pytest.approx(line.ci_high, abs=0.12 * width), name
+    assert "difference_drawn" not in compare(samples["a"], samples["b"])["raw"]

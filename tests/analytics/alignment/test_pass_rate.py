@@ -153,6 +153,22 @@ def test_equal_probabilities_are_a_simple_sample():
     assert weighted["ppi"].value == pytest.approx(plain["ppi"].value, abs=1e-12)
 
 
+def test_report_gives_the_active_inference_estimate_where_every_probability_is_known():
+    """The published example: .525 with a standard error of .219232."""
+    frame = pl.DataFrame(
+        {"human": [1, None, 0, 0, None, None, 1, None, 1, 0],
+         "evaluator": [1, 1, 1, 0, 0, 1, 0, 1, 1, 0],
+         "inclusion_probability": [0.2, 0.2, 0.5, 0.8, 0.5, 0.2, 0.8, 0.2, 0.5, 0.8]}
+    )  # fmt: skip
+
+    figure = report(frame, ReportOptions()).pass_rate["active"]
+    without = report(labelled_and_unlabelled(), ReportOptions()).pass_rate["active"]
+
+    assert figure.value == pytest.approx(0.525)
+    assert figure.ci_high - figure.value == pytest.approx(Z * 0.219232, abs=1e-6)
+    assert "probabilities over all items" in without.null_reason
+
+
 def test_biased_queue_population_is_estimated():
     rates = report(enqueue_bias(population=True), ReportOptions()).pass_rate
 
