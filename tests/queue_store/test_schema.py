@@ -168,6 +168,37 @@ FILLED = (
     ),
 )
 
+FILLED_SINCE_0002 = (
+    (
+        "INSERT INTO issues (project, title, description, state, created_at, created_by, "
+        "updated_at) VALUES ('shop', 'curt', '', 'open', 5, 'mia', 5)"
+    ),
+    (
+        "INSERT INTO datasets (project, name, description, version, created_at, created_by) "
+        "VALUES ('shop', 'golden', '', 1, 5, 'mia')"
+    ),
+    (
+        "INSERT INTO dataset_versions (dataset_id, version, note, created_at, created_by) "
+        "VALUES (1, 1, '', 5, 'mia')"
+    ),
+    (
+        "INSERT INTO dataset_entries (dataset_id, added_in, object_type, object_id, annotations, "
+        "provenance) VALUES (1, 1, 'trace', 'abc1', '[]', '{}')"
+    ),
+    (
+        "INSERT INTO views (project, name, queue_id, filters, created_at, created_by) "
+        "VALUES ('shop', 'mine', 1, '{\"status\":\"pending\"}', 5, 'mia')"
+    ),
+    (
+        "INSERT INTO webhooks (project, url, secret, events, queue_id, created_at, created_by) "
+        "VALUES ('shop', 'http://a.example', 's', '[\"item_completed\"]', 1, 5, 'mia')"
+    ),
+    (
+        "INSERT INTO outbox (webhook_id, event, body, created_at, next_attempt_at) "
+        "VALUES (1, 'item_completed', '{}', 5, 5)"
+    ),
+)
+
 
 @pytest.mark.parametrize("version", EARLIER)
 def test_a_filled_store_of_every_earlier_version_is_brought_up_to_date(bare_url, version):
@@ -175,7 +206,7 @@ def test_a_filled_store_of_every_earlier_version_is_brought_up_to_date(bare_url,
     database = Database(bare_url, QueueConfig())
     with database.writing() as connection:
         migrate(connection, version)
-        for statement in FILLED:
+        for statement in FILLED + (FILLED_SINCE_0002 if version >= "0002" else ()):
             connection.execute(text(statement))
     database.close()
 
@@ -194,7 +225,19 @@ def test_a_filled_store_of_every_earlier_version_is_brought_up_to_date(bare_url,
     assert (claim.item.object_id, claim.item.open_seats) == ("abc1", 1)
     assert store.item(project="shop", item_id=4).state is ItemState.COMPLETED
     assert problems_of(store) == []
+    if version >= "0002":
+        kept(store)
     store.close()
+
+
+def kept(store):
+    """What people keep beside queues is all there, and goes on."""
+    assert [issue.title for issue in store.issues(project="shop")] == ["curt"]
+    assert store.dataset(project="shop", name="golden").entries == 1
+    assert store.view(project="shop", name="mine").filters == {"status": "pending"}
+    (hook,) = store.webhooks(project="shop")
+    assert (hook.queue, hook.secret, hook.waiting) == ("old", "s", 2)
+    assert [told.event.value for told in store.due(now=NOW)] == ["item_completed"] * 2
 
 
 def test_every_earlier_version_is_tried():
