@@ -22,7 +22,7 @@ import polars as pl
 from otlp_receiver.errors import ReceiverError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -202,10 +202,13 @@ _TOKENS = (
 
 def _numbers(models: pl.Series, table: PriceTable) -> NDArray[np.int64]:
     """Numbers in the table of these models, worked out once a distinct name; -1 for none."""
-    distinct: Sequence[str] = models.unique().drop_nulls().to_list()
-    known = {name: table.numbers.get(table.model(name) or "", -1) for name in distinct}
-    numbers = models.replace_strict(known, default=-1, return_dtype=pl.Int64)
-    return numbers.to_numpy().copy()
+    encoded = models.to_arrow().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    # A null stands behind the last name.
+    known = [*(table.numbers.get(table.model(name) or "", -1) for name in names), -1]
+    where = np.asarray(encoded.indices.fill_null(len(names)))
+    numbers: NDArray[np.int64] = np.array(known, dtype=np.int64)[where]
+    return numbers
 
 
 def _price_at(
@@ -227,9 +230,15 @@ def _price_at(
     return found
 
 
+def _counts(tokens: pl.Series) -> NDArray[np.int64]:
+    """A column of counts; null is 0."""
+    counts: NDArray[np.int64] = tokens.fill_null(0).to_numpy()
+    return counts
+
+
 def _cost(calls: pl.DataFrame, price: Mapping[str, NDArray[Any]]) -> pl.Series:
     """Dollars: each part of the tokens at its own price."""
-    tokens = {name: calls[name].fill_null(0).to_numpy() for name in _TOKENS}
+    tokens = {name: _counts(calls[name]) for name in _TOKENS}
     cached = tokens["cache_read_tokens"] + tokens["cache_write_tokens"]
     fresh = np.maximum(tokens["input_tokens"] - cached, 0)
     spoken = np.maximum(tokens["output_tokens"] - tokens["reasoning_tokens"], 0)

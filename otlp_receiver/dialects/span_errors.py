@@ -9,9 +9,14 @@ import polars as pl
 
 from otlp_receiver.dialects.error_levels import said_to_have_failed
 from otlp_receiver.dialects.error_types import error_type_of
+from otlp_receiver.dialects.resolution import nulls
 from otlp_receiver.dialects.wrapped_errors import CODES, named_in_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from otlp_receiver.dialects.fields import FieldSet
 
 
@@ -19,24 +24,32 @@ def resolve_errors(fields: FieldSet) -> None:
     """Whether anything says that the span failed, and what."""
     has, types = fields.events.exception_types(fields.count)
     sent = fields.columns["error_type"]
-    status = fields.envelope["status_code"] == "error"
-    level = said_to_have_failed(fields.table, fields.dialect)
-    fields.columns["is_error"] = status | sent.is_not_null() | pl.Series(has) | pl.Series(level)
-    fields.columns["error_source"] = pl.select(
-        pl.when(status)
-        .then(pl.lit("status"))
-        .when(sent.is_not_null())
-        .then(pl.lit("attr"))
-        .when(pl.Series(has))
-        .then(pl.lit("event"))
-        .when(pl.Series(level))
-        .then(pl.lit("level"))
-    ).to_series()
-    fields.columns["error_type"] = pl.select(pl.coalesce(sent, types)).to_series()
-    changed = sent.is_null() & types.is_not_null()
-    fields.note_source("error_type", changed.arg_true().to_numpy(), "event:exception")
+    signals = {
+        "status": (fields.envelope["status_code"] == "error").to_numpy(),
+        "attr": sent.is_not_null().to_numpy(),
+        "event": has,
+        "level": said_to_have_failed(fields.table, fields.dialect),
+    }
+    fields.columns["is_error"] = pl.Series(np.logical_or.reduce([*signals.values()]))
+    fields.columns["error_source"] = _strongest(signals, fields.count)
+    told = np.flatnonzero(has & ~signals["attr"])
+    told = told[types.gather(told).is_not_null().to_numpy()]
+    fields.columns["error_type"] = sent.scatter(told, types.gather(told))
+    fields.note_source("error_type", told, "event:exception")
     _from_messages(fields)
     _from_answers(fields)
+
+
+def _strongest(signals: Mapping[str, NDArray[np.bool_]], count: int) -> pl.Series:
+    """The first of these signals that each span shows."""
+    source = nulls(pl.String(), count)
+    shown = np.zeros(count, dtype=np.bool_)
+    for word, mask in signals.items():
+        at = np.flatnonzero(mask & ~shown)
+        if len(at):
+            source = source.scatter(at, word)
+            shown |= mask
+    return source
 
 
 def _from_messages(fields: FieldSet) -> None:

@@ -165,7 +165,10 @@ class SpanEvents:
                 pl.lit("}"),
             )
         ).to_series()
-        return joined(texts, self.count, "[", "]")
+        none = pl.repeat("[]", len(self.lists), dtype=pl.String, eager=True)
+        # Few spans have events: only theirs are strung together.
+        having = np.flatnonzero(self.count)
+        return none.scatter(having, joined(texts, self.count[having], "[", "]"))
 
 
 def time_texts(nanoseconds: np.ndarray) -> pl.Series:
