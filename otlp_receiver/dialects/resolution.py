@@ -74,31 +74,27 @@ class Resolution:
         """The values of one field. ``allowed`` masks the owners for which a rule holds."""
         count = self.table.owner_count
         dtype = column_type(rules[0])
-        where = np.full(count, -1, dtype=np.int32)
         rule_of = np.full(count, -1, dtype=np.int16)
-        pieces: list[pl.Series] = []
-        offset = 0
+        pieces: list[tuple[Positions, pl.Series]] = []
         for number, rule in enumerate(rules):
-            at = self._open(rule, where if pieces else None, allowed)
+            at = self._open(rule, rule_of if pieces else None, allowed)
             if not len(at):
                 continue
             values, truncated, same = self.convert(rule, at, dtype)
             if truncated is not None:
                 self.truncated[self.table.owner[at[truncated]]] = True
-            rows = np.arange(offset, offset + len(at), dtype=np.int32)
             if values.null_count():
-                good = values.is_not_null().to_numpy()
-                at, rows = at[good], rows[good]
+                known = values.is_not_null()
+                good = known.to_numpy()
+                at, values = at[good], values.filter(known)
                 same = None if same is None else same[good]
                 if not len(at):
                     continue
             owners = self.table.owner[at]
-            where[owners] = rows
             rule_of[owners] = number
             self.taken[at if same is None else at[same]] = True
-            pieces.append(values)
-            offset += len(values)
-        return Column(_gathered(pieces, where, dtype), rule_of)
+            pieces.append((owners, values))
+        return Column(_by_owner(pieces, count, dtype), rule_of)
 
     def occurring(self, rules: Sequence[Rule]) -> list[Rule]:
         """The rules whose key any owner sends."""
@@ -107,7 +103,7 @@ class Resolution:
     def _open(
         self,
         rule: Rule,
-        where: NDArray[np.int32] | None,
+        rule_of: NDArray[np.int16] | None,
         allowed: Callable[[Rule], Mask | None],
     ) -> Positions:
         """The attributes of a rule whose owners have no value yet and for which it holds."""
@@ -115,13 +111,13 @@ class Resolution:
         if not len(at):
             return at
         mask = allowed(rule)
-        if where is None and mask is None:
+        if rule_of is None and mask is None:
             return at
         owners = self.table.owner[at]
-        if where is None:
+        if rule_of is None:
             assert mask is not None
             return at[mask[owners]]
-        free = where[owners] < 0
+        free = rule_of[owners] < 0
         return at[free if mask is None else free & mask[owners]]
 
     def convert(
@@ -161,19 +157,29 @@ def _null(dtype: pl.DataType) -> pl.Series:
     return pl.Series([None], dtype=dtype)
 
 
-def _gathered(pieces: list[pl.Series], where: NDArray[np.int32], dtype: pl.DataType) -> pl.Series:
-    """The values by owner; null where there is none."""
-    if not pieces:
-        return nulls(dtype, len(where))
-    if len(pieces) == 1 and len(pieces[0]) == len(where):
+def _by_owner(
+    pieces: list[tuple[Positions, pl.Series]], count: int, dtype: pl.DataType
+) -> pl.Series:
+    """The values by owner; null where there is none. No owner is in two pieces."""
+    if len(pieces) == 1 and len(pieces[0][1]) == count:
         # Every owner has the attribute, in its order.
-        return pieces[0]
-    missing = where < 0
-    if missing.any():
-        where[missing] = sum(map(len, pieces))
-        pieces = [*pieces, _null(dtype)]
-    found = pl.concat(pieces) if len(pieces) > 1 else pieces[0]
-    return found[where]
+        return pieces[0][1]
+    if isinstance(dtype, pl.List) and pieces:
+        return _lists_by_owner(pieces, count, dtype)
+    column = nulls(dtype, count)
+    for owners, values in pieces:
+        column = column.scatter(owners, values)
+    return column
+
+
+def _lists_by_owner(
+    pieces: list[tuple[Positions, pl.Series]], count: int, dtype: pl.DataType
+) -> pl.Series:
+    """The same for lists, which cannot be scattered."""
+    every = pl.concat([*(values for _, values in pieces), _null(dtype)])
+    where = np.full(count, len(every) - 1, dtype=np.int64)
+    where[np.concatenate([owners for owners, _ in pieces])] = np.arange(len(every) - 1)
+    return every[where]
 
 
 def _raw(table: AttributeTable, at: Positions, kinds: NDArray[np.int8]) -> tuple[pl.Series, Any]:
