@@ -102,11 +102,14 @@ class SpanEvents:
             at = at[wanted[self.table.owner[at]]]
             spans = self.owner[self.table.owner[at]].tolist()
             told = dict(zip(self.table.owner[at].tolist(), spans, strict=True))
-            for span, kind in zip(spans, self.table.texts_at(at).to_list(), strict=True):
-                if kind and not (types[span] and is_wrapper(kind)):
+            kinds = self.table.texts_at(at).to_list()
+            wrappers = {kind for kind in set(kinds) if kind and is_wrapper(kind)}
+            for span, kind in zip(spans, kinds, strict=True):
+                if kind and not (kind in wrappers and types[span]):
                     types[span] = kind
             self._look_into_messages(told, types)
-            self._look_into_stack_traces(told, types)
+            if wrappers:
+                self._look_into_stack_traces(told, types, wrappers)
         return has, pl.Series(types, dtype=pl.String)
 
     def _look_into_messages(self, told: dict[int, int], types: list[str | None]) -> None:
@@ -119,10 +122,12 @@ class SpanEvents:
             if match is not None:
                 types[vague[event]] = match[1]
 
-    def _look_into_stack_traces(self, told: dict[int, int], types: list[str | None]) -> None:
+    def _look_into_stack_traces(
+        self, told: dict[int, int], types: list[str | None], wrappers: set[str]
+    ) -> None:
         """What a tool raised, where the library reports an error of its own about it."""
-        wrapped = {event: span for event, span in told.items() if is_wrapper(types[span] or "")}
-        at = self.table.positions("exception.stacktrace") if wrapped else self.table.positions("")
+        wrapped = {event: span for event, span in told.items() if types[span] in wrappers}
+        at = self.table.positions("exception.stacktrace")
         events = self.table.owner[at].tolist()
         for event, text in zip(events, self.table.texts_at(at).to_list(), strict=True):
             if event in wrapped:
