@@ -2,7 +2,8 @@
 
 Polars leaves a core idle wherever one thread goes through a column; another chunk keeps it busy.
 What a run finds does not depend on it: chunks share nothing that they change, their answers are
-taken in the order of the chunks, and what is asked of a judge is asked in that order too.
+taken in the order of the chunks. A judge is asked when all of them are known: its budget goes to
+what matters most in the whole run.
 """
 
 from __future__ import annotations
@@ -60,24 +61,41 @@ class Detection:
         tell(done)
         cut = chunks(self.store, evaluated, self.config.chunk_traces, project=self.project)
         with ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool:
-            for chunk, (found, context) in in_order(pool, self._offline, cut):
-                parts.append(found if context is None else self._asked(found, context))
+            for chunk, (own, context) in in_order(pool, self._offline, cut):
+                if self.learned is None or context is None:
+                    parts.append(own)
+                else:
+                    parts.append(self.learned.apply(own, context))
                 done += chunk.height
                 tell(done)
-        return pl.concat(parts).sort("trace_id", "detector")
+        found = pl.concat(parts)
+        if self.judge is not None:
+            found = self._judged(self.judge, found, evaluated)
+        return found.sort("trace_id", "detector")
 
-    def _asked(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
-        """What people's verdicts taught, and then the judge, make of it; one chunk at a time."""
-        if self.learned is not None:
-            found = self.learned.apply(found, context)
-        return found if self.judge is None else self.judge.judge(found, context)
+    def _judged(self, judge: Judge, found: pl.DataFrame, evaluated: pl.DataFrame) -> pl.DataFrame:
+        """The decisions after the judge, who is asked about the most important ones first."""
+        order = judge.to_ask(found, evaluated["trace_id"], self.config, self.project)
+        size = self.config.chunk_traces
+        parts = [found.filter(~pl.col("trace_id").is_in(order.implode()))]
+        for start in range(0, order.len(), size):
+            wanted = order.slice(start, size)
+            chunk = evaluated.filter(pl.col("trace_id").is_in(wanted.implode()))
+            own = found.filter(pl.col("trace_id").is_in(wanted.implode()))
+            parts.append(judge.judge(own, self._context(chunk)))
+        return pl.concat(parts)
 
     def _offline(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, DetectorContext | None]:
         """What the detectors say of one chunk; nothing here changes what other chunks see.
 
         The content goes along only where more will be asked of it.
         """
-        context = DetectorContext(
+        context = self._context(chunk)
+        found = evaluate(context, self.detectors)
+        return found, None if self.learned is None else context
+
+    def _context(self, chunk: pl.DataFrame) -> DetectorContext:
+        return DetectorContext(
             project=self.project,
             as_of=self.as_of,
             config=self.config,
@@ -91,8 +109,6 @@ class Detection:
             earlier_traces=self.history.before(chunk),
             read_earlier=self.history.read,
         )
-        found = evaluate(context, self.detectors)
-        return found, None if self.learned is None and self.judge is None else context
 
 
 def in_order(

@@ -24,7 +24,7 @@ from analytics.selection import draws
 from span_store.schema import EVALUATIONS
 
 if TYPE_CHECKING:
-    from analytics.config import JudgeConfig
+    from analytics.config import AnalysisConfig, JudgeConfig
     from analytics.detectors.context import DetectorContext
     from analytics.judge.endpoint import Endpoint
     from analytics.judge.verdict import Verdict
@@ -48,7 +48,7 @@ class JudgeCounts:
 
 
 class Judge:
-    """Asks about each ambiguous decision, surest first, until the budget is used up."""
+    """Asks about each ambiguous decision, the gravest and surest first, within a budget."""
 
     def __init__(
         self, config: JudgeConfig, endpoint: Endpoint, cache: VerdictCache | None = None
@@ -59,6 +59,19 @@ class Judge:
         self.counts = JudgeCounts()
         self.evaluations = pl.DataFrame(schema=EVALUATIONS.polars)
         """Rows for the evaluations table: every verdict and every failure so far."""
+
+    def to_ask(
+        self, found: pl.DataFrame, trace_ids: pl.Series, config: AnalysisConfig, project: str
+    ) -> pl.Series:
+        """The traces to ask about, in the order in which a budget is best spent on them.
+
+        ``found`` are the decisions of a whole run about ``trace_ids``. Traces that are asked about
+        only to estimate recall come last.
+        """
+        questions = self._questions(found)["trace_id"].unique(maintain_order=True)
+        sampled = self._sampled(trace_ids, config, project).sort()
+        sampled = sampled.filter(~sampled.is_in(questions.implode()))
+        return pl.concat([questions, sampled])
 
     def judge(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
         """The decisions of one chunk after the judge.
@@ -72,12 +85,15 @@ class Judge:
             return found
         parts = context.messages_of(asked["trace_id"].unique(maintain_order=True))
         by_trace = parts.partition_by("trace_id", as_dict=True)
+        results = _results(asked["trace_id"].unique(maintain_order=True), context)
         decided: dict[tuple[str, str], dict[str, Any]] = {}
         evaluations = []
         for row in asked.iter_rows(named=True):
             own = by_trace.get((row["trace_id"],))
             earlier = _earlier(row, context)
-            text = "" if own is None else transcript(own, self.config.characters_max, earlier)
+            text = (
+                "" if own is None else self._shown(own, earlier, results.get(row["trace_id"], []))
+            )
             answer = self._ask(row["detector"], text)
             if answer is None:
                 continue
@@ -95,14 +111,25 @@ class Judge:
         # A verdict may explain another finding of the same trace away.
         return suppress(judged).sort("trace_id", "detector")
 
+    def _shown(self, parts: pl.DataFrame, earlier: list[Turn], results: list[str]) -> str:
+        return transcript(parts, self.config.characters_max, earlier, results)
+
     def _questions(self, found: pl.DataFrame) -> pl.DataFrame:
-        """The ambiguous decisions with a prompt, the surest first, then by trace."""
+        """The ambiguous decisions with a prompt, by severity times confidence, then by trace."""
         wanted = self.config.detectors or judged_detectors()
         return found.filter(
             (pl.col("decision") == "ambiguous") & pl.col("detector").is_in(list(wanted))
         ).sort(
-            "confidence", "trace_id", "detector", descending=[True, False, False], nulls_last=True
+            pl.col("severity") * pl.col("confidence"),
+            "trace_id",
+            "detector",
+            descending=[True, False, False],
+            nulls_last=True,
         )
+
+    def _sampled(self, trace_ids: pl.Series, config: AnalysisConfig, project: str) -> pl.Series:
+        draws_of = draws(f"{config.salt}/judge", project, trace_ids)
+        return trace_ids.filter(draws_of < self.config.no_match_rate)
 
     def _sample(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
         """A share of what no offline rung noticed, so that recall can be estimated."""
@@ -110,8 +137,7 @@ class Judge:
         if self.config.no_match_rate <= 0:
             return found.clear()
         detectors = list(self.config.detectors or judged_detectors())
-        draws_of = draws(f"{config.salt}/judge", context.project, context.trace_ids)
-        sample = context.trace_ids.filter(draws_of < self.config.no_match_rate)
+        sample = self._sampled(context.trace_ids, config, context.project)
         pairs = pl.DataFrame({"trace_id": sample}).join(
             pl.DataFrame({"detector": detectors}, schema={"detector": pl.String}), how="cross"
         )
@@ -157,6 +183,20 @@ def _session_of(row: dict[str, Any], context: DetectorContext) -> str | None:
         return None
     facts = context.traces.filter(pl.col("trace_id") == row["trace_id"])
     return facts["conversation_id"].item() if facts.height else None
+
+
+def _results(trace_ids: pl.Series, context: DetectorContext) -> dict[str, list[str]]:
+    """What the tool spans of each trace returned, in order."""
+    rows = (
+        context.spans_of(trace_ids)
+        .filter(pl.col("tool_result").is_not_null())
+        .sort("trace_id", "start_time", "span_id")
+        .select("trace_id", "tool_result")
+    )
+    found: dict[str, list[str]] = {}
+    for trace_id, text in rows.iter_rows():
+        found.setdefault(trace_id, []).append(text)
+    return found
 
 
 def _earlier(row: dict[str, Any], context: DetectorContext) -> list[Turn]:

@@ -15,11 +15,17 @@ MESSAGE_CHARACTERS_MAX = 4000
 """One message is cut to its head and tail beyond this."""
 
 
-def transcript(parts: pl.DataFrame, characters_max: int, earlier: Sequence[Turn] = ()) -> str:
+def transcript(
+    parts: pl.DataFrame,
+    characters_max: int,
+    earlier: Sequence[Turn] = (),
+    results: Sequence[str] = (),
+) -> str:
     """The messages of one trace in order, each once, at most ``characters_max`` characters.
 
     What does not fit is left out in the middle, and the transcript says how much: the beginning
-    holds the task and the end what came of it. ``earlier`` are turns of the session before it.
+    holds the task and the end what came of it. ``earlier`` are turns of the session before it,
+    ``results`` what tool spans returned; those that no message repeats stand before the answer.
     """
     lines = [f"[{turn.role}] {_cut(turn.text, MESSAGE_CHARACTERS_MAX)}" for turn in earlier]
     for row in parts.filter(~parts["is_repeat"]).iter_rows(named=True):
@@ -30,7 +36,13 @@ def transcript(parts: pl.DataFrame, characters_max: int, earlier: Sequence[Turn]
             continue
         who = "tool" if row["part_type"].endswith("_response") else row["role"] or row["direction"]
         lines.append(f"[{who}] {_cut(text, MESSAGE_CHARACTERS_MAX)}")
-    whole = "\n".join(lines)
+    said = "\n".join(lines)
+    unsaid = [
+        f"[tool] {_cut(text, MESSAGE_CHARACTERS_MAX)}" for text in results if text not in said
+    ]
+    is_answered = bool(lines) and not lines[-1].startswith("[user]")
+    place = len(lines) - 1 if is_answered else len(lines)
+    whole = "\n".join([*lines[:place], *unsaid, *lines[place:]])
     return _cut(whole, characters_max)
 
 

@@ -26,8 +26,8 @@ _MAY_WISH = re.compile(
     r"don't|do not|n't |never|avoid|stop|without|\bno |\bnot |vegan|vegetarian|allerg|intoleran|"
     r"gluten|"
     r"c(?:o?e)liac|dairy|hate|wheelchair|electric|metric|\bin (?:german|french|spanish|"
-    r"italian|english)|lower ?case|iso|yyyy|at most|up to|under|below|less|fewer|shorter|cheaper|max|"
-    r"budget|limit|already|only",
+    r"italian|english)|lower ?case|iso|yyyy|at most|up to|under|below|less|fewer|shorter|cheaper|"
+    r"max|budget|limit|already|only",
     re.IGNORECASE,
 )
 """One quick look for what every wish needs."""
