@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from queue_store import errors as queue_errors
@@ -63,6 +64,13 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     told = {"error": name, "message": str(error), "remedy": answer.remedy}
     challenge = {"www-authenticate": "Bearer"} if answer.status == 401 else {}
     return JSONResponse(told | facts, status_code=answer.status, headers=HEADERS | challenge)
+
+
+async def answer_no_call(_request: Request, error: Exception) -> JSONResponse:
+    """What is asked for is no call, or not with this method."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    told = {"error": "NoSuchCall", "message": str(error), "remedy": "see /api/v1/openapi.json"}
+    return JSONResponse(told, status_code=status, headers=HEADERS)
 
 
 async def answer_defect(_request: Request, error: Exception) -> JSONResponse:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from queue_store.errors import QueueStoreError
-from review_app.answers import answer_defect, answer_error
+from review_app.answers import answer_defect, answer_error, answer_no_call
 from review_app.api.routes import api_routes
 from review_app.errors import OtherPersonError, ReviewError
 from review_app.requests import HEADERS, json_body
@@ -58,6 +59,7 @@ def create_application(calls: PageCalls, hostnames: Sequence[str], access: Acces
             QueueStoreError: answer_error,
             SpanStoreError: answer_error,
             ReviewError: answer_error,
+            HTTPException: answer_no_call,
             Exception: answer_defect,
         },
     )

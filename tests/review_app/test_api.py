@@ -348,3 +348,14 @@ def test_who_labels_in_a_blind_queue_reads_no_others_answers(client, queues, clo
     assert (seen("ann"), seen("vic"), seen("rev"), seen("bob")) == ({1}, {1}, {1}, {0})
     queues.update_queue(name="doubts", changes={"blind": False}, **common)
     assert seen("bob") == {1}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/queues", 405), ("GET", "/x", 404)],
+)
+def test_what_is_no_call_is_told_in_the_shape_of_errors(client, method, path, status):
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.json()["error"]) == (status, "NoSuchCall")
+    assert set(answer.json()) == {"error", "message", "remedy"}
