@@ -133,7 +133,13 @@ def read_source(context: Context, asked: dict[str, Any], evaluator: str | None) 
         raise click.UsageError("give --evaluator and --field, or --pairs FILE")
     from cli.alignment_source import stored_pairs
 
-    pairs = stored_pairs(context, evaluator, asked["field_name"], asked["gold"])
+    pairs = stored_pairs(
+        context,
+        evaluator,
+        asked["field_name"],
+        asked["gold"],
+        by_language=bool(asked.get("by_language")),
+    )
     options = replace(
         options,
         scale=pairs.scale_options(options.scale),

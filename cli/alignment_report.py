@@ -50,6 +50,11 @@ _FIGURE_COLUMNS = (
     type=click.FloatRange(min=0, max=1),
     help="For --objective tnr: the lower bound that the catch rate must reach.  [default: 0.8]",
 )
+@click.option(
+    "--by-language",
+    is_flag=True,
+    help="Also compare languages that users write in; reads the messages of labelled traces.",
+)
 @click.option("--count", type=click.IntRange(min=1), help="How many to label next.  [default: 20]")
 @click.option("--enqueue", metavar="QUEUE", help="Also put what to label next into this queue.")
 @click.option(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
+
+if TYPE_CHECKING:
+    from cli.context import Context
 
 SLICED = {
     "model": "request_model",
@@ -15,6 +20,35 @@ SLICED = {
 """Columns of the traces table behind the slices; detectors are a list of their own."""
 
 _LENGTHS = ("short third", "middle third", "long third")
+
+
+TEXT_MAX = 4000
+"""Characters of a trace's user messages that its language is guessed from."""
+
+
+def languages(context: Context, traces: pl.Series) -> pl.Series:
+    """The language that users of these traces write in; null where it is not clear.
+
+    It reads the messages of these traces, which takes time; hence only when somebody asks.
+    """
+    from analytics.alignment.languages import language_of
+    from analytics.messages import explode_messages
+
+    wanted = traces.drop_nulls().unique().sort().to_list()
+    spans = (
+        context.span_store.scan("spans", project=context.project)
+        .filter(pl.col("trace_id").is_in(wanted) & pl.col("input_messages").is_not_null())
+        .sort("start_time", "span_id")
+        .collect()
+    )
+    said = (
+        explode_messages(spans)
+        .filter((pl.col("role") == "user") & pl.col("text").is_not_null() & ~pl.col("is_repeat"))
+        .group_by("trace_id", maintain_order=True)
+        .agg(pl.col("text").str.join("\n").str.slice(0, TEXT_MAX))
+    )
+    guessed = {trace_id: language_of(text) for trace_id, text in said.iter_rows()}
+    return traces.replace_strict(guessed, default=None, return_dtype=pl.String)
 
 
 def slice_columns(frame: pl.DataFrame) -> dict[str, pl.Series]:

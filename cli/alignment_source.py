@@ -24,7 +24,7 @@ from cli.alignment_scores import (
     number_text,
     placed,
 )
-from cli.alignment_slices import SLICED, slice_columns
+from cli.alignment_slices import SLICED, languages, slice_columns
 from queue_store.model import FieldType, IssueState
 
 if TYPE_CHECKING:
@@ -63,9 +63,16 @@ class StoredPairs:
 
 
 def stored_pairs(
-    context: Context, evaluator: str, field_name: str, gold: str | None = None
+    context: Context,
+    evaluator: str,
+    field_name: str,
+    gold: str | None = None,
+    *,
+    by_language: bool = False,
 ) -> StoredPairs:
     """Join one evaluator (or detector) with one field; ``gold`` answers test items rightly.
+
+    ``by_language`` reads what users wrote in labelled traces, to compare languages.
 
     Raises :class:`UnknownEvaluatorError`, and the queue store's NotFoundError for the field.
     """
@@ -89,6 +96,11 @@ def stored_pairs(
         **design,
         **slice_columns(frame),
     )
+    if by_language:
+        labelled = frame.select(
+            t=pl.when(pl.col("human").is_not_null()).then("trace_id")
+        ).to_series()
+        frame = frame.with_columns(slice_language=languages(context, labelled))
     about = {
         "project": context.project,
         "evaluator": evaluator,
