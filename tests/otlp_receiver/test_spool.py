@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otlp_receiver.errors import SpoolLockedError, SpoolUnwritableError
-from otlp_receiver.segment import MARKER, segment_name, segments
+from otlp_receiver.record import SpoolRecord
+from otlp_receiver.segment import MARKER, encode, segment_name, segments
 from otlp_receiver.spool_folder import (
     NUMBER_GAP,
     FolderLock,
@@ -28,8 +29,6 @@ from otlp_receiver.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from otlp_receiver.record import SpoolRecord
 
 
 def write(folder: Path, bodies: list[bytes], *, segment_bytes: int = 2**20) -> None:
@@ -121,6 +120,45 @@ def test_a_damaged_length_loses_only_its_record(tmp_path: Path) -> None:
     assert found.records == 2
     assert bodies(read_all(spool)) == [b"first" * 9, b"third" * 9]
     assert bodies(read_all(spool, bytes_max=60)) == [b"first" * 9, b"third" * 9]
+
+
+def test_records_without_zeros_between_them_are_read_as_an_older_program_wrote_them(
+    tmp_path: Path,
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    sent = [bytes([number]) * (number * 97) for number in range(100)]
+    content = b"".join(
+        b"".join(
+            encode(
+                SpoolRecord(
+                    number=number + 2, project="p", signal="traces", received_at=7, body=body
+                )
+            )
+        )
+        for number, body in enumerate(sent)
+    )
+    (spool / segment_name(1)).write_bytes(content)
+
+    found = repair(spool, tmp_path / "quarantine")
+
+    assert (found.records, found.cut_bytes, found.damaged) == (100, 0, ())
+    assert bodies(read_all(spool, bytes_max=700)) == sent
+
+
+def test_zeros_that_are_no_padding_are_damage(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    write(spool, [b"first" * 9, b"second" * 9, b"third" * 9])
+    path = segments(spool)[0][1]
+    content = bytearray(path.read_bytes())
+    second = content.index(MARKER, 1)
+    content[second : second + 60] = bytes(60)
+    path.write_bytes(content)
+
+    found = repair(spool, tmp_path / "quarantine")
+
+    assert (found.records, len(found.damaged)) == (2, 1)
+    assert bodies(read_all(spool)) == [b"first" * 9, b"third" * 9]
 
 
 def test_numbers_are_never_given_out_twice(tmp_path: Path) -> None:
