@@ -165,9 +165,12 @@ def address(application):
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """One Chromium for all tests of a run; each has a profile of its own."""
+    """One Chromium for the tests of a module; each has a profile of its own.
+
+    Not for longer: while it runs, nothing else in this thread may run an event loop.
+    """
     browser_path = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
