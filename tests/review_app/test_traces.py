@@ -7,10 +7,13 @@ import json
 import polars as pl
 import pytest
 
+from queue_store.config import QueueConfig
+from queue_store.store import QueueStore
 from review_app.traces import matching_condition
 from span_store.errors import InvalidFilterError, UnknownColumnError
 from span_store.schema import EVALUATIONS, TRACES
-from tests.review_app.conftest import FIRST, SECOND
+from span_store.store import SpanStore
+from tests.review_app.conftest import FIRST, NOW, SECOND
 
 
 @pytest.fixture
@@ -80,3 +83,22 @@ def test_a_live_queue_takes_what_an_evaluator_has_scored(spandocket):
 
     assert (made.code, changed.code, refused.code) == (0, 0, 2), made.err + changed.err
     assert "scored_by" in refused.err
+
+
+def test_a_view_over_traces_is_shown_on_the_command_line(spandocket, tmp_path):
+    place = tmp_path / "data"
+    rows = [
+        dict.fromkeys(TRACES.names)
+        | {"project": "default", "trace_id": trace_id, "revision": 1, "error_count": number}
+        for number, trace_id in enumerate((FIRST, SECOND))
+    ]
+    SpanStore(place).append("traces", pl.DataFrame(rows, schema=TRACES.polars))
+    store = QueueStore.open(f"sqlite:///{place / 'queue.sqlite3'}", QueueConfig())
+    filters = {"where": "error_count > 0"}
+    saved = {"name": "errors", "queue": None, "filters": filters}
+    store.save_view(project="default", now=NOW, actor="ann", **saved)
+    store.close()
+
+    shown = spandocket("views", "show", "errors", "--format", "jsonl")
+
+    assert [json.loads(line)["trace_id"] for line in shown.out.splitlines()] == [SECOND], shown.err
