@@ -107,14 +107,15 @@ def _of_classes(sample: Sample, human: Any, evaluator: Any, weights: Any) -> tup
 
 
 def windows(sample: Sample) -> list[Window]:
-    """Weeks of at least thirty labels each, grown until they have them."""
+    """Weeks of at least thirty labels that count each, grown until they have them."""
     frame = sample.frame.with_columns(day=moments(pl.coalesce("rated_at", "time")).dt.date())
     dated = frame.filter(pl.col("labelled") & pl.col("day").is_not_null())
-    if dated.height < WINDOW_LABELS_MIN:
+    counting = _counting(sample)
+    if dated.filter(counting).height < WINDOW_LABELS_MIN:
         return []
     first = dated.select(pl.col("day").min()).item()
     frame = dated.with_columns(week=(pl.col("day") - pl.lit(first)).dt.total_days() // WINDOW_DAYS)
-    counts = frame.group_by("week").len().drop_nulls().sort("week")
+    counts = frame.filter(counting).group_by("week").len().drop_nulls().sort("week")
     groups: list[tuple[int, int]] = []
     start, held = None, 0
     for week, count in counts.iter_rows():
@@ -126,6 +127,18 @@ def windows(sample: Sample) -> list[Window]:
     if start is not None and groups:
         groups[-1] = (groups[-1][0], counts["week"].to_list()[-1])
     return [_window(sample, frame, first, *group) for group in groups]
+
+
+def _counting(sample: Sample) -> pl.Expr:
+    """The items that the deciding figure rests on."""
+    reading = "number" if sample.scale.score_type is ScoreType.NUMERIC else "code"
+    if sample.scale.score_type is ScoreType.BOOLEAN and not sample.scale.human_codes:
+        reading = "binary"
+    both = pl.col(f"h_{reading}").is_not_null() & pl.col(f"e_{reading}").is_not_null()
+    weighted = both & pl.col("excluded").is_null()
+    if sample.has_design and not sample.frame.filter(weighted).is_empty():
+        return weighted
+    return both
 
 
 def _window(sample: Sample, frame: pl.DataFrame, first: date, start: int, end: int) -> Window:

@@ -277,3 +277,23 @@ def test_drawn_differences_agree_with_the_linearised_ones(kind):
             assert draws.ci_low == pytest.approx(line.ci_low, abs=0.12 * width), name
             assert draws.ci_high == pytest.approx(line.ci_high, abs=0.12 * width), name
     assert "difference_drawn" not in compare(samples["a"], samples["b"])["raw"]
+
+
+def test_every_window_has_thirty_labels_that_count():
+    """Labels given in view of the verdict, and items without a score, fill no window."""
+    rng = np.random.default_rng(8)
+    size = 400
+    human = rng.integers(0, 2, size)
+    frame = pl.DataFrame(
+        {"human": human, "evaluator": np.where(rng.random(size) < 0.8, human, 1 - human),
+         "inclusion_probability": 0.5,
+         "blind": np.where(np.arange(size) % 3 == 0, "false", "true"),
+         "time": [f"2026-{1 + n // 40:02d}-{1 + n % 28:02d}" for n in range(size)]}
+    ).with_columns(
+        evaluator=pl.when(pl.int_range(size) % 5 != 0).then("evaluator")
+    )  # fmt: skip
+
+    found = report(frame, ReportOptions()).versions["windows"]
+
+    assert len(found) > 3
+    assert min(window["figure"]["n"] for window in found) >= 30
