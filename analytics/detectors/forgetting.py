@@ -58,7 +58,8 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"\b(?:instead|change|changed|actually|rather|make it|moved?|new|update\w*|no,|sorry|now)\b",
+    r"\b(?:instead|change|changed|actually|rather|make it|moved?|new|next|other|another|"
+    r"update\w*|no,|sorry|now)\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(

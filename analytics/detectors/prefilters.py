@@ -47,7 +47,8 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "fiction|grandm|admin password|secret|confidential|hidden|step by step|"
                 "step-by-step|without rule|without limit|without any|"
                 "without warning|no rules|no limits|before my first|limitation|your makers|"
-                "highest privilege|disable|deactivate|suspend|set aside|revoke|novel|story"
+                "please complete|content rules|admin mode|on hold|aligned|highest privilege|"
+                "disable|deactivate|suspend|set aside|revoke|novel|story"
             ),
             r"\b(?:dan|stan|dude|aim)\b",
             r"(?:ai|llm|assistant|language model)s?[^\w\0]{1,12}(?:you )?(?:must|should|please)",
@@ -94,6 +95,10 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             r"n.{1,6}t (?:some|any)thing",
             r"n.{1,6}t (?:discuss|have the ab|engage|offer|support|think i|talk|be able|possible)",
             r"i.{1,6}d (?:rather|prefer)",
+            r"\bi (?:do not|don.{1,6}t) |n.{1,6}t (?:a|one) ",
+            r"(?:designed|programmed|instructed) to",
+            r"not a (?:question|request|task)",
+            r"against (?:my|our)",
             r"can.{1,6}t ",
             r"won.{1,6}t",
             r"as a .{0,40}model",
@@ -111,7 +116,8 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "submissive|naughty|hooker|threesome|butt|titties|cunt|orgy|orgies|smut|undies|"
                 "dominatrix|dirty|steamy|steamier|lewd|filthy|one night stand|rock hard|gangbang|"
                 "gang bang|ejaculat|gory|entrails|intestines|dismember|decapitat|disembowel|"
-                "mutilat|severed|stripper|lap dance|turned on"
+                "mutilat|severed|stripper|lap dance|turned on|raunchy|throbbing|erection|so wet|"
+                "wet for|it rough|it hard"
             ),
             r"\bbra\b",
             r"down on (?:a|her|him|my|the) ",
@@ -139,7 +145,8 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "you deleted|even worse|ugh|omg|in circles|kidding|you even|tried that|"
                 "tried this|tried everything|nowhere|ever again|on hold|been waiting|none of|"
                 "money back|did you read|last time you|star review|horrible|dreadful|nightmare|"
-                "explained|can't you|can you not|that hard|so hard|so difficult"
+                "exhausting|acceptable|actually know|explained|can't you|can you not|"
+                "that hard|so hard|so difficult"
             ),
             r"(?:real|actual|live) (?:human|person|agent)",
         ),
@@ -156,7 +163,8 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
                 "the rest|to the reader|the idea|for now|want me to|the others|the other |yourself|"
                 "etc|settings here|... |...,|omitted|as needed|[insert|docstring here|fields|fixme|"
                 "i fixed|i checked|i'd recommend|i'd suggest|try search|try to |some error|"
-                "depends|to me|glance|here and there|probably|many reasons|without look|"
+                "seems|looks|just |haven't look|have not look|depends|to me|glance|"
+                "here and there|probably|many reasons|without look|"
                 "without read|good luck|details are|look at the|your loops|pick what"
             ),
             r"(?:#|//|--|/\*) ?[\w ]{0,40}(?:here|same|other|similar|own)",
@@ -185,6 +193,7 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             ),
             r"\d (?:different|unique|other|more|days?|chapters?|sentences?|exercises?)",
             r"exercises? \d",
+            r"(?:name|list|write|give|suggest|find)(?: me)? \d",
             rf"\d {_LETTER}+ (?:for|about|on)",
         ),
     },

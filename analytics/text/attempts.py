@@ -1,7 +1,8 @@
 """Short attempts on a model's constraints, as far as rules show them.
 
 What is said about jailbreaks is none ("explain how these prompts work"), and neither is a story.
-A request for harm inside a role or a story, with the question how exactly, is one.
+A request for harm inside a role or a story, with the question how exactly, is one; so is a request
+for harm that forbids refusing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from analytics.text.phrases import RULES
 if TYPE_CHECKING:
     import polars as pl
 
-WRAPPED = "asks for harm inside a role or a story"
+WRAPPED = "asks for harm in a role, a story or under a ban on refusing"
 WRAPPED_STRENGTH = 0.9
 
 ABOUT_SHARE = 0.5
@@ -39,14 +40,19 @@ def attempts(texts: pl.Series) -> list[RuleEvidence]:
     said = rule_evidence(texts, RULES["attempt"])
     sets = [rule_evidence(texts, RULES[name]) for name in ("frame", "harm", "howto")]
     return [
-        _weighed(text or "", found, is_wrapped=all(part.names for part in parts))
+        _weighed(
+            text or "",
+            found,
+            is_wrapped=all(part.names for part in parts),
+            is_harm=bool(parts[1].names),
+        )
         for text, found, *parts in zip(texts, said, *sets, strict=True)
     ]
 
 
-def _weighed(text: str, found: RuleEvidence, *, is_wrapped: bool) -> RuleEvidence:
+def _weighed(text: str, found: RuleEvidence, *, is_wrapped: bool, is_harm: bool) -> RuleEvidence:
     strength, names = found.strength, found.names
-    if is_wrapped:
+    if is_wrapped or (is_harm and "forbids refusing" in names):
         strength, names = combined([strength, WRAPPED_STRENGTH]), (WRAPPED, *names)
     if is_about(text):
         strength = round(strength * ABOUT_SHARE, 4)

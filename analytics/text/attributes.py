@@ -22,6 +22,10 @@ _KINDS: dict[str, re.Pattern[str]] = {
     "port": re.compile(r"\b(?:port |localhost:|127\.0\.0\.1:)(\d{2,5})\b", re.IGNORECASE),
     "nights": re.compile(r"\b(\d+|one|two|three|four|five|six|seven) nights?\b", re.IGNORECASE),
 }
+_PLACE = re.compile(
+    r"\b(platform|gate|room|seat|track|terminal|table|floor|line) ([A-Z]?\d+[A-Z]?)\b",
+    re.IGNORECASE,
+)
 _ALWAYS_SHARED = {"port": "port", "nights": "nights"}
 _OPPOSITES = (
     *(
@@ -88,6 +92,15 @@ def attributes(text: str) -> list[Attribute]:
             if kind in _ALWAYS_SHARED:
                 near.add(_ALWAYS_SHARED[kind])
             found.append(Attribute(kind=kind, value=value, of=frozenset(near), start=match.start()))
+    found.extend(
+        Attribute(
+            kind=match[1].lower(),
+            value=match[2].lower(),
+            of=frozenset((match[1].lower(),)),
+            start=match.start(),
+        )
+        for match in _PLACE.finditer(text)
+    )
     found.extend(
         Attribute(
             kind=f"which {match[2].lower()}",

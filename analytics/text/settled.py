@@ -52,7 +52,7 @@ ANOTHERS = re.compile(
 _OPTIONS = re.compile(
     r"(?:which|what|would you (?:prefer|like)|do you (?:prefer|want|use|need)|"
     r"should i use|is it|are you)\b"
-    r"[^?]*?\b(\w{3,})(?: \w+)? or (?:in |with |the |a )?(\w{3,})\?\s*$",
+    r"[^?]*?\b([\w-]{3,})(?: \w+)? or (?:in |with |the |a )?([\w-]{3,})\?\s*$",
     re.IGNORECASE,
 )
 _WHAT_TO = re.compile(
@@ -75,7 +75,7 @@ def choice_made(question: str, said: str) -> str | None:
     options = [option.lower() for option in match.groups()]
     if any(option in _STOP for option in options):
         return None
-    words = re.findall(r"\w+", said.lower())
+    words = re.findall(r"[\w-]+", said.lower())
     named = [option for option in options if option in words or f"{option}s" in words]
     if len(named) == 1 or (
         len(named) == 2 and re.search(rf"\b{named[0]}\b,? not \b{named[1]}\b", said, re.IGNORECASE)

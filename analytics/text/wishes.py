@@ -145,6 +145,9 @@ def _words(text: str) -> Iterator[Wish]:
             continue
         is_named = match["named"] is not None
         yield _wish(match[0], rf"\b{re.escape(first)}\b", STRONG if is_named else WEAK)
+    named = re.search(r"\bavoid (?:the )?(?:word|term)s? \W?(\w{4,})", text, re.IGNORECASE)
+    if named:
+        yield _wish(named[0], rf"\b{re.escape(named[1])}\b")
     bullets = re.search(
         r"\b(?:no|don't use|do not use|without|avoid|stop using) (?:any )?bullet(?:s|"
         r" points| lists?)",
