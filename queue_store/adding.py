@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from queue_store.base import items_of
 from queue_store.bulk import WHY, insert_new, why
 from queue_store.column_types import WHOLE_MAX, storable
 from queue_store.errors import InvalidValueError
-from queue_store.model import Action, ItemState, ObjectType
+from queue_store.model import Action, ItemSource, ItemState, ObjectType
 from queue_store.moves import move
 from queue_store.tables.items import ITEMS, NOBODY
 from queue_store.tables.queues import QUEUES
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     from queue_store.model import Item, ItemDraft, Queue
     from queue_store.writing import Writing
 
+PRIORITY_MAX = 1e308
 _OBJECT_TYPES = {kind.value for kind in ObjectType}
+_SOURCES = {source.value for source in ItemSource}
 _FINISHED = {ItemState.COMPLETED, ItemState.SKIPPED, ItemState.AWAITING_ADJUDICATION}
 
 
@@ -59,22 +60,21 @@ def _check(draft: ItemDraft) -> None:
         raise InvalidValueError(
             "object_type", draft.object_type, f"is one of {', '.join(sorted(_OBJECT_TYPES))}"
         )
+    if draft.source not in _SOURCES:
+        raise InvalidValueError("source", draft.source, f"is one of {', '.join(sorted(_SOURCES))}")
     if not draft.object_id:
         raise InvalidValueError("object_id", draft.object_id, "an item needs an object id")
-    if not _is_finite(draft.priority):
+    try:
+        ordered = -PRIORITY_MAX <= draft.priority <= PRIORITY_MAX
+    except TypeError:
+        ordered = False
+    if not ordered:
         raise InvalidValueError("priority", None, "must be a finite number")
     if not 1 <= draft.revision <= WHOLE_MAX:
         raise InvalidValueError("revision", draft.revision, f"lies between 1 and {WHOLE_MAX}")
     drawn = None if draft.selection is None else draft.selection.p
     if drawn is not None and not 0 <= drawn <= 1:
         raise InvalidValueError("selection", drawn, "an inclusion probability lies in 0 to 1")
-
-
-def _is_finite(number: object) -> bool:
-    try:
-        return isinstance(number, int | float) and math.isfinite(number)
-    except OverflowError:
-        return False
 
 
 def _why(draft: ItemDraft) -> dict[str, Any]:

@@ -146,6 +146,7 @@ def test_a_draft_that_cannot_be_stored_stores_none(open_desk):
         {"priority": 10**400},
         {"priority": "5"},
         {"object_type": "blob"},
+        {"source": "nobody"},
         {"metadata": {"a": object()}},
         {"selection": drawn},
     ):
