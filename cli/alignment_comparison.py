@@ -33,6 +33,8 @@ def compare(
     from analytics.alignment.comparison import compare as compare_samples
     from analytics.alignment.figure import plain
 
+    if first == second:
+        raise click.UsageError("name two different evaluators, or versions of a file")
     one, two = _two_samples(context, first, second, asked)
     result = plain({"first": first, "second": second, **compare_samples(one, two, asked["seed"])})
     if (output_format or default_format()) != "table":
@@ -120,14 +122,14 @@ def agreement(
         people = plain(ceiling(samples[version], options.seed))
         results.append({"queue": queue, "field": name, "items": frame["item"].n_unique()
                         if "item" in frame.columns else frame.height, **people})  # fmt: skip
+    if not results:
+        say("nobody has answered anything there yet")
     if (output_format or default_format()) != "table":
         for result in results:
             write_object(result, output_format)
         return
     for result in results:
         _print_people(result)
-    if not results:
-        say("nobody has answered anything there yet")
 
 
 def _human_frames(context: Context, queue: str | None, asked: dict[str, Any]) -> Any:

@@ -310,3 +310,22 @@ def test_detectors_are_evaluators_too(command, tmp_path, queue_store):
     assert report["scope"]["evaluator_version"] == "2"
     assert report["scope"]["pairs"] == 11
     assert (report["confusion"]["tp"], report["confusion"]["fn"]) == (3, 1)
+
+
+def test_an_evaluator_is_not_compared_with_itself(command):
+    said = command("alignment", "compare", "judge", "judge", "-f", "bad")
+
+    assert said.code == 2
+    assert "two different evaluators" in said.err
+
+
+def test_agreement_of_a_queue_that_nobody_answered_says_so_in_every_form(command, queue_store):
+    boolean_field(queue_store)
+    queue_store.create_queue(
+        project="default", draft=QueueDraft(name="empty", fields=("bad",)), now=NOW, actor="test"
+    )
+
+    for form in ("json", "table"):
+        said = command("alignment", "agreement", "empty", "--format", form)
+        assert (said.code, said.out) == (0, "")
+        assert "nobody has answered anything there yet" in said.err
