@@ -24,7 +24,11 @@ _ROLE_MARKER = re.compile(
 )
 _PLACEHOLDER = re.compile(
     r"[\[<{(\"']*\s*(?:null|undefined|nan|placeholder|empty|\[?object object\]?|your answer here|"
-    r"insert .{0,30} here|response|todo|tbd)?\s*[\]>})\"']*",
+    r"insert .{0,30} here|response|todo|tbd)?\s*[\]>})\"']*"
+    # A lone name in brackets that says what was to stand there.
+    r"|(?:\[|<|\{\{?|<<)\s*(?:(?:your|the|insert|assistant|final|generated|my)[ _-])?"
+    r"(?:answer|response|reply|output|text|content|message|result|completion|summary)"
+    r"(?:[ _-](?:here|goes here|text))?\s*(?:\]|>>?|\}\}?)",
     re.IGNORECASE,
 )
 _TERSE = re.compile(r"[\"']?(?:none|n/?a|nil)[\"'.]?", re.IGNORECASE)
@@ -39,7 +43,7 @@ class EmptyResponse:
     """Looks at the model calls that nothing in the trace followed."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 

@@ -20,6 +20,9 @@ TOOL_CALL = [{"type": "tool_call", "id": "1", "name": "search", "arguments": {}}
         "<|im_end|>",
         "null",
         "[placeholder]",
+        "[answer]",
+        "<your_response_here>",
+        "{{ summary }}",
         "{}",
     ],
 )
@@ -28,7 +31,8 @@ def test_debris_is_no_answer(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", ["Yes.", "42", "Oslo", "👍", "The answer is no, sadly.", "No", "a", "C++"]
+    "answer",
+    ["Yes.", "42", "Oslo", "👍", "The answer is no, sadly.", "No", "a", "C++", "[Oslo]", "<br>"],
 )
 def test_short_answers_are_answers(answer):
     assert one("empty_response", [chat("t", answer=answer)])[0] == "no_match"
