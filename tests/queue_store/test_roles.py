@@ -112,6 +112,7 @@ READS = {
     "item": {"item_id": 1},
     "items": {"queue": "spot_checks"},
     "items_of_trace": {"trace_id": "0" * 32},
+    "place": {"item_id": 1},
     "annotation": {"annotation_id": 1},
     "annotations": {},
     "annotation_frame_rows": {},
