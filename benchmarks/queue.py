@@ -195,7 +195,8 @@ class Race:
         """Claim this many; gives (ids, seconds of each claim, seconds of the whole)."""
         self.rounds += 1
         for orders in self.orders:
-            orders.put((queue, total // len(self.orders), self.rounds))
+            # Rounded up: all together make at least as many as are asked for.
+            orders.put((queue, -(-total // len(self.orders)), self.rounds))
         results = [self.answers.get() for _ in self.workers]
         ids = [item_id for taken, _, _ in results for item_id in taken]
         spent = [seconds for _, each, _ in results for seconds in each]

@@ -32,14 +32,18 @@ EXPIRED_MAX = 1000
 
 _LIVE = LEASES.c.lease_until.is_not(None)
 
+_BY_ITEM, _QUEUE = LEASES.c.item_id + 0, LEASES.c.queue_id + 0
+"""As sums: by the bare columns, the engines would at times rather walk the primary key or the leases
+of the whole queue than the holder's index."""
+
 HELD: Select[Any] = (
     select(LEASES.c.item_id, LEASES.c.token)
     .where(
         LEASES.c.reviewer == bindparam("for_reviewer"),
-        LEASES.c.queue_id == bindparam("in_queue"),
+        bindparam("in_queue") == _QUEUE,
         _LIVE,
     )
-    .order_by(LEASES.c.item_id)
+    .order_by(_BY_ITEM)
     .limit(1)
 )
 """The item that the reviewer holds in this queue."""
@@ -68,8 +72,8 @@ LOOK: Select[Any] = select(
         .limit(1)
         .scalar_subquery(),
         select(LEASES.c.item_id)
-        .where(LEASES.c.reviewer == bindparam("for_reviewer"), _IN_THIS, _LIVE)
-        .order_by(LEASES.c.item_id)
+        .where(LEASES.c.reviewer == bindparam("for_reviewer"), QUEUES.c.id == _QUEUE, _LIVE)
+        .order_by(_BY_ITEM)
         .limit(1)
         .scalar_subquery(),
     )

@@ -40,7 +40,7 @@ def full(request, tmp_path_factory):
             connection.execute(filler, {"more": f"-{number}"})
         leases = (
             "INSERT INTO leases (item_id, reviewer, queue_id, token, claimed_at, lease_until) "
-            "SELECT id, 'somebody', queue_id, 't', 1, 1 + id FROM items"
+            "SELECT id, 'somebody_' || (id % 200), queue_id, 't', 1, 1 + id FROM items"
         )
         connection.execute(text(leases))
     with desk.store.database.engine.connect().execution_options(
