@@ -33,8 +33,8 @@ EXPIRED_MAX = 1000
 _LIVE = LEASES.c.lease_until.is_not(None)
 
 _BY_ITEM, _QUEUE = LEASES.c.item_id + 0, LEASES.c.queue_id + 0
-"""As sums: by the bare columns, the engines would at times rather walk the primary key or the leases
-of the whole queue than the holder's index."""
+"""As sums: by the bare columns, the engines would at times rather walk the primary key, or the
+leases of the whole queue, than the holder's index."""
 
 HELD: Select[Any] = (
     select(LEASES.c.item_id, LEASES.c.token)
