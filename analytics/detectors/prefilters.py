@@ -1,4 +1,4 @@
-r"""String prefilters of the semantic detectors: which texts are worth parsing at all.
+r"""String prefilters of the detectors: which texts are worth parsing at all.
 
 A prefilter is loose expressions over the JSON text of a span's content: it must let through
 whatever its detector could flag, cheaply, and no more than needed. White space and quotation
@@ -55,7 +55,7 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             r"\b(?:tell|inform|notify)(?:ing)? the user",
             # A policy alone is what every desk talks about; here something is said of it.
             r"polic(?:y|ies) (?:[a-z]{1,9} )?(?:is|are|was|were|be|has|have|had|do|does|did|won)\b",
-            r"(?:your|safety|ethic\w*|moral\w*|content|openai)(?: [\w\x80-\xff]+){0,3} polic",
+            rf"(?:your|safety|ethic\w*|moral\w*|content|openai)(?: {_LETTER}+){{0,3}} polic",
             # Characters without width, and letters as wide as ideographs.
             r"\xe2\x80[\x8b-\x8f]",
             r"\xef\xbc[\xa1-\xbf]",

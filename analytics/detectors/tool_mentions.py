@@ -25,7 +25,7 @@ it asked for, calls that it knows of after its answer, whether a message has a p
 # Plain strings are counted several times as fast as expressions; a quotation mark inside of what
 # somebody said is escaped.
 _CALL_OR_RESPONSE = r'"type"\s*:\s*"(?:tool_call|server_tool_call|function)'
-_CALL = r'"type"\s*:\s*"(?:tool_call|server_tool_call|function)"'
+_CALL = _CALL_OR_RESPONSE + '"'
 _RESPONSE = 'tool_call_response"'
 _FOREIGN = '"tool_calls"'
 
