@@ -38,6 +38,8 @@ LARGE = {"spans": 512, "connections": 2, "in_flight": 4}
 SMALL = {"spans": 10, "connections": 64, "in_flight": 1}
 BALANCED = 'segment_bytes = "32MiB"\nspool_bytes_soft = "64MiB"\nspool_bytes_hard = "2GiB"\n'
 """Senders and loader find their balance within seconds, not after gigabytes."""
+ROOMY = 'spool_bytes_soft = "32GiB"\nspool_bytes_hard = "64GiB"\n'
+"""With the loader resting, the soft limit would slow senders down after some seconds."""
 SECTIONS = ("large", "small", "latency", "http", "json", "paced", "sustained")
 PACES = "0.10,0.15"
 """Shares of the empty handler's rate that should be loaded as fast as they come."""
@@ -96,7 +98,7 @@ def say(name: str, found: Measured, ceiling: Measured) -> None:
 
 
 def measure_large(options: argparse.Namespace, ceiling: Measured) -> None:
-    with Receiver() as receiver:
+    with Receiver(ROOMY) as receiver:
         receiver.rest_loader()
         run = measured(receiver.process, lambda: grpc_load(receiver.grpc, options.seconds, **LARGE))
         say("acknowledged, 512 spans a request, loader resting", run, ceiling)
@@ -132,11 +134,14 @@ def measure_latency(options: argparse.Namespace, _: Measured) -> None:
 
 
 def measure_http(options: argparse.Namespace, _: Measured) -> None:
-    with Receiver() as receiver:
+    """As many requests in flight as over gRPC, each on a connection of its own."""
+    with Receiver(ROOMY) as receiver:
         receiver.rest_loader()
         grpc_run = measured(
             receiver.process, lambda: grpc_load(receiver.grpc, options.seconds, **LARGE)
         )
+    with Receiver(ROOMY) as receiver:
+        receiver.rest_loader()
         run = measured(
             receiver.process, lambda: http_load(receiver.http, options.seconds, "protobuf", 512)
         )
@@ -144,7 +149,7 @@ def measure_http(options: argparse.Namespace, _: Measured) -> None:
 
 
 def measure_json(options: argparse.Namespace, ceiling: Measured) -> None:
-    with Receiver() as receiver:
+    with Receiver(ROOMY) as receiver:
         receiver.rest_loader()
         run = measured(
             receiver.process, lambda: http_load(receiver.http, options.seconds, "json", 512)
