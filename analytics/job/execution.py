@@ -28,7 +28,7 @@ from analytics.job.intake import (
 from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
-from analytics.job.rerouting import last_run
+from analytics.job.rerouting import LastRun, last_run
 from analytics.job.revisions import is_outdated, material_revisions
 from analytics.job.routing_stage import RoutedRun, RoutingStage
 from analytics.job.session_history import SessionHistory
@@ -85,11 +85,13 @@ class Job:
     incremental: bool = False
     reading: SpanStore = field(init=False)
     """The spans and contents of the moment the run began, whatever arrives meanwhile."""
+    before: LastRun | None = field(init=False)
 
     def run(self, *, dry_run: bool) -> RunReport:
         """Do it, or, when dry, only say what it would do."""
-        self.reading = self.store.snapshot("spans", "contents")
         stages = Stages(self.clock)
+        self.reading = self.store.snapshot("spans", "contents")
+        self.before = last_run(self.store, project=self.project)
         detectors = load(self.config)
         self._tell("reading", 0, 1)
         traces = self._intake({detector.id: detector.version for detector in detectors})
@@ -207,7 +209,7 @@ class Job:
             touched_since=self._touched_since(detector_versions),
         )
         return with_cohorts(intake.traces).with_columns(
-            is_candidate=intake.changed & self._in_range()
+            is_changed=intake.changed, is_candidate=intake.changed & self._in_range()
         )
 
     def _touched_since(self, detector_versions: Mapping[str, str]) -> int | None:
@@ -215,10 +217,11 @@ class Job:
 
         The first one with a newer detector looks at everything, as the detector has to.
         """
-        before = last_run(self.store, project=self.project) if self.incremental else None
-        if before is None or is_outdated(before.versions, detector_versions):
+        if not self.incremental or self.before is None:
             return None
-        return before.watermark
+        if is_outdated(self.before.versions, detector_versions):
+            return None
+        return self.before.watermark
 
     def _samples(self, traces: pl.DataFrame) -> pl.DataFrame:
         """The complete traces, and in an incremental run the evaluated ones before them."""
@@ -256,7 +259,8 @@ class Job:
             traces_waiting=waiting.height,
             traces_looked_at_again=decided.routing.looked_at_again,
             waiting_until=_moment(until_ns) if isinstance(until_ns, int) else None,
-            watermark=_moment(self._watermark(waiting)),
+            watermark=_moment(self._watermark(decided.traces)),
+            scores_watermark_nanoseconds=decided.routing.scores_watermark,
             detectors=tuple(standing),
             queues=tuple(counts),
             seconds=stages.seconds,
@@ -309,12 +313,25 @@ class Job:
             maintain_order="left",
         )
 
-    def _watermark(self, waiting: pl.DataFrame) -> int:
-        """The latest moment up to which nothing waits any more."""
-        earliest = waiting["first_received_at"].min()
-        if not isinstance(earliest, int):
-            return self.as_of_ns
-        return min(self.as_of_ns, earliest - 1)
+    def _watermark(self, traces: pl.DataFrame) -> int:
+        """The latest moment up to which nothing waits or was left out any more.
+
+        What was acknowledged lately may not be in the table yet, but it gets there in the order
+        of its arrival: nothing is claimed beyond the newest span that is there.
+        """
+        newest = traces["received_at"].max()
+        seen = newest if isinstance(newest, int) else self._seen_before()
+        left = traces.filter(
+            pl.col("complete_reason").is_null() | (pl.col("is_changed") & ~pl.col("is_candidate"))
+        )
+        earliest = left["first_received_at"].min()
+        return min(self.as_of_ns, seen, earliest - 1 if isinstance(earliest, int) else seen)
+
+    def _seen_before(self) -> int:
+        """Where a run stands that saw no span at all."""
+        if self.before is not None:
+            return self.before.watermark
+        return self.as_of_ns - int(self.config.age_seconds_max * _SECOND)
 
     def _run_id(self, detectors: list[Any]) -> str:
         bounds = [str(moment) for moment in (self.as_of.astimezone(UTC), self.since, self.until)]

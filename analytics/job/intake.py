@@ -29,6 +29,7 @@ class Intake:
 
     traces: pl.DataFrame
     """All of them: facts, ``complete_reason``, ``content_hash``, ``revision``, ..."""
+    as_of_ns: int
 
     @property
     def changed(self) -> pl.Expr:
@@ -37,6 +38,9 @@ class Intake:
             pl.col("previous_hash").is_null()
             | (pl.col("previous_hash") != pl.col("content_hash"))
             | pl.col("is_outdated")
+        ).and_(
+            # A run for the past does not undo what a later one saw.
+            pl.col("previous_received_at").fill_null(self.as_of_ns) <= self.as_of_ns
         )
 
     @property
@@ -84,7 +88,10 @@ def read_traces(
     )
     outdated = outdated_evaluations(store, previous, project=project, versions=versions)
     previous = previous.select(
-        "trace_id", previous_revision="revision", previous_hash="content_hash"
+        "trace_id",
+        previous_revision="revision",
+        previous_hash="content_hash",
+        previous_received_at="received_at",
     )
     traces = (
         traces.join(contents, on="trace_id", how="left", maintain_order="left")
@@ -101,7 +108,7 @@ def read_traces(
         )
         .drop("content_pieces", "digest")
     )
-    return Intake(traces=traces)
+    return Intake(traces=traces, as_of_ns=as_of_ns)
 
 
 def last_evaluations(
@@ -110,7 +117,7 @@ def last_evaluations(
     """The newest evaluated revision of every trace, or of these."""
     return (
         store.scan_raw("traces", project=project, trace_ids=trace_ids)
-        .select("trace_id", "revision", "content_hash", "evaluated_at")
+        .select("trace_id", "revision", "content_hash", "evaluated_at", "received_at")
         .sort("trace_id", "revision")
         .unique(subset="trace_id", keep="last", maintain_order=True)
         .collect()

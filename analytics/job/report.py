@@ -66,6 +66,8 @@ class RunReport:
     """When the last of the waiting traces will be complete, if nothing more arrives."""
     watermark: datetime
     """Everything received up to here has been looked at."""
+    scores_watermark_nanoseconds: int
+    """The latest arrival among the scores that rules have looked at, since 1970 UTC."""
     detectors: tuple[DetectorCount, ...]
     queues: tuple[QueueCount, ...]
     seconds: dict[str, float]

@@ -23,25 +23,37 @@ if TYPE_CHECKING:
 
 
 class LastRun(NamedTuple):
-    """What the newest recorded run stands for."""
+    """What the newest recorded run looked at; times in ns."""
 
-    as_of: int
     watermark: int
     versions: str
     """JSON, by detector."""
+    scores_watermark: int
+    """Scores received up to here were looked at."""
 
 
 def last_run(store: SpanStore, *, project: str) -> LastRun | None:
-    """The newest recorded run, times in ns; None before the first."""
+    """The newest recorded run; None before the first.
+
+    A run that stood for a moment to come saw no more than there was when it began.
+    """
     runs = (
         store.scan_raw("runs", project=project)
-        .select("as_of", "watermark", "versions", "finished_at")
-        .sort("as_of", "finished_at")
+        .with_columns(seen_until=pl.min_horizontal("as_of", "started_at"))
+        .sort("seen_until", "finished_at")
         .tail(1)
-        .select("as_of", "watermark", "versions")
+        .select("seen_until", "watermark", "versions", "counts")
         .collect()
     )
-    return None if runs.is_empty() else LastRun(*runs.row(0))
+    if runs.is_empty():
+        return None
+    seen_until, watermark, versions, counts = runs.row(0)
+    known = json.loads(counts or "{}").get("scores_watermark_nanoseconds")
+    return LastRun(
+        watermark=min(watermark, seen_until),
+        versions=versions,
+        scores_watermark=seen_until if known is None else known,
+    )
 
 
 def evaluated_rows(store: SpanStore, trace_ids: Collection[str], *, project: str) -> pl.DataFrame:

@@ -38,6 +38,8 @@ class RoutedRun:
     """Traces of earlier runs that the rules looked at again."""
     changed_rows: pl.DataFrame
     """Rows of ``traces`` to write again under the same revision."""
+    scores_watermark: int
+    """The latest arrival (ns) among the scores that this run and those before it knew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,10 @@ class RoutingStage:
     ) -> RoutedRun:
         """Route the evaluated traces, the backfilled ones, and those with new scores."""
         scores = scores_until(self.store, project=self.project, as_of_ns=self.as_of_ns)
-        again = self._again(scores, set(backfilled), set(evaluated["trace_id"].to_list()))
+        before = last_run(self.store, project=self.project)
+        seen_until = 0 if before is None else before.scores_watermark
+        late = scores.filter(pl.col("received_at") > seen_until)
+        again = self._again(late, set(backfilled), set(evaluated["trace_id"].to_list()))
         filters = [*queue_filling.live_filters(self.queues, project=self.project)]
         filters += self.config.business_weights
         facts = pl.DataFrame(schema={"trace_id": pl.String})
@@ -94,7 +99,13 @@ class RoutingStage:
         )
         priorities = {draft.trace_id: draft.priority for draft in routed.drafts}
         changed = with_new_selections(again, routed.selections, priorities)
-        return RoutedRun(routed=routed, looked_at_again=again.height, changed_rows=changed)
+        newest = late["received_at"].max()
+        return RoutedRun(
+            routed=routed,
+            looked_at_again=again.height,
+            changed_rows=changed,
+            scores_watermark=newest if isinstance(newest, int) else seen_until,
+        )
 
     def _rows(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         return trace_rows(
@@ -108,12 +119,8 @@ class RoutingStage:
             config=self.config,
         )
 
-    def _again(self, scores: pl.DataFrame, backfilled: set[str], fresh: set[str]) -> pl.DataFrame:
+    def _again(self, late: pl.DataFrame, backfilled: set[str], fresh: set[str]) -> pl.DataFrame:
         """Evaluated before: in the range of a backfill, or scored since the last run."""
-        before = last_run(self.store, project=self.project)
-        late = scores
-        if before is not None:
-            late = scores.filter(pl.col("received_at") > before.as_of)
         wanted = (set(late["trace_id"].drop_nulls().to_list()) | backfilled) - fresh
         return evaluated_rows(self.store, wanted, project=self.project)
 
