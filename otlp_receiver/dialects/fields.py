@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from otlp_receiver.dialects.attributes import Kind
-from otlp_receiver.dialects.both_forms import better_told
+from otlp_receiver.dialects.both_forms import better_told, longer_told
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.flattened import assemble
@@ -232,10 +232,15 @@ class FieldSet:
                 values = nulls(pl.String(), self.count)
             open_ = values.is_null().gather(owners).to_numpy()
             open_ &= ~better_told(self.table, name, found.texts)
+            open_ &= ~longer_told(self.table, name, found.texts, self._steps())
             texts = pl.Series(list(found.texts.values()), dtype=pl.String)
             self.columns[name] = values.scatter(owners[open_], texts.filter(pl.Series(open_)))
             self.note_source(name, owners[open_], found.family.source)
             self.taken[found.rows] = True
+
+    def _steps(self) -> Mask:
+        """Spans around the calls: agents, chains, and the nodes of a graph."""
+        return self._asked_by(("invoke_agent", "invoke_workflow", "chain", "task"))
 
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""

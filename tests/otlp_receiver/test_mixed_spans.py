@@ -108,3 +108,36 @@ def test_a_score_of_a_wrong_type_is_kept_and_read_as_nothing(value):
 
     assert scores["evaluator"].to_list() == ["n"]
     assert scores["score"].to_list() in ([None], [1.0])
+
+
+def test_of_an_agents_many_messages_openinference_flattens_the_first_alone():
+    turns = ["How?", "So.", "No!"]
+    kinds = ["human", "ai", "human"]
+    messages = [
+        {"type": kind, "data": {"content": text, "type": kind}}
+        for kind, text in zip(kinds, turns, strict=True)
+    ]
+    sent = {
+        "openinference.span.kind": "AGENT",
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": "How?",
+        "input.value": json.dumps({"messages": messages}),
+        "input.mime_type": "application/json",
+    }
+
+    span = span_of(sent, scope="openinference.instrumentation.langchain")
+
+    told = json.loads(span["input_messages"])
+    assert [message["parts"][0]["content"] for message in told] == turns
+    assert [message["role"] for message in told] == ["user", "assistant", "user"]
+
+
+def test_a_calls_own_flattened_messages_stand():
+    sent = {
+        "openinference.span.kind": "LLM",
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": "How?",
+        "input.value": json.dumps({"messages": [{"role": "user", "content": "How?"}] * 2}),
+    }
+
+    assert len(json.loads(span_of(sent)["input_messages"])) == 1
