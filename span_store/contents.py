@@ -7,7 +7,8 @@ choice, then by time; pieces that are elements are strung together into a list, 
 the last one stands.
 
 A field with the prefix ``below.`` is meant for the model calls below the named span: a library
-that writes the requested schema on an outer span knows no ids of the calls inside.
+that writes the requested schema on an outer span knows no ids of the calls inside. Others ask for
+something: see ``first_calls.py``, ``offered_tools.py`` and ``histories.py``.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from span_store.answers import ANSWER, ANSWER_FIELDS, answered
+from span_store.first_calls import FIRST, first_calls
+from span_store.histories import LOST, told_calls, with_histories
+from span_store.offered_tools import AT_HAND, OFFERED, offered_tools
 from span_store.schema import SPANS, Form
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 CONTENT_FIELDS = (
     "input_messages",
@@ -76,17 +80,22 @@ def _wanted(names: Collection[str]) -> list[str]:
 
 
 def with_contents(
-    spans: pl.LazyFrame, contents: pl.LazyFrame, needed: Collection[str] | None = None
+    spans: pl.LazyFrame,
+    contents: pl.LazyFrame,
+    needed: Collection[str] | None = None,
+    received_between: Callable[[int, int], pl.LazyFrame] | None = None,
 ) -> pl.LazyFrame:
     """Fill the null columns of ``spans`` from the rows of the contents table.
 
-    ``needed`` names the columns that will be read; all when it is None.
+    ``needed`` names the columns that will be read; all when it is None. ``received_between`` gives
+    rows of the contents table by time where ``contents`` holds those of some traces alone.
     """
     names = spans.collect_schema().names()
     wanted = _wanted(names if needed is None else needed)
     if not wanted:
         return spans
-    filled = _by_span(_addressed(contents, spans, wanted), wanted)
+    rows = _asking(contents, wanted)
+    filled = _by_span(_addressed(contents, rows, spans, wanted), wanted)
     told = [name for name in wanted if name in names]
     logs = {name: pl.col(f"{name}_told") for name in told}
     steps: list[pl.Expr] = []
@@ -98,7 +107,10 @@ def with_contents(
     frame = spans.join(filled, on=list(_KEY), how="left").with_columns(steps)
     if {"finish_reasons", "output_messages"} <= set(names) and "output_messages" in told:
         frame = frame.with_columns(_finish_reasons())
-    return frame.select(names)
+    frame = frame.select(names)
+    lost = rows.filter(pl.col("field") == LOST)
+    calls = told_calls(lost, received_between or (lambda _since, _until: contents))
+    return frame if calls is None else with_histories(frame, calls)
 
 
 def _said(name: str, told: pl.Expr, names: Collection[str]) -> pl.Expr:
@@ -138,18 +150,36 @@ def _failed(names: Collection[str]) -> list[pl.Expr]:
     return [changed[name].alias(name) for name in changed if name in names]
 
 
-def _addressed(contents: pl.LazyFrame, spans: pl.LazyFrame, wanted: Sequence[str]) -> pl.LazyFrame:
-    """The rows for these fields, those for calls below a span addressed to each of them."""
+def _asking(contents: pl.LazyFrame, wanted: Sequence[str]) -> pl.DataFrame:
+    """The rows that name another span than the one they fill, for these fields."""
+    fields = [*(BELOW + name for name in wanted), *(FIRST + name for name in wanted)]
+    if not set(wanted).isdisjoint(ANSWER_FIELDS):
+        fields.append(BELOW + ANSWER)
+    if "tool_definitions" in wanted:
+        fields += [OFFERED, AT_HAND]
+    if "input_messages" in wanted:
+        fields.append(LOST)
+    return contents.filter(pl.col("field").is_in(fields)).collect(engine="streaming")
+
+
+def _addressed(
+    contents: pl.LazyFrame, rows: pl.DataFrame, spans: pl.LazyFrame, wanted: Sequence[str]
+) -> pl.LazyFrame:
+    """The rows for these fields, those for other spans addressed to each of them."""
     own = contents.filter(pl.col("field").is_in(wanted))
-    fields = [*wanted, *([ANSWER] if not set(wanted).isdisjoint(ANSWER_FIELDS) else [])]
-    above = contents.filter(pl.col("field").is_in([BELOW + name for name in fields]))
-    above_rows = above.collect(engine="streaming")
-    if above_rows.is_empty():
+    if rows.is_empty():
         return own
-    down = _handed_down(above_rows, spans).with_columns(pl.col("field").str.strip_prefix(BELOW))
-    told = answered(down.filter(pl.col("field") == ANSWER), wanted)
-    plain = pl.concat([down.filter(pl.col("field") != ANSWER), told])
-    return pl.concat([own, plain.lazy().select(own.collect_schema().names())])
+    above = rows.filter(pl.col("field").str.starts_with(BELOW))
+    down = _handed_down(above, spans).with_columns(pl.col("field").str.strip_prefix(BELOW))
+    parts = [
+        down.filter(pl.col("field") != ANSWER),
+        answered(down.filter(pl.col("field") == ANSWER), wanted),
+        first_calls(rows, spans, contents, _handed_to),
+        offered_tools(rows, spans),
+    ]
+    columns = own.collect_schema().names()
+    told = pl.concat([part.select(columns) for part in parts])
+    return own if told.is_empty() else pl.concat([own, told.lazy()])
 
 
 def _handed_down(above: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
@@ -166,23 +196,29 @@ def _handed_down(above: pl.DataFrame, spans: pl.LazyFrame) -> pl.DataFrame:
     return pl.concat(found)
 
 
+_OF_CALL = ("call_response_id", "call_start")
+
+
 def _handed_to(above: pl.DataFrame, spans: pl.LazyFrame, wanted: str) -> pl.DataFrame:
     """Rows addressed to the nearest spans of the wanted kind, at or below the span they name."""
     if above.is_empty():
-        return above.with_columns(call_response_id=pl.lit(None, pl.String))
+        return above.with_columns(
+            call_response_id=pl.lit(None, pl.String), call_start=pl.lit(None, pl.Int64)
+        )
     traces = above.select("project", "trace_id").unique().lazy()
     every = (
         spans.select(
             *_KEY,
             "parent_span_id",
             "operation_name",
-            "response_id",
+            call_response_id="response_id",
+            call_start="start_time",
             is_wanted=pl.col(wanted).fill_null(value=False),
         )
         .join(traces, on=["project", "trace_id"], how="semi")
         .collect(engine="streaming")
     )
-    calls = every.filter("is_wanted").select(*_KEY, call_response_id="response_id")
+    calls = every.filter("is_wanted").select(*_KEY, *_OF_CALL)
     found = above.join(calls, on=list(_KEY), how="inner")
     above = above.join(calls, on=list(_KEY), how="anti")
     family = every.filter(pl.col("parent_span_id").is_not_null()).rename(
@@ -193,7 +229,7 @@ def _handed_to(above: pl.DataFrame, spans: pl.LazyFrame, wanted: str) -> pl.Data
             span_id=pl.col("inner_id")
         )
         calls = reached.filter("is_wanted")
-        found = pl.concat([found, calls.select(*above.columns, call_response_id="response_id")])
+        found = pl.concat([found, calls.select(*above.columns, *_OF_CALL)])
         through = ~pl.col("operation_name").is_in(_NOT_THROUGH).fill_null(value=False)
         above = reached.filter(~pl.col("is_wanted") & through).select(above.columns)
         if above.is_empty():

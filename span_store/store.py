@@ -188,8 +188,13 @@ class SpanStore:
         """Spans with content that came in logs, and each model call counted once."""
         if needs_contents(needed) and self.open_table("contents") is not None:
             on_key = selection.on_key()
-            contents = self._table_scan("contents").rows(on_key)
-            spans = with_contents(spans, contents, needed)
+            scan = self._table_scan("contents")
+
+            def received_between(since: int, until: int) -> pl.LazyFrame:
+                near = replace(on_key, trace_ids=None)
+                return scan.raw(replace(near, received_since=since, received_until=until))
+
+            spans = with_contents(spans, scan.rows(on_key), needed, received_between)
         if needs_calls(needed):
             spans = counted_once(spans, self._uncounted(selection))
         return spans

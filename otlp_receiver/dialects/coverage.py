@@ -47,7 +47,6 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
         "a schema asked for as a tool is named by the check of an answer alone",
     ),
     ("L-*", "tools_offered", "never sent"),
-    ("P-*", "tools_offered", "sent on the agent's span, and not offered in every call of it"),
     ("A-genai-openai-span-only", "refusal", "sent as an ordinary text part"),
     ("A-genai-openai-span-only", "output_text", "a refusal is sent as an ordinary text part"),
     ("A-openai-v2-*", "first_chunk_after_s", "never sent"),
@@ -68,11 +67,8 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
     ("I-*", "tool_error_type", "never sent"),
     ("I-*", "request_model", "the model that answered stands in its place"),
     ("J2-*", "agent_input_text", "sent only with content"),
-    ("P-*", "agent_input_text", "sent as an empty list; the call's logs do not name the agent"),
     ("K-*", "tool_calls", "arguments that are no JSON are sent empty"),
     ("L-*", "provider", "the client's own name, whatever answers"),
-    ("M-*", "input_messages", "tool calls are left out of the history"),
-    ("D-openinference-langchain", "agent_input_text", "each turn is a trace of its own"),
 )
 """Fields that the truth knows and this library's telemetry does not hold as such."""
 

@@ -88,6 +88,31 @@ QUIRKS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        "Semantic Kernel's agent does not say what it was asked; the logs of its calls do.",
+        "test_told_by_calls.py: test_the_first_call_tells_what_the_agent_was_asked",
+    ),
+    (
+        "Semantic Kernel names the offered tools on the loop around the calls.",
+        (
+            "test_told_by_calls.py:"
+            " test_the_loop_names_the_tools_of_its_calls_and_the_agent_defines_them"
+        ),
+    ),
+    (
+        "OpenLIT leaves the calls of tools out of a conversation's history.",
+        (
+            "test_told_by_calls.py:"
+            " test_the_answer_before_tells_the_tool_call_that_the_history_lacks"
+        ),
+    ),
+    (
+        "Of many messages that went into LangChain's agents, OpenInference flattens the first.",
+        (
+            "test_mixed_spans.py:"
+            " test_of_an_agents_many_messages_openinference_flattens_the_first_alone"
+        ),
+    ),
+    (
         "OpenInference sends a single argument of LangChain's tools without its name.",
         (
             "test_told_by_neighbours.py:"

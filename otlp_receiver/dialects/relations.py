@@ -17,6 +17,7 @@ import polars as pl
 from otlp_receiver.dialects.answers import told_answers
 from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.names import RAW_REQUEST
+from otlp_receiver.dialects.neighbours import neighbour_rows
 from otlp_receiver.dialects.transforms import TRANSFORMS
 from span_store.answers import ANSWER
 from span_store.contents import BELOW
@@ -36,7 +37,7 @@ _AGENT_DIALECTS = ("K",)
 _AGENT_SCOPE = "agent_framework"
 """Libraries that name the offered tools on the agent's span, for all calls that it makes.
 
-Not Semantic Kernel, which does so too: it offers no tools in the last call that it allows."""
+Not Semantic Kernel, whose loops name what they offer: see ``neighbours.py``."""
 
 _RUN_DIALECTS = ("F2", "F3+")
 """Libraries that write no messages on a call that failed, but those of the run that it ended."""
@@ -54,15 +55,16 @@ _NONE = pl.DataFrame(schema=CONTENTS.polars)
 
 def relation_rows(spans: pl.DataFrame, table: AttributeTable, kept: np.ndarray) -> pl.DataFrame:
     """Rows of the contents table that the kept ones of these canonical spans give for others."""
-    answers, of_tools = [*_answers(spans, table, kept)], [*_of_tools(spans, table, kept)]
-    rows = answers + of_tools
+    rows = [*_answers(spans, table, kept), *_of_tools(spans, table, kept)]
+    for owner, field, fragment, key in neighbour_rows(spans, table, kept):
+        span = spans.row(owner, named=True)
+        rows.append(_row(span, field, span["span_id"], fragment, key))
     if _TELLING.isdisjoint(spans["dialect"].unique().to_list()) and not (
         (spans["scope_name"] == _AGENT_SCOPE).any()
     ):
         return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
     sent = spans.filter(pl.Series(kept))
-    checks = [*_of_checks(spans, table, kept)]
-    rows = [*answers, *_asked(sent), *_of_agents(sent), *of_tools, *checks]
+    rows += [*_asked(sent), *_of_agents(sent), *_of_checks(spans, table, kept)]
     return pl.DataFrame(rows, schema=CONTENTS.polars, orient="row") if rows else _NONE
 
 
