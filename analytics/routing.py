@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -76,6 +76,8 @@ class Routed:
     """
     floor_considered: int = 0
     """Unflagged traces: those that the random floor looked at."""
+    floor_rate: float | None = None
+    """The share that the floor took where a cap made it smaller than the settings say."""
 
 
 def signatures(findings: pl.DataFrame) -> pl.Series:
@@ -245,6 +247,7 @@ def _add(  # The parts of one draft.
     reason: str,
     detector: str | None = None,
 ) -> None:
+    record = replace(record, importance=terms.importance)
     routed.selections.setdefault(fact["trace_id"], []).append(record)
     if not record.selected:
         return

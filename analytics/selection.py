@@ -6,7 +6,7 @@ can be replayed, and the probability that *any* rule kept a trace is the largest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,17 @@ class SelectionRecord:
     """The salt of the draw."""
     object_type: str = "trace"
     """What was drawn: the trace, or its session, which has a draw of its own."""
+    importance: float = 1.0
+    """What its priority is over the draw; not a part of what is stored."""
 
     @property
     def selected(self) -> bool:
         """Whether the rule kept the trace."""
         return self.u < self.p
+
+    def cut(self, tau: float) -> SelectionRecord:
+        """The record where only priorities above ``tau`` had room: ``s / u > tau`` as well."""
+        return replace(self, p=min(self.p, self.importance / tau))
 
     def as_json(self) -> dict[str, object]:
         """The record as it is stored on the trace and on the item."""

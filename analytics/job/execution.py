@@ -176,7 +176,8 @@ class Job:
             decided.routing.routed,
             project=self.project,
             now=self.as_of,
-            items_max=self.config.items_max,
+            config=self.config,
+            recorded_until=None if self.before is None else _moment(self.before.as_of),
             dry_run=dry_run,
         )
         if not dry_run:
@@ -257,7 +258,7 @@ class Job:
             traces_evaluated=evaluated,
             traces_unchanged=scope.height - evaluated - waiting.height,
             traces_waiting=waiting.height,
-            traces_looked_at_again=decided.routing.looked_at_again,
+            traces_looked_at_again=decided.routing.again.height,
             waiting_until=_moment(until_ns) if isinstance(until_ns, int) else None,
             watermark=_moment(self._watermark(decided.traces)),
             scores_watermark_nanoseconds=decided.routing.scores_watermark,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.filters import matching
 from analytics.job import verdicts
+from analytics.job.cap import present_items, record_line, within_cap
 from analytics.job.records import digest
 from analytics.job.report import QueueCount
 from analytics.routing import LiveRule
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
     from analytics.routing import Draft, Routed
     from queue_store.store import QueueStore
@@ -96,10 +98,15 @@ def fill(
     *,
     project: str,
     now: datetime,
-    items_max: int,
+    config: AnalysisConfig,
+    recorded_until: datetime | None,
     dry_run: bool,
 ) -> list[QueueCount]:
-    """Add the drafts, queue by queue, the highest priority first."""
+    """Add the drafts, queue by queue, the highest priority first.
+
+    Where the cap leaves some out, ``routed`` holds the smaller chances afterwards.
+    ``recorded_until`` is the moment of the last recorded run.
+    """
     by_queue: dict[str, list[Draft]] = defaultdict(list)
     considered: dict[str, int] = defaultdict(int)
     for records in routed.selections.values():
@@ -112,7 +119,14 @@ def fill(
     counts = []
     for name in sorted(considered):
         drafts = sorted(by_queue[name], key=lambda draft: (-draft.priority, draft.trace_id))
-        taken = drafts[:items_max] if items_max > 0 else drafts
+        taken = drafts
+        if 0 < config.items_max < len(drafts):
+            present = present_items(queues, name, project=project)
+            taken, tau = within_cap(
+                drafts, present, config.items_max, recorded_until=recorded_until
+            )
+            if tau > 0:
+                taken = record_line(routed, taken, name, tau, config.random_floor)
         result = None
         if taken and not dry_run:
             result = queues.add_items(

@@ -8,7 +8,7 @@ every evaluated trace of its range. Items are added once, so looking twice adds 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -30,6 +30,7 @@ class LastRun(NamedTuple):
     """JSON, by detector."""
     scores_watermark: int
     """Scores received up to here were looked at."""
+    as_of: int
 
 
 def last_run(store: SpanStore, *, project: str) -> LastRun | None:
@@ -42,17 +43,18 @@ def last_run(store: SpanStore, *, project: str) -> LastRun | None:
         .with_columns(seen_until=pl.min_horizontal("as_of", "started_at"))
         .sort("seen_until", "finished_at")
         .tail(1)
-        .select("seen_until", "watermark", "versions", "counts")
+        .select("seen_until", "watermark", "versions", "counts", "as_of")
         .collect()
     )
     if runs.is_empty():
         return None
-    seen_until, watermark, versions, counts = runs.row(0)
+    seen_until, watermark, versions, counts, as_of = runs.row(0)
     known = json.loads(counts or "{}").get("scores_watermark_nanoseconds")
     return LastRun(
         watermark=min(watermark, seen_until),
         versions=versions,
         scores_watermark=seen_until if known is None else known,
+        as_of=as_of,
     )
 
 
@@ -89,7 +91,8 @@ def with_new_selections(
     for row in rows.iter_rows(named=True):
         records = {record["rule"]: record for record in json.loads(row["selections"] or "[]")}
         before = dict(records)
-        records |= {record.rule: record.as_json() for record in selections.get(row["trace_id"], ())}
+        for record in selections.get(row["trace_id"], ()):
+            records[record.rule] = _wider(records.get(record.rule), record.as_json())
         if records == before:
             continue
         ordered = [records[rule] for rule in sorted(records)]
@@ -103,3 +106,13 @@ def with_new_selections(
             }
         )
     return pl.DataFrame(changed, schema=TRACES.polars, orient="row")
+
+
+def _wider(known: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """The decision that counts when a rule looks twice: with one draw, that of the larger chance.
+
+    A trace that was kept stays kept when its queue takes a smaller share later on.
+    """
+    if known is None or known["salt"] != new["salt"] or known["u"] != new["u"]:
+        return new
+    return known if known["p"] > new["p"] else new

@@ -34,12 +34,16 @@ class RoutedRun:
     """What routing decided, and the stored rows whose selections it changed."""
 
     routed: Routed
-    looked_at_again: int
-    """Traces of earlier runs that the rules looked at again."""
-    changed_rows: pl.DataFrame
-    """Rows of ``traces`` to write again under the same revision."""
+    again: pl.DataFrame
+    """Stored rows of traces of earlier runs that the rules looked at again."""
     scores_watermark: int
     """The latest arrival (ns) among the scores that this run and those before it knew."""
+
+    @property
+    def changed_rows(self) -> pl.DataFrame:
+        """Rows of ``traces`` to write again under the same revision."""
+        priorities = {draft.trace_id: draft.priority for draft in self.routed.drafts}
+        return with_new_selections(self.again, self.routed.selections, priorities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +98,13 @@ class RoutingStage:
             project=self.project,
             config=self.config,
             precisions=verdicts.precisions(self.queues, project=self.project),
-            similar=self._similar(),
+            similar=self._similar(findings["trace_id"]),
             weights=business_weights(facts, self.config.business_weights),
         )
-        priorities = {draft.trace_id: draft.priority for draft in routed.drafts}
-        changed = with_new_selections(again, routed.selections, priorities)
         newest = late["received_at"].max()
         return RoutedRun(
             routed=routed,
-            looked_at_again=again.height,
-            changed_rows=changed,
+            again=again,
             scores_watermark=newest if isinstance(newest, int) else seen_until,
         )
 
@@ -143,17 +144,21 @@ class RoutingStage:
             .collect()
         )
 
-    def _similar(self) -> dict[str, int]:
-        """How many findings of each kind earlier runs made."""
+    def _similar(self, routed: pl.Series) -> dict[str, int]:
+        """How many other traces have a finding of each kind.
+
+        Those being routed do not count: they are in line themselves, and a run that died may have
+        written their findings already.
+        """
         earlier = (
             self.store.scan_raw("findings", project=self.project)
             .filter(pl.col("found_at") < self.as_of_ns)
-            .select("finding_id", "detector", "reason")
-            .unique(subset="finding_id")
+            .select("trace_id", "detector", "reason")
+            .join(routed.unique().to_frame().lazy(), on="trace_id", how="anti")
             .collect()
         )
-        counted = signatures(earlier).value_counts()
-        return dict(counted.iter_rows())
+        kinds = earlier.select("trace_id", signature=signatures(earlier)).unique()
+        return dict(kinds["signature"].value_counts().iter_rows())
 
 
 def _with_places(

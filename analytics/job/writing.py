@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -52,6 +52,9 @@ class Writer:
         """Append the evaluated revisions: from now on these traces count as evaluated."""
         if evaluated.is_empty():
             return
+        config = self.config
+        if routed.floor_rate is not None:
+            config = replace(config, random_floor=routed.floor_rate)
         priorities: dict[str, float] = {}
         for draft in routed.drafts:
             priorities[draft.trace_id] = max(
@@ -67,7 +70,7 @@ class Writer:
                 self.detectors,
                 project=self.project,
                 as_of_ns=self.as_of_ns,
-                config=self.config,
+                config=config,
             ),
         )
 
