@@ -6,11 +6,12 @@ count for a call of a model. Wrapper and agent spans repeat what their children 
 
 from __future__ import annotations
 
-from typing import Literal
-
+import numpy as np
 import polars as pl
 
+from analytics.groups import Groups
 from span_store.durations import milliseconds
+from span_store.trace_order import trace_keys, trace_order
 
 LIGHT_COLUMNS = (
     "trace_id",
@@ -59,49 +60,59 @@ def assemble(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     ``spans`` holds :data:`LIGHT_COLUMNS`, times as integer nanoseconds, duplicates removed.
     The answer holds the trace facts of ``span_store.schema.TRACES`` that follow from spans alone,
     and ``first_received_at``, ``model_call_error_count`` and ``digest`` (a hash of the spans).
-    Grouping is by a 64-bit hash of the trace id: eight bytes compare faster than 32. The engine
-    that works in memory adds numbers up in the order of the rows, so that sums are the same bytes
-    in every run; the streaming one adds them up in the order in which its threads finish.
+    The rows are put in the order of their traces, each trace's in order of time, and everything
+    is added up in that order, so that sums are the same bytes in every run.
     """
-    frame = spans.lazy().with_columns(key=pl.col("trace_id").hash(0)).collect(engine=_ENGINE)
+    frame = spans.lazy().collect()
+    keys = trace_keys(frame["trace_id"])
     buckets = 1 + frame.height // _SPANS_AT_ONCE
     if buckets == 1:
-        return _assembled(frame).sort("trace_id")
-    parts = [_assembled(frame.filter(frame["key"] % buckets == part)) for part in range(buckets)]
+        return _assembled(frame, keys).sort("trace_id")
+    number = keys % buckets
+    parts = [
+        _assembled(frame.filter(number == part), keys.filter(number == part))
+        for part in range(buckets)
+    ]
     return pl.concat(parts).sort("trace_id")
 
 
-def _assembled(frame: pl.DataFrame) -> pl.DataFrame:
+_SPANS_AT_ONCE = 1_500_000
+"""More are put together part by part, because the steps between need several times their room."""
+
+
+def _assembled(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     """Whole traces, in no order."""
-    model = frame.select(*_CALL_COLUMNS, "key").filter(
-        frame["is_model_call"].fill_null(value=False)
+    order = trace_order(keys, frame["start_time"], frame["span_id"])
+    number = keys.to_numpy()
+    traces = Groups(number if order is None else number[order], order)
+    is_tool = frame.select(_is_tool()).to_series()
+    rolled = pl.DataFrame(
+        {
+            "trace_id": frame["trace_id"].gather(traces.first()),
+            "start_time": traces.least(frame["start_time"]),
+            "end_time": traces.greatest(frame["end_time"]),
+            "first_received_at": traces.least(frame["received_at"]),
+            "received_at": traces.greatest(frame["received_at"]),
+            "conversation_id": _least_text(traces, frame["conversation_id"]),
+            "user_id": _least_text(traces, frame["user_id"]),
+            "span_count": traces.sizes,
+            "tool_call_count": traces.count(is_tool),
+            "error_count": traces.count(frame["is_error"]),
+            "content_truncated": traces.count(frame["content_truncated"]) > 0,
+            "digest": traces.total(_digests(frame)),
+        }
     )
-    is_error = pl.col("is_error").fill_null(value=False)
-    rolled = (
-        frame.lazy()
-        .group_by("key")
-        .agg(
-            trace_id=pl.col("trace_id").first(),
-            start_time=pl.col("start_time").min(),
-            end_time=pl.col("end_time").max(),
-            first_received_at=pl.col("received_at").min(),
-            received_at=pl.col("received_at").max(),
-            conversation_id=pl.col("conversation_id").min(),
-            user_id=pl.col("user_id").min(),
-            span_count=pl.len().cast(pl.Int64),
-            tool_call_count=_is_tool().sum().cast(pl.Int64),
-            error_count=is_error.sum().cast(pl.Int64),
-            content_truncated=pl.col("content_truncated").max().fill_null(value=False),
-            digest=_digest().sum(),
-        )
-        .collect(engine=_ENGINE)
-    )
+    calls = traces.within(frame["is_model_call"])
     return (
-        rolled.lazy()
-        .join(_calls(model).lazy(), on="key", how="left")
-        .join(_roots(frame, rolled["key"]).lazy(), on="key", how="left")
-        .join(_most_used(model, "request_model").lazy(), on="key", how="left")
-        .join(_most_used(model, "provider_name").lazy(), on="key", how="left")
+        pl.concat(
+            [
+                rolled,
+                calls.spread(_used(frame, calls), len(traces)),
+                _roots(frame, traces),
+                calls.spread(_asked(frame, calls), len(traces)),
+            ],
+            how="horizontal",
+        )
         .with_columns(
             pl.col("model_call_count", "model_call_error_count").fill_null(0),
             is_error=pl.col("root_is_error").fill_null(pl.col("error_count") > 0),
@@ -111,125 +122,102 @@ def _assembled(frame: pl.DataFrame) -> pl.DataFrame:
                 milliseconds(pl.col("start_time"), pl.col("end_time"))
             ),
         )
-        .drop("key", "root_is_error", "call_operation", "any_agent")
-        .collect(engine=_ENGINE)
+        .drop("root_is_error", "call_operation", "any_agent")
     )
 
 
-_SPANS_AT_ONCE = 1_500_000
-"""More are put together part by part, because the steps between need several times their room."""
-
-_ENGINE: Literal["in-memory"] = "in-memory"
-
-
-_CALL_COLUMNS = (
-    "span_id",
-    "start_time",
-    "is_error",
-    "operation_name",
-    "provider_name",
-    "request_model",
-    "finish_reasons",
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "cost_usd",
-    "time_to_first_chunk_ms",
-    "is_streaming",
-    "dropped_events_count",
-)
-
-
-def _calls(model: pl.DataFrame) -> pl.DataFrame:
-    """What the model calls of a trace used, and how the last one ended."""
-    measured = pl.col("is_streaming") & (pl.col("dropped_events_count").fill_null(0) == 0)
+def _used(frame: pl.DataFrame, calls: Groups) -> pl.DataFrame:
+    """What the model calls of each trace used, and how the last one ended."""
     sums = ("input_tokens", "output_tokens", "total_tokens", "cost_usd")
-    return (
-        model.lazy()
-        .select(
-            "key",
-            "start_time",
-            "span_id",
-            *sums,
-            pl.col("is_error").fill_null(value=False),
-            finish_reason=pl.col("finish_reasons").list.first(),
-            call_operation=pl.col("operation_name"),
-            time_to_first_chunk_ms=pl.when(measured).then("time_to_first_chunk_ms"),
-        )
-        .sort("start_time", "span_id")
-        .group_by("key", maintain_order=True)
-        .agg(
-            # The sum of what is known; null when nothing is.
-            *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in sums),
-            time_to_first_chunk_ms=pl.col("time_to_first_chunk_ms").max(),
-            model_call_count=pl.len().cast(pl.Int64),
-            model_call_error_count=pl.col("is_error").sum().cast(pl.Int64),
-            finish_reason=pl.col("finish_reason").last(),
-            call_operation=pl.col("call_operation").first(),
-        )
-        .collect(engine=_ENGINE)
+    return pl.DataFrame(
+        [
+            *(calls.total(frame[name]) for name in sums),
+            _longest_wait(frame, calls),
+            pl.Series("model_call_count", calls.sizes),
+            calls.count(frame["is_error"]).alias("model_call_error_count"),
+            frame["finish_reasons"].gather(calls.last()).list.first().alias("finish_reason"),
+            frame["operation_name"].gather(calls.first()).alias("call_operation"),
+        ]
     )
 
 
-def _digest() -> pl.Expr:
+def _asked(frame: pl.DataFrame, calls: Groups) -> pl.DataFrame:
+    """Which model of which provider was asked most."""
+    return pl.DataFrame(
+        [_most_used(calls, frame[name]) for name in ("request_model", "provider_name")]
+    )
+
+
+def _longest_wait(frame: pl.DataFrame, calls: Groups) -> pl.Series:
+    """The longest time to a first chunk that was measured."""
+    name = "time_to_first_chunk_ms"
+    measured = pl.col("is_streaming") & (pl.col("dropped_events_count").fill_null(0) == 0)
+    waited = frame.select(pl.when(measured).then(name)).to_series()
+    timed = calls.within(waited.is_not_null())
+    rows = pl.DataFrame({"group": timed.numbers, "value": timed.column(waited)})
+    longest = rows.group_by("group", maintain_order=True).agg(pl.col("value").max())
+    return timed.spread(longest.select(pl.col("value").alias(name)), len(calls)).to_series()
+
+
+def _digests(frame: pl.DataFrame) -> pl.Series:
     """A number per span that does not depend on the machine or the library's version."""
-    identity = pl.col("span_id").str.decode("hex", strict=False).bin.slice(0, 8)
-    number = identity.bin.reinterpret(dtype=pl.UInt64, endianness="big").fill_null(0)
-    ended = pl.col("end_time").fill_null(0).cast(pl.UInt64, strict=False).fill_null(0)
-    return number ^ (ended * 2)
+    ids = frame["span_id"]
+    if (ids.str.len_bytes() == _HEX_DIGITS).all() and not ids.str.starts_with("+").any():
+        number = ids.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
+    else:
+        identity = ids.str.decode("hex", strict=False).bin.slice(0, 8)
+        number = identity.bin.reinterpret(dtype=pl.UInt64, endianness="big")
+    ended = frame["end_time"].fill_null(0).cast(pl.UInt64, strict=False).fill_null(0)
+    return number.fill_null(0) ^ (ended * 2)
 
 
-def _roots(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+_HEX_DIGITS = 16
+
+
+def _roots(frame: pl.DataFrame, traces: Groups) -> pl.DataFrame:
     """The root of every trace; where none was seen, the earliest span names the trace."""
-    columns = ("key", "name", "service_name", "operation_name", "agent_name")
-    order = ("start_time", "span_id", "is_error")
-    roots = frame.select(*columns, *order).filter(frame["parent_span_id"].is_null())
-    own = _first(roots).select(
-        *columns,
-        root_span_id="span_id",
-        root_is_error=pl.col("is_error").fill_null(value=False),
-    )
-    agents = _first(
-        frame.select("key", "start_time", "span_id", any_agent="agent_name").drop_nulls("any_agent")
-    ).select("key", "any_agent")
-    if own.height == len(keys):
-        return own.join(agents, on="key", how="left")
-    without = keys.to_frame().join(own, on="key", how="anti")
-    rootless = frame.select(*columns, *order).join(without, on="key", how="semi")
-    other = _first(rootless).select(
-        *columns,
-        root_span_id=pl.lit(None, dtype=pl.String),
-        root_is_error=pl.lit(None, dtype=pl.Boolean),
-    )
-    return pl.concat([own, other]).join(agents, on="key", how="left")
-
-
-def _first(frame: pl.DataFrame) -> pl.DataFrame:
-    """The row of each trace that began first; only traces with several rows are sorted."""
-    is_one_of_several = frame["key"].is_duplicated()
-    several = frame.filter(is_one_of_several).sort("start_time", "span_id")
-    return pl.concat(
+    root = traces.first(frame["parent_span_id"].is_null())
+    names = root if not root.null_count() else root.fill_null(traces.first())
+    agents, _ = traces.alike(frame["agent_name"])
+    return pl.DataFrame(
         [
-            frame.filter(~is_one_of_several),
-            several.unique("key", keep="first", maintain_order=True),
+            *(
+                frame[name].gather(names)
+                for name in ("name", "service_name", "operation_name", "agent_name")
+            ),
+            frame["span_id"].gather(root).alias("root_span_id"),
+            frame["is_error"].fill_null(value=False).gather(root).alias("root_is_error"),
+            agents.alias("any_agent"),
         ]
     )
 
 
-def _most_used(model: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The most frequent value a trace; the alphabetically first one among equals."""
-    counted = (
-        model.lazy()
-        .filter(pl.col(column).is_not_null())
-        .group_by("key", column)
+def _least_text(groups: Groups, column: pl.Series) -> pl.Series:
+    """The alphabetically first value of each group."""
+    found, several = groups.alike(column)
+    if several.is_empty():
+        return found
+    return _replaced(found, several.group_by("group").agg(pl.col("value").min()))
+
+
+def _most_used(groups: Groups, column: pl.Series) -> pl.Series:
+    """The most frequent value of each group; the alphabetically first one among equals."""
+    found, several = groups.alike(column)
+    if several.is_empty():
+        return found
+    most = (
+        several.group_by("group", "value")
         .len()
-        .collect(engine=_ENGINE)
+        .sort("group", "len", "value", descending=[False, True, False])
+        .unique("group", keep="first", maintain_order=True)
     )
-    is_one_of_several = counted["key"].is_duplicated()
-    several = counted.filter(is_one_of_several).sort(["len", column], descending=[True, False])
-    return pl.concat(
-        [
-            counted.filter(~is_one_of_several),
-            several.unique("key", keep="first", maintain_order=True),
-        ]
-    ).select("key", column)
+    return _replaced(found, most)
+
+
+def _replaced(found: pl.Series, others: pl.DataFrame) -> pl.Series:
+    """Values of some groups put in their places."""
+    every = pl.DataFrame({"group": np.arange(len(found)), "found": found})
+    joined = every.join(
+        others.select("group", "value"), on="group", how="left", maintain_order="left"
+    )
+    return joined.select(pl.coalesce("value", "found").alias(found.name)).to_series()
