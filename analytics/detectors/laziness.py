@@ -155,12 +155,10 @@ def decide_answer(
     trace_id: str, request: Turn, answer: Turn, rules: RuleEvidence
 ) -> dict[str, Any] | None:
     """The decision on one answer; None when it was blocked or the evidence is weak."""
-    if declines(answer.text) or is_unable(answer.text):
-        return None
     evidence = [*_phrases(request, answer, rules), *_too_short(request, answer)]
     evidence += [*_curt(request, answer), *_unread(request, answer)]
     total = combined(piece["value"] for piece in evidence)
-    if total < AMBIGUOUS_AT:
+    if total < AMBIGUOUS_AT or declines(answer.text) or is_unable(answer.text):
         return None
     kinds = ", ".join(f"{piece['kind']} ({piece['value']:.2f})" for piece in evidence)
     is_claim = total >= MATCHED_AT

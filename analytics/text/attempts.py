@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from analytics.text.evidence import RuleEvidence, combined, rule_evidence
+from analytics.text.evidence import RuleEvidence, combined, rule_evidences
 from analytics.text.phrases import RULES
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def is_about(text: str) -> bool:
 
 def attempts(texts: pl.Series) -> list[RuleEvidence]:
     """What the rules say about each text that a user wrote, in the order given."""
-    said = rule_evidence(texts, RULES["attempt"])
-    sets = [rule_evidence(texts, RULES[name]) for name in ("frame", "harm", "howto")]
+    sets = [RULES[name] for name in ("attempt", "frame", "harm", "howto")]
     return [
         _weighed(
             text or "",
@@ -46,7 +45,7 @@ def attempts(texts: pl.Series) -> list[RuleEvidence]:
             is_wrapped=all(part.names for part in parts),
             is_harm=bool(parts[1].names),
         )
-        for text, found, *parts in zip(texts, said, *sets, strict=True)
+        for text, found, *parts in zip(texts.to_list(), *rule_evidences(texts, *sets), strict=True)
     ]
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
+
+from analytics.text.asking import asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from analytics.text.phrases import Rule
@@ -36,14 +38,15 @@ def numbers_of(normal: pl.Series, rules: Sequence[Rule]) -> NDArray[np.float64]:
     """One row a normalised text: log counts, early flags, log length; empty without rules."""
     if not rules:
         return np.zeros((len(normal), 0))
-    text = pl.col("text")
-    counts = [(text.str.count_matches(rule.pattern).cast(float) + 1).log() for rule in rules]
-    early = [
-        text.str.head(EARLY_CHARACTERS).str.contains(rule.pattern).cast(float) for rule in rules
-    ]
-    columns = [
-        *(column.mul(_WEIGHT).alias(f"n{place}") for place, column in enumerate(counts + early)),
-        ((text.str.len_chars().cast(float) + 1).log() * _LENGTH_WEIGHT).alias("length"),
-    ]
-    frame = pl.DataFrame({"text": normal}).select(columns)
-    return frame.to_numpy().astype(np.float64)
+    numbers = np.zeros((len(normal), count_of_numbers(rules)))
+    for place, (rule, rows) in enumerate(
+        zip(rules, asking(tuple(rules)).rows(normal), strict=True)
+    ):
+        if rows.size:
+            texts = normal.gather(rows)
+            counts = texts.str.count_matches(rule.pattern).to_numpy()
+            early = texts.str.head(EARLY_CHARACTERS).str.contains(rule.pattern).to_numpy()
+            numbers[rows, place] = np.log(counts + 1.0) * _WEIGHT
+            numbers[rows, len(rules) + place] = early * _WEIGHT
+    numbers[:, -1] = np.log(normal.str.len_chars().to_numpy() + 1.0) * _LENGTH_WEIGHT
+    return numbers

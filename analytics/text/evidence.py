@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.text.asking import asking
 from analytics.text.normalise import normalised
 
 if TYPE_CHECKING:
@@ -35,27 +36,25 @@ NO_EVIDENCE = RuleEvidence(strength=0.0, names=())
 
 def rule_evidence(texts: pl.Series, rules: Sequence[Rule]) -> list[RuleEvidence]:
     """What the rules say about each text, in the order given; null texts say nothing."""
-    distinct = pl.DataFrame({"text": texts}).unique(maintain_order=True)
-    normal = normalised(pl.col("text"))
-    found = (
-        distinct.lazy()
-        .with_columns(normal=normal)
-        .select(
-            "text",
-            *(
-                pl.col("normal")
-                .str.contains(rule.pattern)
-                .fill_null(value=False)
-                .alias(f"r{place}")
-                for place, rule in enumerate(rules)
-            ),
-        )
-    )
-    by_text = {}
-    for text, *hits in found.collect().iter_rows():
-        present = [rule for rule, hit in zip(rules, hits, strict=True) if hit]
-        by_text[text] = _together(present) if present else NO_EVIDENCE
-    return [by_text[text] for text in texts]
+    return rule_evidences(texts, rules)[0]
+
+
+def rule_evidences(texts: pl.Series, *sets: Sequence[Rule]) -> list[list[RuleEvidence]]:
+    """For each set of rules what it says about each text; the texts are gone through once."""
+    rules = tuple(rule for rules in sets for rule in rules)
+    distinct = texts.cast(pl.String).unique(maintain_order=True)
+    normal = distinct.to_frame("text").select(normalised(pl.col("text"))).to_series()
+    present: list[list[list[Rule]]] = [[[] for _ in range(len(distinct))] for _ in sets]
+    places = [place for place, rules in enumerate(sets) for _ in rules]
+    for place, rule, rows in zip(places, rules, asking(rules).rows(normal), strict=True):
+        if rows.size:
+            says = normal.gather(rows).str.contains(rule.pattern).to_numpy()
+            for row in rows[says].tolist():
+                present[place][row].append(rule)
+    numbers = {text: number for number, text in enumerate(distinct.to_list())}
+    order = [numbers[text] for text in texts.to_list()]
+    together = [list(map(_together, found)) for found in present]
+    return [[found[number] for number in order] for found in together]
 
 
 def combined(strengths: Iterable[float]) -> float:
@@ -83,6 +82,8 @@ def around(text: str, position: int) -> str:
 
 
 def _together(present: Sequence[Rule]) -> RuleEvidence:
+    if not present:
+        return NO_EVIDENCE
     ordered = sorted(present, key=lambda rule: (-rule.strength, rule.name))
     return RuleEvidence(
         strength=combined(rule.strength for rule in ordered),

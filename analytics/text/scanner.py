@@ -103,9 +103,9 @@ def _pieces(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
     """Texts of a bounded size together, each with the place of its first row."""
     if texts.is_empty():
         return
-    sizes = texts.str.len_bytes().fill_null(0).cast(pl.Int64) + len(_BEGIN + _END)
-    numbers = (sizes.cum_sum() - sizes) // BYTES_AT_ONCE
-    first = 0
-    for length in numbers.rle().struct.field("len"):
-        yield first, texts.slice(first, length)
-        first += length
+    sizes = texts.str.len_bytes().to_numpy()
+    ends = np.cumsum(np.nan_to_num(sizes).astype(np.int64) + len(_BEGIN + _END))
+    numbers = np.concatenate([[0], ends[:-1]]) // BYTES_AT_ONCE
+    firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+    for first, after in zip(firsts, [*firsts[1:], len(texts)], strict=True):
+        yield first, texts if len(firsts) == 1 else texts.slice(first, after - first)
