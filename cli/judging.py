@@ -47,4 +47,5 @@ def say_what_was_judged(judge: Judge) -> None:
         f"{counts.no_match} not, {counts.cannot_tell} cannot tell; {counts.cached} remembered), "
         f"{budget.calls} calls, ${budget.usd:.4f}; failed: {failures or 'none'}; "
         f"not asked, the budget being used up: {counts.over_budget}"
+        + (f", the endpoint being out of reach: {counts.given_up}" if counts.given_up else "")
     )

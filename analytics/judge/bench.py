@@ -17,7 +17,7 @@ import polars as pl
 from analytics.detectors.catalog import SESSION_DETECTORS
 from analytics.detectors.evaluation import suppress
 from analytics.judge.cache import VerdictCache, verdict_key
-from analytics.judge.errors import InvalidVerdictError, JudgeError
+from analytics.judge.errors import InvalidVerdictError, JudgeError, JudgeUnavailableError
 from analytics.judge.prompts import judged_detectors, messages, prompt_version
 from analytics.judge.transcript import transcript
 from analytics.selection import draws
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from analytics.text.turns import Turn
 
 
+UNREACHED_MAX = 5
+"""Questions in a row that find no endpoint, retries included; after them a run asks no more."""
+
+
 @dataclass(kw_only=True)
 class JudgeCounts:
     """What a run's judge did; every question ends in exactly one of these."""
@@ -41,6 +45,8 @@ class JudgeCounts:
     cached: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     over_budget: int = 0
+    given_up: int = 0
+    """Not asked, because too many questions in a row found no endpoint."""
 
     def count(self, label: str) -> None:
         """Count one verdict."""
@@ -57,6 +63,7 @@ class Judge:
         self.endpoint = endpoint
         self.cache = cache or VerdictCache(None)
         self.counts = JudgeCounts()
+        self._unreached = 0
         self.evaluations = pl.DataFrame(schema=EVALUATIONS.polars)
         """Rows for the evaluations table: every verdict and every failure so far."""
 
@@ -163,14 +170,21 @@ class Judge:
             if known is not None:
                 self.counts.cached += 1
                 self.counts.count(known.label)
-                return known, {**record, "cached": True}
+                return known, {**record, "question": key, "cached": True}
             if self.endpoint.budget.is_exhausted:
                 self.counts.over_budget += 1
                 return None
+            if self._unreached >= UNREACHED_MAX:
+                self.counts.given_up += 1
+                return None
             answer = self.endpoint.ask(question)
         except JudgeError as error:
+            if isinstance(error, JudgeUnavailableError):
+                self._unreached += 1
             self.counts.failed[error.kind] = self.counts.failed.get(error.kind, 0) + 1
             return None, {**record, "error_type": error.kind, "error": str(error)}
+        self._unreached = 0
+        record["question"] = key
         self.cache.put(key, answer.verdict)
         self.counts.count(answer.verdict.label)
         tokens = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
@@ -251,7 +265,9 @@ def _evaluation(
     evaluator = f"judge:{row['detector']}"
     version = f"{model}/prompt-{record['prompt_version']}"
     moment = int(context.as_of.timestamp() * 1_000_000) * 1000
-    identity = f"{context.project}\0{evaluator}\0{version}\0{row['trace_id']}\0{moment}"
+    # A verdict is about a question: remembered in a later run, it is the same one.
+    asked = record.get("question", moment)
+    identity = f"{context.project}\0{evaluator}\0{version}\0{row['trace_id']}\0{asked}"
     error_type = record.pop("error_type", None)
     return {
         "project": context.project,

@@ -66,3 +66,8 @@ class Pace:
             self._sleep(self._next - now)
             now = self._next
         self._next = now + self.gap_seconds
+
+    def pause(self, seconds: float) -> None:
+        """Let some time pass before the next call."""
+        if seconds > 0:
+            self._sleep(seconds)

@@ -15,8 +15,14 @@ from analytics.judge.errors import (
 from analytics.judge.verdict import SCHEMA, Verdict, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from analytics.config import JudgeConfig
     from analytics.judge.budget import Budget, Pace
+
+
+_FIRST_WAIT_SECONDS = 0.5
+_WAIT_SECONDS_MAX = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +36,7 @@ class Answer:
 
 
 class Endpoint:
-    """Asks, waits, retries. 429, 5xx and lost connections are retried by the client."""
+    """Asks, waits, retries: every request, also a repeated one, is paced and counted."""
 
     def __init__(
         self, config: JudgeConfig, *, api_key: str | None, budget: Budget, pace: Pace
@@ -46,7 +52,8 @@ class Endpoint:
             base_url=config.url,
             api_key=api_key or "none",
             timeout=config.timeout_seconds,
-            max_retries=config.retries,
+            # The client's own retries would go past the budget and the pace.
+            max_retries=0,
         )
 
     def close(self) -> None:
@@ -54,8 +61,10 @@ class Endpoint:
         self._client.close()
 
     def ask(self, messages: list[dict[str, str]]) -> Answer:
-        """A verdict, after at most ``retries`` more attempts when the answer is not one.
+        """A verdict, after at most ``retries`` more attempts when there was none.
 
+        Asked again: answers that are no verdict, at once; lost connections, 408, 409, 429 and 5xx,
+        after what ``retry-after`` says, else after growing waits.
         Raises :class:`InvalidVerdictError` or :class:`JudgeUnavailableError`. Every attempt is
         counted in the budget; an exhausted budget ends the attempts early.
         """
@@ -65,9 +74,14 @@ class Endpoint:
             self.pace.wait()
             try:
                 return self._attempt(messages, attempts)
-            except InvalidVerdictError:
-                if attempts > self.config.retries or self.budget.is_exhausted:
+            except (InvalidVerdictError, JudgeUnavailableError) as error:
+                is_last = attempts > self.config.retries or self.budget.is_exhausted
+                if is_last or not error.is_passing:
                     raise
+                if isinstance(error, JudgeUnavailableError):
+                    asked_for = error.wait_seconds
+                    growing = min(_FIRST_WAIT_SECONDS * 2.0 ** (attempts - 1), _WAIT_SECONDS_MAX)
+                    self.pace.pause(growing if asked_for is None else asked_for)
 
     def _attempt(self, messages: list[dict[str, str]], attempts: int) -> Answer:
         completion = self._complete(messages)
@@ -102,7 +116,9 @@ class Endpoint:
         except APIStatusError as error:
             self.budget.spend(0, 0)
             raise JudgeUnavailableError(
-                f"{self.config.url} answered {error.status_code}", error.status_code
+                f"{self.config.url} answered {error.status_code}",
+                error.status_code,
+                wait_seconds=_asked_wait(error.response.headers),
             ) from error
         except APIConnectionError as error:
             self.budget.spend(0, 0)
@@ -124,6 +140,18 @@ def _verdict(completion: Any) -> Verdict:
         reason = f"the answer ended because of {choices[0].finish_reason}"
         raise InvalidVerdictError(reason, message.content)
     return parse(message.content)
+
+
+def _asked_wait(headers: Mapping[str, str]) -> float | None:
+    """The wait that the endpoint asks for; None where it asks for none, or for a moment."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) / unit
+        except (KeyError, ValueError):
+            continue
+        if seconds >= 0:
+            return seconds
+    return None
 
 
 def _count(usage: Any, name: str) -> int:

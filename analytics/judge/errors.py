@@ -10,12 +10,19 @@ from __future__ import annotations
 
 from analytics.errors import AnalyticsError
 
+WAIT_SECONDS_MAX = 120.0
+"""An endpoint that asks for more patience is not asked again."""
+
+_PASSING = (408, 409, 429)
+
 
 class JudgeError(AnalyticsError):
     """Base of every error of this package."""
 
     kind = "judge_error"
     """What the evaluation's ``error_type`` says."""
+    is_passing = True
+    """Whether asking again may help."""
 
 
 class JudgeNotConfiguredError(JudgeError):
@@ -45,8 +52,15 @@ class JudgeUnavailableError(JudgeError):
 
     kind = "unavailable"
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    def __init__(
+        self, reason: str, status: int | None = None, *, wait_seconds: float | None = None
+    ) -> None:
         self.reason = reason
         self.status = status
+        self.wait_seconds = wait_seconds
+        wait = wait_seconds or 0.0
+        self.is_passing = (
+            status is None or status in _PASSING or status >= 500
+        ) and wait <= WAIT_SECONDS_MAX
         super().__init__(f"the judge cannot be asked: {reason}")
         self.kind = f"http_{status}" if status is not None else "no_connection"

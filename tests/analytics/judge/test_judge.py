@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 import polars as pl
@@ -18,6 +20,7 @@ from analytics.judge.verdict import parse
 from span_store.schema import EVALUATIONS
 from tests.analytics.judge.endpoint_server import JudgeServer, verdict
 from tests.analytics.semantic.chats import NO_SAMPLE, context_of, talk, trace_id
+from tests.analytics.spans import AS_OF
 
 DECLINE = "I'm sorry, but I cannot assist with that request. It is against my guidelines."
 NOW = {"retry-after-ms": "1"}
@@ -294,3 +297,54 @@ def test_a_fence_around_the_answer_is_forgiven_and_nothing_else():
     assert parse(f"```json\n{verdict('no_match')}\n```").label == "no_match"
     with pytest.raises(InvalidVerdictError):
         parse(f"Sure! {verdict()}")
+
+
+def test_every_repeated_request_counts_in_the_budget_and_keeps_its_distance():
+    clock = Clock()
+    with JudgeServer((500, {})) as server:
+        judge = judge_of(server, clock=clock, calls_max=4, retries=2, calls_per_minute=30.0)
+        judged(judge, ambiguous_context(5))
+
+    assert len(server.requests) == judge.endpoint.budget.calls == 4
+    assert clock.now >= 3 * 2.0
+    assert (judge.counts.failed, judge.counts.over_budget) == ({"http_500": 2}, 3)
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [({}, [0.5, 1.0]), ({"retry-after": "7"}, [7.0, 7.0]), ({"retry-after": "Mon"}, [0.5, 1.0])],
+    ids=["growing", "as asked", "unreadable"],
+)
+def test_a_repeated_request_waits_as_asked(headers, waits):
+    clock = Clock()
+    with JudgeServer((429, headers)) as server:
+        judged(judge_of(server, clock=clock, retries=2), ambiguous_context())
+
+    assert clock.slept == waits
+
+
+def test_an_endpoint_that_asks_for_hours_is_not_waited_for():
+    clock = Clock()
+    with JudgeServer((429, {"retry-after": "7200"})) as server:
+        judged(judge_of(server, clock=clock, retries=2), ambiguous_context())
+
+    assert (clock.slept, len(server.requests)) == ([], 1)
+
+
+def test_an_endpoint_out_of_reach_is_given_up_and_the_run_says_so():
+    with JudgeServer((503, NOW)) as server:
+        judge = judge_of(server, retries=0)
+        answer = judged(judge, ambiguous_context(8))
+
+    assert (len(server.requests), judge.counts.given_up) == (5, 3)
+    assert set(decisions(answer).values()) == {"ambiguous"}
+
+
+def test_a_verdict_that_is_remembered_is_one_evaluation(tmp_path):
+    with JudgeServer() as server:
+        first = judged(judge_of(server, cache=tmp_path), ambiguous_context())
+        later = replace(ambiguous_context(), as_of=AS_OF + timedelta(days=1))
+        second = judged(judge_of(server, cache=tmp_path), later)
+
+    ids = [answer.evaluations["evaluation_id"].to_list() for answer in (first, second)]
+    assert ids[0] == ids[1]
