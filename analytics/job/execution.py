@@ -35,6 +35,7 @@ from analytics.job.session_history import SessionHistory
 from analytics.job.stages import Stages
 from analytics.job.writing import Writer, versions
 from analytics.selection import draws
+from span_store.schema import EVALUATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,6 +126,9 @@ class Job:
             as_of_ns=self.as_of_ns,
             config=self.config,
             detectors=detectors,
+            judged=pl.DataFrame(schema=EVALUATIONS.polars)
+            if self.judge is None
+            else self.judge.evaluations,
         )
         routed = routing.run(evaluated, found, self._backfilled(traces), sessions)
         if self.learned is not None and self.learned.queues:

@@ -56,6 +56,8 @@ class RoutingStage:
     as_of_ns: int
     config: AnalysisConfig
     detectors: Sequence[Detector]
+    judged: pl.DataFrame
+    """What a judge said in this run: rows of ``evaluations`` that are not written yet."""
 
     def run(
         self,
@@ -65,10 +67,13 @@ class RoutingStage:
         sessions: SessionHistory,
     ) -> RoutedRun:
         """Route the evaluated traces, the backfilled ones, and those with new scores."""
-        scores = scores_until(self.store, project=self.project, as_of_ns=self.as_of_ns)
+        scores = scores_until(self.store, self.judged, project=self.project, as_of_ns=self.as_of_ns)
         before = last_run(self.store, project=self.project)
         seen_until = 0 if before is None else before.scores_watermark
-        late = scores.filter(pl.col("received_at") > seen_until)
+        # A judge speaks about the traces of its own run: its scores are never late.
+        late = scores.filter(
+            pl.col("received_at") > seen_until, pl.col("source").ne_missing("judge")
+        )
         again = self._again(late, set(backfilled), set(evaluated["trace_id"].to_list()))
         filters = [*queue_filling.live_filters(self.queues, project=self.project)]
         filters += self.config.business_weights

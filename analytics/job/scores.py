@@ -14,11 +14,23 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 
-def scores_until(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
-    """The newest score a trace and evaluator: of the trace itself before that of its spans."""
+_SHOWN = ("evaluator", "score", "label", "source", "time", "received_at")
+_READ = ("object_type", "object_id", "trace_id", "error_type", *_SHOWN)
+
+
+def scores_until(
+    store: SpanStore, own: pl.DataFrame, *, project: str, as_of_ns: int
+) -> pl.DataFrame:
+    """The newest score a trace and evaluator: of the trace itself before that of its spans.
+
+    ``own`` holds rows of ``evaluations`` that this run makes and has not written yet.
+    """
+    stored = store.scan("evaluations", project=project).with_columns(
+        pl.col("received_at", "time").dt.epoch("ns")
+    )
+    read = [name for name in own.columns if name in _READ]
     return (
-        store.scan("evaluations", project=project)
-        .with_columns(pl.col("received_at", "time").dt.epoch("ns"))
+        pl.concat([stored.select(read), own.lazy().select(read)])
         .filter(pl.col("received_at") <= as_of_ns, pl.col("error_type").is_null())
         .with_columns(
             trace_id=pl.when(pl.col("object_type") == "trace")
@@ -30,7 +42,7 @@ def scores_until(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFra
             of_trace=pl.col("object_type") == "trace",
         )
         .filter(pl.col("trace_id").is_not_null())
-        .select("trace_id", "evaluator", "score", "label", "of_trace", "time", "received_at")
+        .select("trace_id", *_SHOWN, "of_trace")
         .sort("of_trace", "time", "received_at", nulls_last=False)
         .unique(["trace_id", "evaluator"], keep="last", maintain_order=True)
         .collect()

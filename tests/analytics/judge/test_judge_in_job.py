@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.analytics.judge.endpoint_server import JudgeServer, verdict
 from tests.analytics.judge.test_judge import DECLINE, judge_of
 from tests.analytics.semantic.chats import talk, trace_id
 from tests.analytics.spans import AS_OF, frame, tool
+from tests.analytics.test_live_queues import live
 
 
 @pytest.fixture
@@ -88,3 +90,13 @@ def test_a_failing_judge_fails_no_run_and_is_on_record(store, queues):
     assert report.traces_evaluated == 1
     row = store.scan("evaluations", project="default").collect().row(0, named=True)
     assert (row["error_type"], row["score"]) == ("http_500", None)
+
+
+def test_a_live_queue_may_ask_for_what_the_judge_says_in_the_same_run(store, queues):
+    live(queues, "judged", '"score:judge:refusal" > 0.5')
+    with JudgeServer(verdict("matched", 0.9)) as server:
+        analysed(store, queues, judge_of(server))
+
+    assert queues.items(project="default", queue="judged").total == 1
+    again = run(store, queues, project="default", as_of=AS_OF + timedelta(days=1))
+    assert again.traces_looked_at_again == 0
