@@ -28,6 +28,8 @@ _BASES: dict[str, int] = {
     "analytics.errors.AnalyticsError": FAILED,
     "queue_store.errors.QueueStoreError": FAILED,
     "analytics.alignment.errors.AlignmentError": USAGE,
+    "analytics.errors.UnknownDetectorError": USAGE,
+    "analytics.errors.InvalidDetectorError": USAGE,
     "span_store.errors.UnknownColumnError": USAGE,
     "span_store.errors.InvalidFilterError": USAGE,
     "cli.demonstration.errors.DemonstrationError": FAILED,

@@ -15,6 +15,8 @@ with the attributes of :class:`analytics.detectors.catalog.Detector`.
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import entry_points
 from string import Formatter
@@ -25,6 +27,7 @@ import polars as pl
 from analytics.detectors.decision import Decision, decision, decisions
 from analytics.errors import InvalidDetectorError
 from analytics.filters import PREFIXES, compile_trace_filter, trace_types
+from analytics.selection import RANDOM_FLOOR
 from span_store.errors import SpanStoreError
 from span_store.schema import TIME_COLUMNS
 
@@ -37,11 +40,35 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "spandocket.detectors"
 
+# Filters read decisions by id, and the id is the name of a queue.
+_ID = re.compile(r"[a-z][a-z0-9_]*")
+
 # What routing and detection add later: no detector can read it.
 _NOT_YET = {"detectors", "max_severity", "decisions", "selections", "priority", "scored_by"} | {
     "inclusion_probability",
     "evaluated_at",
 }
+
+
+_SAMPLES: dict[Any, Any] = {
+    pl.String: "",
+    pl.Int64: 0,
+    pl.Float64: 0.0,
+    pl.Boolean: True,
+    pl.List: [],
+    pl.Datetime: datetime(2026, 1, 1, tzinfo=UTC),
+}
+"""One value of each type that a trace fact has, to try a reason on."""
+
+
+class _Reasons(Formatter):
+    """Formats reasons; what is not known is called so, whatever its format."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return "unknown" if value is None else str(super().format_field(value, format_spec))
+
+
+_REASONS = _Reasons()
 
 
 class SqlDetector:
@@ -60,13 +87,26 @@ class SqlDetector:
             expression = compile_trace_filter(self.declared.when)
         except SpanStoreError as error:
             raise InvalidDetectorError(self.id, str(error)) from error
-        named = {field for _, field, _, _ in Formatter().parse(self.declared.reason) if field}
-        for column in sorted({*expression.meta.root_names(), *named}):
+        for column in sorted({*expression.meta.root_names(), *self._named()}):
             if column in _NOT_YET or column.startswith(PREFIXES):
                 raise InvalidDetectorError(self.id, f"{column} is not known when detectors run")
             if column not in trace_types():
                 raise InvalidDetectorError(self.id, f"unknown trace fact {column!r}")
+        sample = {name: _SAMPLES[kind.base_type()] for name, kind in trace_types().items()}
+        try:
+            _REASONS.vformat(self.declared.reason, (), sample)
+        except (ValueError, TypeError) as error:
+            raise InvalidDetectorError(self.id, f"its reason cannot be written: {error}") from error
         return expression
+
+    def _named(self) -> set[str]:
+        """The trace facts that the reason names."""
+        try:
+            parts = list(Formatter().parse(self.declared.reason))
+        except ValueError as error:
+            reason = f"its reason cannot be read: {error}; a brace as such is written twice"
+            raise InvalidDetectorError(self.id, reason) from error
+        return {field for _, field, _, _ in parts if field is not None}
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """Match the traces for which the expression is true."""
@@ -93,7 +133,7 @@ class SqlDetector:
         return decision(
             row["trace_id"],
             Decision.MATCHED,
-            reason=reason.format_map(dict(row)) if self.declared.reason else reason,
+            reason=_REASONS.vformat(reason, (), row) if self.declared.reason else reason,
             severity=self.declared.severity,
             confidence=self.declared.confidence,
             span_id=row["root_span_id"],
@@ -123,6 +163,9 @@ def own_detectors(config: AnalysisConfig, taken: set[str]) -> list[Detector]:
             raise InvalidDetectorError(entry.name, "id, version, title and instructions are texts")
         loaded.append(installed)
     for detector in loaded:
+        if not _ID.fullmatch(detector.id) or detector.id == RANDOM_FLOOR:
+            reason = "an id is lower-case words, digits and underscores, and not random_floor"
+            raise InvalidDetectorError(detector.id, reason)
         if detector.id in taken:
             raise InvalidDetectorError(detector.id, "another detector has this id")
         taken.add(detector.id)

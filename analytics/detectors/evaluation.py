@@ -39,6 +39,9 @@ def _answer(context: DetectorContext, detector: Detector) -> pl.DataFrame:
         with nullcontext() if detector.id in _BUILT_IN else _OWN_DETECTORS:
             answer = detector.decide(context)
         answer = answer.select(pl.col(name).cast(kind) for name, kind in DECISIONS.items())
+        if detector.id not in _BUILT_IN:
+            _check(answer)
+            answer = answer.join(context.traces.select("trace_id"), on="trace_id", how="semi")
     except Exception as error:  # noqa: BLE001  # One detector's failure never fails another.
         answer = skipped(context.trace_ids, f"failed: {type(error).__name__}: {error}")
     if answer.is_empty():
@@ -56,6 +59,20 @@ def _answer(context: DetectorContext, detector: Detector) -> pl.DataFrame:
         .unique(subset="trace_id", keep="first", maintain_order=True)
         .select(list(FOUND))
     )
+
+
+def _check(answer: pl.DataFrame) -> None:
+    """Raise for an answer that routing cannot use: it would fail the run, not the detector."""
+    decisions = answer["decision"]
+    if decisions.null_count() or not decisions.is_in([kind.value for kind in Decision]).all():
+        strange = sorted(
+            {str(one) for one in decisions.unique()} - {kind.value for kind in Decision}
+        )
+        raise ValueError(f"decision {', '.join(strange)} is none of {', '.join(Decision)}")
+    for name in ("severity", "confidence"):
+        given = answer[name].drop_nulls()
+        if not given.is_between(0.0, 1.0).all():
+            raise ValueError(f"{name} lies between 0 and 1")
 
 
 def suppress(found: pl.DataFrame) -> pl.DataFrame:

@@ -147,6 +147,81 @@ def test_an_installed_detector_that_fails_fails_alone(installed, store, queues):
     assert counts["empty_response"].matched == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("Decision.MATCHED", "Decision('matched').upper()"), "AttributeError"),
+        (("decisions(\n", "(lambda rows: decisions(rows).with_columns(decision=pl.lit('yes')))(\n"),
+         "decision yes is none of"),
+        (("severity=0.4", "severity=4"), "severity lies between 0 and 1"),
+        (("confidence=0.8", "confidence=float('nan')"), "confidence lies between 0 and 1"),
+    ],
+    ids=["raises", "unknown decision", "severity", "no number"],
+)  # fmt: skip
+def test_an_answer_that_routing_cannot_use_fails_its_detector_alone(
+    installed, store, queues, change, said
+):
+    file = installed / "shouting_detector.py"
+    file.write_text(file.read_text().replace(*change))
+    store.append("spans", frame([chat("loud", answer="NO FLIGHTS TODAY!"), chat("b", answer=" ")]))
+
+    report = run(store, queues, project="default", as_of=AS_OF)
+
+    counts = {count.detector: count for count in report.detectors}
+    assert said in next(iter(counts["shouting"].skip_reasons))
+    assert counts["empty_response"].matched == 1
+
+
+def test_an_answer_about_a_trace_that_was_not_asked_for_is_left_out(installed, store, queues):
+    file = installed / "shouting_detector.py"
+    file.write_text(file.read_text().replace("trace_id, Decision", "'f' * 32, Decision"))
+    store.append("spans", frame([chat("loud", answer="NO FLIGHTS TODAY!")]))
+
+    run(store, queues, project="default", as_of=AS_OF)
+
+    assert queues.items(project="default", queue="shouting").total == 0
+
+
+@pytest.mark.parametrize("name", ["random_floor", "Mine", "my detector", "a.b", "1st"])
+def test_a_name_that_filters_or_queues_could_not_use_is_refused(name):
+    config = AnalysisConfig(detectors={name: DeclaredDetectorConfig(when="span_count > 1")})
+
+    with pytest.raises(InvalidDetectorError, match="lower-case words"):
+        load(config)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("a { brace", "written twice"),
+        ("{} calls", "unknown trace fact ''"),
+        ("{name:.2f}", "cannot be written"),
+        ("{nmae}", "unknown trace fact 'nmae'"),
+    ],
+)
+def test_a_reason_that_cannot_be_written_is_refused_before_anything_runs(reason, said):
+    with pytest.raises(InvalidDetectorError, match=said):
+        load(declared("span_count > 1", reason=reason))
+
+
+def test_a_reason_calls_unknown_what_is_not_known():
+    config = declared("duration_ms > 5000", reason="{cost_usd:.2f} USD, {{whatever it was}}")
+
+    (found,) = decide("long_one", [chat("long", seconds=9, cost_usd=None)], config)
+
+    assert (found["decision"], found["reason"]) == ("matched", "unknown USD, {whatever it was}")
+
+
+def test_settings_that_cannot_be_used_are_wrong_usage(command, tmp_path):
+    settings = tmp_path / "settings.toml"
+    text = '[[detectors]]\nname = "x"\nwhen = "span_cuont > 1"\n'
+    settings.write_text(settings.read_text() + text)
+
+    listed = command("detectors", "list")
+
+    assert (listed.code, "did you mean span_count?" in listed.err) == (2, True)
+
+
 def test_an_entry_point_that_cannot_be_loaded_is_named(installed):
     install(installed, target="shouting_detector:Whispering")
 
