@@ -41,7 +41,7 @@ class Doubles:
 
 def repeated(row_keys: pl.Series) -> pl.Series:
     """The values that occur more than once."""
-    ordered = np.sort(row_keys.to_numpy())
+    ordered = row_keys.sort().to_numpy()
     return pl.Series(ROW_KEY, np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from span_store.nesting import pairs_of_nested
+from span_store.trace_order import order_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -131,8 +132,15 @@ def _entangled(calls: pl.DataFrame) -> pl.Series:
     In most traces none does: every call begins when the one before has ended, and none is the
     parent of another.
     """
-    below = calls.filter(pl.col("parent").is_in(calls["own"].implode()))["trace"]
-    ordered = calls.select("trace", "start_time", "end_time").sort("trace", "start_time")
+    # Few spans are parents, and those of one parent stand together as a rule.
+    parents = calls.filter(pl.col("parent").ne_missing(pl.col("parent").shift()))["parent"]
+    around = calls.filter(pl.col("own").is_in(parents.unique().implode()))
+    # A child's trace is its parent's: the numbers hold both.
+    below = around["trace"]
+    ordered = calls.select("trace", "start_time", "end_time")
+    order = order_in_time(calls["trace"], calls["start_time"])
+    if order is not None:
+        ordered = ordered[order]
     start, before = pl.col("start_time"), pl.col("end_time").shift()
     is_inside = (pl.col("trace") == pl.col("trace").shift()) & (
         (start < before) | (start == start.shift()) | (before < start.shift())

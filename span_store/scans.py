@@ -17,6 +17,8 @@ from span_store.selection import RANGES_MAX, Selection, between
 from span_store.trace_index import INDEXED_ROWS_MAX, TraceIndex
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from span_store.schema import TableSchema
     from span_store.tablelog import TableLog
 
@@ -65,6 +67,32 @@ class TableScan:
             raise unavailable(self._log.uri, error) from error
         single = without_doubles(chosen, doubles, self._schema)
         return single if selection.is_on_key else selection.rows(single, self._schema)
+
+    def in_memory(self, columns: Sequence[str], selection: Selection) -> pl.DataFrame:
+        """Columns of the selected rows, one version a key, in one pass over the files.
+
+        ``selection`` selects all versions of a row together. What the pass tells beside the rows,
+        which are doubled and which file holds which trace, is remembered.
+        """
+        version, files = self._log.live_files()
+        names = list(dict.fromkeys((*columns, ROW_KEY)))
+        try:
+            chosen = self._chosen(files, selection)
+            frame = chosen.select(names).collect(engine="streaming")
+            row_keys = frame[ROW_KEY]
+            if self._is_indexed(files) and len(row_keys) == files["num_records"].sum():
+                self.index.learn(files, row_keys)
+            suspects = repeated(row_keys)
+            doubles = self._compare(chosen, suspects)
+            self._remember(version, selection, doubles)
+            if not doubles:
+                return frame.select(columns)
+            is_suspect = pl.col(ROW_KEY).is_in(suspects.implode())
+            again = without_doubles(chosen.filter(is_suspect), doubles, self._schema)
+            single = again.select(names).collect(engine="streaming")
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise unavailable(self._log.uri, error) from error
+        return pl.concat([frame.filter(~is_suspect), single]).select(columns)
 
     def reading_order(self, project: str | None, traces: pl.DataFrame) -> pl.DataFrame:
         """For each trace ``file``, which it ends in, and ``position``, its place in that file.
@@ -133,10 +161,13 @@ class TableScan:
         if not selection.is_on_key and not self.is_narrow(files, selection):
             searched = on_key
         doubles = self._search(files, searched)
+        self._remember(version, searched, doubles)
+        return doubles
+
+    def _remember(self, version: int, searched: Selection, doubles: Doubles) -> None:
         self._doubles[version, searched] = doubles
         while len(self._doubles) > _REMEMBERED_MAX:
             self._doubles.popitem(last=False)
-        return doubles
 
     @staticmethod
     def is_narrow(files: pl.DataFrame, selection: Selection) -> bool:

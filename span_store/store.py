@@ -16,6 +16,7 @@ from span_store.filters import compile_filter
 from span_store.judged import COLUMNS as JUDGED_COLUMNS
 from span_store.judged import sought, with_judged_spans
 from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
+from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once, needs_calls, uncounted
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _CALLS_REMEMBERED_MAX = 4
+
+_SCANNED_BESIDE_MAX = 100_000
+"""Up to so many traces are scanned beside those that are read in one pass."""
 
 _TWIN_DISTANCE_NANOSECONDS = 3_600 * 10**9
 """How far from a reader's time bounds the twin of a model call is looked for."""
@@ -181,6 +185,51 @@ class SpanStore:
         if condition is not None:
             frame = frame.filter(condition)
         return frame if columns is None else frame.select(columns)
+
+    def all_spans(
+        self, columns: Sequence[str], *, project: str, received_until: int | None = None
+    ) -> pl.DataFrame:
+        """Columns without content of every span of a project, times as integers.
+
+        The same rows as :meth:`scan` gives, in one pass over the files: the search for duplicates
+        and twins reads what is in memory anyway. Traces to which logs add are scanned beside.
+        """
+        selection = Selection(project=project, received_until=received_until)
+        table = self._table_scan("spans")
+        version, files = self.table_log("spans").live_files()
+        told = self._told(project) if needs_contents(columns) else pl.Series([], dtype=pl.String)
+        if told.len() > _SCANNED_BESIDE_MAX or TableScan.is_narrow(files, selection):
+            return self._integers(columns, project=project, received_until=received_until)
+        whole = Selection(project=project)
+        needed = dict.fromkeys((*columns, *CALL_COLUMNS, "received_at"))
+        frame = table.in_memory(tuple(needed), whole)
+        if (version, whole) not in self._calls:
+            self._calls[version, whole] = uncounted(frame.lazy())
+        frame = counted_once(frame.lazy(), self._calls[version, whole]).collect()
+        if received_until is not None:
+            frame = frame.filter(pl.col("received_at") < received_until)
+        if told.is_empty():
+            return frame.select(columns)
+        others = frame.filter(~pl.col("trace_id").is_in(told.implode())).select(columns)
+        return pl.concat(
+            [
+                others,
+                self._integers(
+                    columns, project=project, trace_ids=told, received_until=received_until
+                ),
+            ]
+        )
+
+    def _told(self, project: str) -> pl.Series:
+        """The traces to which logs add content."""
+        contents = self._table_scan("contents").raw(Selection(project=project))
+        return contents.select("trace_id").unique().collect(engine="streaming")["trace_id"]
+
+    def _integers(self, columns: Sequence[str], **selected: Any) -> pl.DataFrame:
+        """Scanned spans with times as integers."""
+        times = [name for name in TIME_COLUMNS["spans"] if name in columns]
+        scanned = self.scan("spans", columns=columns, **selected)
+        return scanned.with_columns(pl.col(times).dt.epoch("ns")).collect(engine="streaming")
 
     def _completed(
         self, spans: pl.LazyFrame, selection: Selection, needed: set[str]

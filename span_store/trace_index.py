@@ -81,6 +81,11 @@ class TraceIndex:
         is_held = held[place] == hashes if len(held) else np.zeros(len(hashes), np.bool_)
         return [trace_ids[number] for number in np.flatnonzero(is_held).tolist()]
 
+    def learn(self, files: pl.DataFrame, row_keys: pl.Series) -> None:
+        """Take up the files whose row keys a reader has at hand, one file after another."""
+        with self._lock:
+            self._take_up(files, row_keys)
+
     def _fill(self, files: pl.DataFrame) -> None:
         live = set(files["name"])
         if len(self._traces) > 2 * len(live) + 1000:
@@ -88,11 +93,18 @@ class TraceIndex:
         missing = files.filter(~pl.col("name").is_in(list(self._traces)))
         for batch in _batches(missing):
             frame = read_files(batch, self._schema, self._storage_options).select(ROW_KEY).collect()
-            hashes = (frame[ROW_KEY].to_numpy() >> np.int64(32)).astype(np.int32)
-            offset = 0
-            for name, rows in batch.select("name", "num_records").iter_rows():
-                self._traces[name] = np.unique(hashes[offset : offset + rows])
-                offset += rows
+            self._take_up(batch, frame[ROW_KEY])
+
+    def _take_up(self, files: pl.DataFrame, row_keys: pl.Series) -> None:
+        hashes = (row_keys.to_numpy() >> np.int64(32)).astype(np.int32)
+        offset = 0
+        for name, rows in files.select("name", "num_records").iter_rows():
+            held = hashes[offset : offset + rows]
+            # Rows of one trace mostly stand together.
+            is_first = np.ones(len(held), np.bool_)
+            is_first[1:] = held[1:] != held[:-1]
+            self._traces[name] = np.unique(held[is_first])
+            offset += rows
 
 
 def _hashes(trace_ids: Iterable[str]) -> NDArray[np.int32]:

@@ -25,16 +25,25 @@ def trace_keys(trace_ids: pl.Series) -> pl.Series:
     return trace_ids.hash(0)
 
 
+def order_in_time(keys: pl.Series, start: pl.Series) -> Places | None:
+    """Where each row of the order stands now, whatever rows of equal time have for an order.
+
+    None where the rows stand in it already; unknown times come first.
+    """
+    key = keys.to_numpy()
+    begin = start.fill_null(_BEFORE_ALL_TIMES).to_numpy()
+    return None if _is_in_order(key, begin) else np.lexsort((begin, key))
+
+
 def trace_order(keys: pl.Series, start: pl.Series, span_ids: pl.Series) -> Places | None:
     """Where each row of the order stands now; None where the rows stand in it already.
 
     Traces come in any order, their rows by start (unknown ones first) and then by span id.
     """
+    order = order_in_time(keys, start)
     key = keys.to_numpy()
     begin = start.fill_null(_BEFORE_ALL_TIMES).to_numpy()
-    order = None
-    if not _is_in_order(key, begin):
-        order = np.lexsort((begin, key))
+    if order is not None:
         key, begin = key[order], begin[order]
     ties = np.flatnonzero((key[1:] == key[:-1]) & (begin[1:] == begin[:-1]))
     if not len(ties):

@@ -126,14 +126,7 @@ def last_evaluations(
 
 def read_light(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
     """The light columns of the spans received up to a moment, times as integers."""
-    newest = store.scan_raw("spans", project=project).select(pl.col("received_at").max()).collect()
-    latest = newest["received_at"].item()
-    # Bounds on time make the table look for versions beyond them; most runs need none.
-    until = None if latest is None or latest <= as_of_ns else as_of_ns + 1
-    frame = store.scan("spans", project=project, columns=LIGHT_COLUMNS, received_until=until)
-    return frame.with_columns(
-        pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
-    ).collect(engine="streaming")
+    return store.all_spans(LIGHT_COLUMNS, project=project, received_until=as_of_ns + 1)
 
 
 def read_touched(
