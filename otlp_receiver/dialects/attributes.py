@@ -124,6 +124,18 @@ class AttributeTable:
         return series
 
     @cached_property
+    def first_byte(self) -> NDArray[np.uint8]:
+        """The first byte of each text; 0 where there is none."""
+        column = self._columns["string_value"]
+        _, offsets, content = column.buffers()
+        if offsets is None or content is None or not content.size:
+            return np.zeros(len(column), dtype=np.uint8)
+        ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+        begins = np.minimum(ends[:-1], content.size - 1)
+        first = np.frombuffer(content, dtype=np.uint8)[begins]
+        return np.where(ends[1:] > ends[:-1], first, np.uint8(0))
+
+    @cached_property
     def integer(self) -> NDArray[np.int64]:
         """Integer values; anything where the value is of another type."""
         return _values_of(self._columns["int_value"], np.int64)

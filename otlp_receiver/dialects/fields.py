@@ -15,6 +15,7 @@ from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.flattened import assemble
 from otlp_receiver.dialects.json_text import dumps
+from otlp_receiver.dialects.marks import marks
 from otlp_receiver.dialects.names import (
     NAMED_DIALECTS,
     agent_of_name,
@@ -24,13 +25,14 @@ from otlp_receiver.dialects.names import (
 )
 from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 from otlp_receiver.dialects.resolution import Column, Resolution, column_type, nulls
+from otlp_receiver.dialects.rules import finish
 from otlp_receiver.dialects.span_errors import resolve_errors
 from otlp_receiver.dialects.supplements import supplement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from otlp_receiver.dialects.attributes import AttributeTable
+    from otlp_receiver.dialects.detection import SpanSignals
     from otlp_receiver.dialects.mapping import FieldMapping, Rule
     from otlp_receiver.dialects.span_events import SpanEvents
 
@@ -57,14 +59,15 @@ class FieldSet:
 
     def __init__(
         self,
-        table: AttributeTable,
+        signals: SpanSignals,
         events: SpanEvents,
         envelope: pl.DataFrame,
         dialect: NDArray[np.int8],
-        scope_versions: pl.Series,
+        scope_versions: Sequence[str | None],
         mapping: FieldMapping,
     ) -> None:
-        self.table = table
+        self.signals = signals
+        self.table = table = signals.table
         self.events = events
         self.envelope = envelope
         self.dialect = dialect
@@ -99,7 +102,7 @@ class FieldSet:
         self._mapped("operation_name")
         self._operations_from_names()
         self._schema_tools()
-        self.is_tool = self._asked_by(("execute_tool",))
+        self.is_tool = self.asked_by(("execute_tool",))
         self._flattened()
         for name in self.mapping.rules:
             if name != "operation_name":
@@ -178,7 +181,7 @@ class FieldSet:
         if not before.null_count():
             return
         fitting = _FILLED_FOR.get(column)
-        open_ = self._told_by_name() if fitting is None else self._asked_by(fitting)
+        open_ = self._told_by_name() if fitting is None else self.asked_by(fitting)
         at = pl.Series(np.flatnonzero(open_ & before.is_null().to_numpy()))
         if not len(at):
             return
@@ -196,7 +199,7 @@ class FieldSet:
         """Spans of dialects in which a span's name may tell the operation."""
         return np.isin(self.dialect, [CODES.index(code) for code in sorted(NAMED_DIALECTS)])
 
-    def _asked_by(self, operations: Sequence[str]) -> Mask:
+    def asked_by(self, operations: Sequence[str]) -> Mask:
         """Spans with one of these operations."""
         if self._operations is None:
             encoded = self.columns["operation_name"].to_arrow().dictionary_encode()
@@ -240,7 +243,7 @@ class FieldSet:
 
     def _steps(self) -> Mask:
         """Spans around the calls: agents, chains, and the nodes of a graph."""
-        return self._asked_by(("invoke_agent", "invoke_workflow", "chain", "task"))
+        return self.asked_by(("invoke_agent", "invoke_workflow", "chain", "task"))
 
     def _contents_from_events(self) -> None:
         """Message content that came as span events, where attributes gave none."""
@@ -263,18 +266,13 @@ class FieldSet:
 
     def _finish(self) -> None:
         """Tokens made consistent, first chunk, model call, cost source, truncation."""
-        from otlp_receiver.dialects.rules import finish
-
         frame = self.envelope.with_columns(
             **self.columns,
-            dialect=pl.Series(self.dialect),
             first_chunk=pl.Series(self.events.first_chunk_times(self.count)),
             said_first=self._said_first_chunk(),
-            answer_log=pl.Series(self._logfire("log")),
-            request_span=pl.Series(self._logfire("span")),
             exclusive_input=pl.Series(self._came_from("input_tokens", "input_tokens")),
             log_seconds=self.numbers_of("duration"),
-            scope_version=self.scope_versions,
+            **{name: pl.Series(mask) for name, mask in marks(self).items()},
             truncated=pl.Series(self.resolution.truncated),
         )
         self.columns |= {series.name: series for series in finish(frame)}
@@ -287,16 +285,6 @@ class FieldSet:
             if text == _source_text(name, key)
         ]
         return np.isin(self.sources[name], numbers)
-
-    def _logfire(self, kind: str) -> Mask:
-        """Spans that Logfire's OpenAI integration made of this kind."""
-        mask = np.zeros(self.count, dtype=np.bool_)
-        at = self.table.positions("logfire.span_type")
-        if len(at):
-            same = (self.table.texts_at(at) == kind).fill_null(value=False)
-            mask[self.table.owner[at[same.to_numpy()]]] = True
-        ours: Mask = self.dialect == CODES.index("F-logfire")
-        return mask & ours
 
     def numbers_of(self, key: str) -> pl.Series:
         """A number attribute by span."""

@@ -232,7 +232,9 @@ def _price_at(
 
 def _counts(tokens: pl.Series) -> NDArray[np.int64]:
     """A column of counts; null is 0."""
-    counts: NDArray[np.int64] = tokens.fill_null(0).to_numpy()
+    if tokens.null_count() == len(tokens):
+        return np.zeros(len(tokens), dtype=np.int64)
+    counts: NDArray[np.int64] = (tokens.fill_null(0) if tokens.null_count() else tokens).to_numpy()
     return counts
 
 

@@ -131,10 +131,9 @@ class Resolution:
         kinds = table.kind[at]
         transform = rule.transform
         if not rule.paths:
-            if transform == "text" and (kinds == Kind.TEXT).all():
-                texts = table.texts_at(at)
-                if not texts.str.contains(r'^(?:$|["<N])').any():
-                    return texts, None, None
+            are_texts = transform == "text" and (kinds == Kind.TEXT).all()
+            if are_texts and not _MAY_SAY_NOTHING[table.first_byte[at]].any():
+                return table.texts_at(at), None, None
             if transform == "integer" and (kinds == Kind.INTEGER).all():
                 numbers = table.integer[at]
                 values = pl.Series(numbers)
@@ -145,6 +144,11 @@ class Resolution:
             if transform == "boolean" and (kinds == Kind.BOOLEAN).all():
                 return pl.Series(table.boolean[at]), None, None
         return convert_distinct(rule, *_raw(table, at, kinds), dtype)
+
+
+_MAY_SAY_NOTHING = np.zeros(256, dtype=np.bool_)
+_MAY_SAY_NOTHING[[0, *b'"<N']] = True
+"""First bytes of texts that may be empty, in quotes of their own, or placeholders."""
 
 
 def nulls(dtype: pl.DataType, count: int) -> pl.Series:

@@ -6,22 +6,12 @@ from functools import cache
 
 import polars as pl
 
-from otlp_receiver.dialects.detection import CODES
-from otlp_receiver.dialects.names import RAW_REQUEST
-from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 from otlp_receiver.dialects.told_reasons import told_reasons
 from span_store.durations import milliseconds
 
-_SAYS_WHEN_STREAMING = r"^opentelemetry\.instrumentation\.genai\.|^com\.(anthropic|openai)\.sdk"
-"""Scopes that send the stream flag when streaming, and nothing otherwise."""
-
-
-def _in(codes: str) -> pl.Expr:
-    return pl.col("dialect").is_in([CODES.index(code) for code in codes.split()])
-
 
 def finish(frame: pl.DataFrame) -> list[pl.Series]:
-    """Columns that depend on others; see each function."""
+    """Columns that depend on others and on the masks of ``marks.py``; see each function."""
     first, second, third = _stages()
     frame = frame.with_columns(told_reasons(frame["finish_reasons"], frame["output_messages"]))
     done = frame.lazy().with_columns(first).with_columns(second).with_columns(third)
@@ -73,7 +63,7 @@ def _tokens() -> pl.Expr:
 def _output() -> pl.Expr:
     """Google's ADK adds reasoning that LiteLLM's output holds already."""
     given, reasoning = pl.col("output_tokens"), pl.col("reasoning_tokens")
-    through_litellm = _in("J1 J2") & pl.col("request_model").str.contains("/", literal=True)
+    through_litellm = pl.col("of_adk") & pl.col("request_model").str.contains("/", literal=True)
     twice = through_litellm & ~pl.col("provider_name").str.starts_with("gcp").fill_null(value=True)
     return (
         pl.when(twice & (given >= 2 * reasoning))
@@ -101,28 +91,19 @@ def _streaming() -> pl.Expr:
 
     LangChain's parameters say ``stream: false`` whether the answer is streamed or not.
     """
-    asks = pl.col("operation_name").is_in(sorted(MODEL_OPERATIONS))
-    scope = pl.col("scope_name").fill_null("")
-    of_langchain = scope.str.contains("langchain") & _in("D C1 C2")
-    silent = (
-        _in("E2 JG N F-logfire I")
-        | (_in("A") & scope.str.contains(_SAYS_WHEN_STREAMING))
-        | (_in("C2") & ~of_langchain)
-        | (_in("F1 F2 F3+") & pl.col("scope_version").str.contains(r"^([2-9]|\d\d)"))
-    )
     given = pl.col("is_streaming")
     return (
-        pl.when(of_langchain)
+        pl.when("of_langchain")
         .then(pl.when(given).then(given))
-        .when(pl.col("answer_log") & pl.col("name").str.starts_with("streaming response"))
+        .when("streamed_log")
         .then(pl.lit(value=True))
         .when(given.is_not_null())
         .then(given)
-        .when((pl.col("first_chunk") > 0) & asks)
+        .when((pl.col("first_chunk") > 0) & pl.col("asks"))
         .then(pl.lit(value=True))
-        .when(_in("E1") & asks)
-        .then(pl.col("name").str.contains("stream"))
-        .when(silent & asks)
+        .when(pl.col("of_vercel") & pl.col("asks"))
+        .then("streams_by_name")
+        .when("silent")
         .then(pl.lit(value=False))
         .otherwise(None)
         .alias("is_streaming")
@@ -154,23 +135,20 @@ def _model_call() -> pl.Expr:
     Outer spans of the Vercel AI SDK, LiteLLM's raw request below its own span, and Logfire's
     request span of a stream, whose answer is a record of its own, repeat a call.
     """
-    asks = pl.col("operation_name").is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
-    outer = _in("E1") & ~pl.col("name").str.contains(r"\.do[A-Z]")
-    raw = _in("N") & (pl.col("name") == RAW_REQUEST)
     opened = (
         pl.col("request_span")
         & pl.col("output_tokens").is_null()
         & pl.col("output_messages").is_null()
         & ~pl.col("is_error")
     )
-    return (asks & ~outer & ~raw & ~opened).alias("is_model_call")
+    repeats = pl.col("outer") | pl.col("raw") | opened
+    return (pl.col("asks") & ~repeats).alias("is_model_call")
 
 
 def _tool_call() -> pl.Expr:
     """Tool spans; Google's ADK adds one for the merged answers of parallel calls."""
-    is_tool = (pl.col("operation_name") == "execute_tool").fill_null(value=False)
     merged = pl.coalesce("tool_name", "name").str.contains("(merged tools)", literal=True)
-    return (is_tool & ~merged.fill_null(value=False)).alias("is_tool_call")
+    return (pl.col("runs_tool") & ~merged.fill_null(value=False)).alias("is_tool_call")
 
 
 def _cost() -> pl.Expr:

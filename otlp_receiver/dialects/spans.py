@@ -59,8 +59,8 @@ def span_rows(
         names=envelope["name"].to_list(),
     )
     dialect = detect(signals)
-    versions = pl.Series(decoded.scopes.field("version").to_pylist(), dtype=pl.String)
-    fields = FieldSet(table, events, envelope, dialect, versions[decoded.scope], mapping)
+    versions = decoded.scopes.field("version").to_pylist()
+    fields = FieldSet(signals, events, envelope, dialect, versions, mapping)
     fields.resolve()
     frame = envelope.with_columns(
         **fields.columns,
