@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from otlp_receiver.decode import BATCH_BYTES_MAX, Signal, decode
@@ -22,6 +23,8 @@ from span_store.schema import CONTENTS, EVALUATIONS, SPANS, TableSchema
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from otlp_receiver.decoding import Decode
     from otlp_receiver.record import SpoolRecord
 
@@ -34,7 +37,8 @@ class Rows:
     """What a batch of requests says, as rows with the physical columns of ``span_store.schema``.
 
     ``failed`` holds record numbers with the reason why nobody can read the body;
-    ``decoded_slowly`` counts bodies that only the official package could read.
+    ``decoded_slowly`` counts bodies that only the official package could read; ``numbers`` holds
+    the record number of each row of ``spans``.
     """
 
     spans: pl.DataFrame
@@ -42,6 +46,7 @@ class Rows:
     evaluations: pl.DataFrame
     failed: list[tuple[int, str]]
     decoded_slowly: int
+    numbers: NDArray[np.int64]
 
 
 def to_rows(
@@ -97,12 +102,14 @@ def _understood(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: P
             evaluations=_together([half.evaluations for half in halves], EVALUATIONS),
             failed=[failure for half in halves for failure in half.failed],
             decoded_slowly=sum(half.decoded_slowly for half in halves),
+            numbers=np.concatenate([half.numbers for half in halves]),
         )
 
 
 def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: PriceTable) -> Rows:
     parts: dict[str, list[pl.DataFrame]] = {"spans": [], "contents": [], "evaluations": []}
     failed: list[tuple[int, str]] = []
+    numbers = [np.zeros(0, dtype=np.int64)]
     slowly = 0
     for signal, chunk in _chunks(records):
         decoded = decode([record.body for record in chunk], signal)
@@ -113,6 +120,7 @@ def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: Pric
         if signal == "traces":
             found = span_rows(decoded, projects, received, mapping)
             parts["spans"].append(with_costs(found.spans, prices))
+            numbers.append(np.array([record.number for record in chunk])[found.request])
             parts["contents"].append(found.contents)
             parts["evaluations"].append(evaluation_rows(found.scores, "span_event"))
         else:
@@ -125,6 +133,7 @@ def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: Pric
         evaluations=_together(parts["evaluations"], EVALUATIONS),
         failed=failed,
         decoded_slowly=slowly,
+        numbers=np.concatenate(numbers),
     )
 
 

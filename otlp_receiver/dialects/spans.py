@@ -21,6 +21,8 @@ from span_store.schema import CONTENTS, SPANS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from otlp_receiver.decode import Decoded
     from otlp_receiver.dialects.mapping import FieldMapping
 
@@ -35,6 +37,8 @@ class SpanRows:
     spans: pl.DataFrame
     scores: list[Score]
     contents: pl.DataFrame
+    request: NDArray[np.int64]
+    """Which request of the batch each span came from."""
 
 
 def span_rows(
@@ -46,7 +50,8 @@ def span_rows(
     """Rows of the spans table, and what the spans tell beyond themselves."""
     spans = decoded.rows
     if not len(spans):
-        return SpanRows(pl.DataFrame(schema=SPANS.polars), [], pl.DataFrame(schema=CONTENTS.polars))
+        nothing = pl.DataFrame(schema=SPANS.polars)
+        return SpanRows(nothing, [], pl.DataFrame(schema=CONTENTS.polars), decoded.request)
     table = AttributeTable(spans.field("attributes"))
     events = SpanEvents(spans.field("events"))
     envelope = _envelope(decoded, projects, received)
@@ -77,7 +82,7 @@ def span_rows(
     contents = relation_rows(frame, table, kept)
     if not kept.all():
         frame = frame.filter(pl.Series(kept))
-    return SpanRows(frame, scores, contents)
+    return SpanRows(frame, scores, contents, decoded.request[kept])
 
 
 _COLUMNS = [pl.col(name).cast(dtype) for name, dtype in SPANS.polars.items()]
