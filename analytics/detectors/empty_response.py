@@ -53,20 +53,26 @@ class EmptyResponse:
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace whose last word is missing or degenerate."""
         last = last_calls(context.span_frame)
-        suspicious = last.filter(
-            ~pl.col("output_messages").str.contains(_LONG).fill_null(value=False)
-            | ~pl.col("output_messages").str.contains(_VARIED).fill_null(value=False)
-            | pl.col("output_messages").str.contains('"reasoning"', literal=True)
-        )
-        if suspicious.is_empty():
+        doubtful = last.filter(suspicious())
+        if doubtful.is_empty():
             return decisions([])
-        parts = _parts_by_span(suspicious)
+        parts = _parts_by_span(doubtful)
         rows = []
-        for (trace_id,), calls in suspicious.group_by("trace_id", maintain_order=True):
+        for (trace_id,), calls in doubtful.group_by("trace_id", maintain_order=True):
             row = _decide(str(trace_id), calls, parts)
             if row is not None:
                 rows.append(row)
         return decisions(rows)
+
+
+def suspicious() -> pl.Expr:
+    """Calls whose output must be parsed before it can be called an answer."""
+    output = pl.col("output_messages")
+    return (
+        ~output.str.contains(_LONG).fill_null(value=False)
+        | ~output.str.contains(_VARIED).fill_null(value=False)
+        | output.str.contains('"reasoning"', literal=True)
+    )
 
 
 def last_calls(spans: pl.DataFrame) -> pl.DataFrame:
