@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 START = 1_790_000_000_000_000_000
+_ERROR_EVERY = 100
+"""So many spans hold one with an error, a finding of its own."""
 
 
 @dataclass
@@ -64,6 +66,8 @@ def spans_request(count: int, seed: int = 0) -> bytes:
             start_time_unix_nano=START + position,
             end_time_unix_nano=START + position + 10**9,
         )
+        if position % _ERROR_EVERY == 0:
+            span.status.code = 2
         question = " ".join(rand.choices(words, k=200))
         answer = " ".join(rand.choices(words, k=60))
         for key, value in {

@@ -46,7 +46,7 @@ def serve(
     import uvloop
 
     from cli.background import Background
-    from cli.forwarding import forward_command
+    from cli.forwarding import forward_command, loader_command
     from otlp_receiver.memory import keep_freed_memory, spare_garbage_collector
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
@@ -79,6 +79,7 @@ def serve(
         started=started,
         store_options=context.configuration.store.storage_options or None,
         forward_command=forward_command(context),
+        loader_command=loader_command(context),
     )
     keep_freed_memory(_KEPT_BYTES)
     spare_garbage_collector()

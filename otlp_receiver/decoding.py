@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
     from otlp_receiver.record import SpoolRecord
 
@@ -38,9 +40,20 @@ class LoadedRows(Protocol):
     def decoded_slowly(self) -> int:
         """Records that only the official package could decode."""
 
+    @property
+    def numbers(self) -> Sequence[int] | NDArray[np.int64]:
+        """The record number of each row of ``spans``."""
+
 
 class Decode(Protocol):
     """Turns records into rows; see :func:`otlp_receiver.rows.to_rows`."""
 
     def __call__(self, records: Sequence[SpoolRecord]) -> LoadedRows:
         """Decode a batch of records."""
+
+
+class Note(Protocol):
+    """Is told what a batch of neighbouring records was decoded to; never raises."""
+
+    def __call__(self, records: Sequence[SpoolRecord], rows: LoadedRows) -> None:
+        """Take note."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from otlp_receiver.wire import varint, varint_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
+    from otlp_receiver.forward_findings import FindingsReader
     from otlp_receiver.record import SpoolRecord
-
-    Find = Callable[[Sequence[SpoolRecord]], Mapping[tuple[str, str], "SpanFindings"]]
-    """Findings by trace id and span id, lower-case hex."""
 
 FINDINGS = "spandocket.findings"
 SEVERITY = "spandocket.severity"
+
+_PAUSE_SECONDS = 0.1
+_PATIENCE_SECONDS = 5.0
+"""How long a loader that finds nothing more is waited for."""
+_WAY_TO_SPANS = (1, 2, 2)
+"""The fields that hold resource spans, scope spans and spans, from the request inwards."""
+_BYTES = 2
+"""The wire type of what has a length, messages among it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +38,156 @@ class SpanFindings:
     """The highest of them, 0 to 1."""
 
 
+Findings = Mapping[int, Mapping[str, SpanFindings]]
+"""By record number, and ``TRACE:SPAN`` in lower-case hex; records without a finding may lack."""
+Find = Callable[[Sequence["SpoolRecord"]], Findings]
+
+
 class Enrichment:
-    """Adds findings to the spans of requests; everything else keeps its value."""
+    """Adds findings to the spans of requests; everything else keeps its very bytes.
 
-    def __init__(self, find: Find) -> None:
+    What the loader left is used while it goes on; what it did not look at, as when it stands still
+    or before it knew of forwarding, is found with ``find``. Both give the same.
+    """
+
+    def __init__(self, find: Find, left: FindingsReader | None = None) -> None:
         self._find = find
+        self._left = left
+        self._given_up_at: int | None = None
+        """Where the loader stood when its findings were waited for in vain."""
 
-    def __call__(self, records: Sequence[SpoolRecord]) -> list[bytes]:
-        """The bodies to send. Requests without a finding keep their very bytes."""
-        traces = [record for record in records if record.signal == "traces"]
-        found = self._find(traces) if traces else {}
+    def __call__(
+        self, records: Sequence[SpoolRecord], wait: Callable[[float], bool]
+    ) -> list[bytes]:
+        """The bodies to send; ``wait`` lets time pass, and says False when there is none left."""
+        found = self._findings([record for record in records if record.signal == "traces"], wait)
         return [
-            enriched(record.body, found) if found and record.signal == "traces" else record.body
+            enriched(record.body, spans) if (spans := found.get(record.number)) else record.body
             for record in records
         ]
 
+    def forget(self, number: int) -> None:
+        """Records up to this one are forwarded."""
+        if self._left is not None:
+            self._left.forget(number)
 
-def enriched(body: bytes, found: Mapping[tuple[str, str], SpanFindings]) -> bytes:
+    def _findings(
+        self, records: Sequence[SpoolRecord], wait: Callable[[float], bool]
+    ) -> dict[int, Mapping[str, SpanFindings]]:
+        found: dict[int, Mapping[str, SpanFindings]] = {}
+        unknown = records
+        if self._left is not None and records:
+            self._await(self._left, records[-1].number, wait)
+            found = {record.number: self._left.of(record.number) for record in records}
+            unknown = [record for record in records if not self._left.is_known(record.number)]
+        if unknown:
+            found.update(self._find(unknown))
+        return found
+
+    def _await(self, left: FindingsReader, number: int, wait: Callable[[float], bool]) -> None:
+        """Let the loader come as far as this record, unless it stands still."""
+        left.advance(number)
+        waited, stood = 0.0, left.newest
+        while left.newest < number and left.newest != self._given_up_at:
+            if not wait(_PAUSE_SECONDS):
+                return
+            left.advance(number)
+            waited = 0.0 if left.newest > stood else waited + _PAUSE_SECONDS
+            stood = left.newest
+            if waited >= _PATIENCE_SECONDS:
+                self._given_up_at = stood
+
+
+def enriched(body: bytes, found: Mapping[str, SpanFindings]) -> bytes:
     """The request with the findings on its spans; an unreadable one stays as it is."""
+    splice = _Splice(found)
+    try:
+        changed = splice.message(memoryview(body), 0)
+    except (IndexError, ValueError, DecodeError):
+        return _rewritten(body, found)
+    if splice.missing:
+        # Ids that stand elsewhere in their spans than every known sender puts them.
+        return _rewritten(body, found)
+    return body if changed is None else changed
+
+
+class _Splice:
+    """Puts attributes behind the marked spans and copies everything else."""
+
+    def __init__(self, found: Mapping[str, SpanFindings]) -> None:
+        self._found = found
+        self.missing = set(found)
+        """Spans that were not met yet."""
+
+    def message(self, body: memoryview, level: int) -> bytes | None:
+        """The message with its spans marked; None where nothing changes.
+
+        Raises :class:`IndexError` or :class:`ValueError` on what only a real parser understands.
+        """
+        parts: list[bytes | memoryview] = []
+        kept = offset = 0
+        while offset < len(body):
+            tag, behind = varint(body, offset)
+            if tag & 7 != _BYTES:
+                offset = _behind(body, behind, tag & 7)
+                continue
+            length, start = varint(body, behind)
+            stop = start + length
+            if stop > len(body):
+                raise ValueError("cut")
+            if tag >> 3 == _WAY_TO_SPANS[level]:
+                new = self._inner(body[start:stop], level)
+                if new is not None:
+                    parts += [body[kept:behind], varint_bytes(len(new)), new]
+                    kept = stop
+            offset = stop
+        return b"".join([*parts, body[kept:]]) if parts else None
+
+    def _inner(self, body: memoryview, level: int) -> bytes | None:
+        if level < len(_WAY_TO_SPANS) - 1:
+            return self.message(body, level + 1)
+        key = _leading_ids(bytes(body[:28]))
+        findings = self._found.get(key)
+        if findings is None:
+            return None
+        span = Span.FromString(bytes(body))
+        if _ids(span) != key:
+            return None
+        self.missing.discard(key)
+        if any(attribute.key in {FINDINGS, SEVERITY} for attribute in span.attributes):
+            _mark(span, findings)
+            return bytes(span.SerializeToString())
+        marks = Span()
+        _mark(marks, findings)
+        return bytes(body) + bytes(marks.SerializeToString())
+
+
+def _behind(body: memoryview, offset: int, wire_type: int) -> int:
+    """The offset behind a field's value of fixed or variable length."""
+    match wire_type:
+        case 0:
+            return varint(body, offset)[1]
+        case 1:
+            return offset + 8
+        case 5:
+            return offset + 4
+        case _:
+            raise ValueError("a group")
+
+
+def _leading_ids(start: bytes) -> str:
+    """Both ids where they are a span's first fields, as every sender writes them."""
+    if start[:2] == b"\n\x10" and start[18:20] == b"\x12\x08":
+        return f"{start[2:18].hex()}:{start[20:28].hex()}"
+    return ""
+
+
+def _ids(span: Span) -> str:
+    return f"{span.trace_id.hex()}:{span.span_id.hex()}"
+
+
+def _rewritten(body: bytes, found: Mapping[str, SpanFindings]) -> bytes:
+    """The request with the findings on its spans, as the official package writes it."""
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
@@ -58,7 +196,7 @@ def enriched(body: bytes, found: Mapping[tuple[str, str], SpanFindings]) -> byte
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
             for span in scope.spans:
-                findings = found.get((span.trace_id.hex(), span.span_id.hex()))
+                findings = found.get(_ids(span))
                 if findings is not None:
                     _mark(span, findings)
                     is_changed = True

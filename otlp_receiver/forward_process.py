@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otlp_receiver.config import ForwardConfig
+    from otlp_receiver.forward_enrichment import Enrichment
     from otlp_receiver.forward_state import ForwardState
-    from otlp_receiver.forwarder import Enrich
 
 IDLE_SECONDS = 0.2
 
@@ -49,7 +49,7 @@ class _Orders:
         return not self.is_draining
 
 
-def run(spool: Path, config: ForwardConfig, enrich: Enrich | None) -> None:
+def run(spool: Path, config: ForwardConfig, enrich: Enrichment | None) -> None:
     """Forward until told to drain, then until nothing is left or the endpoint does not answer."""
     os.nice(5)
     orders = _Orders()

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from otlp_receiver.forward_findings import clear_findings
 from otlp_receiver.spool_folder import make_durable, write_position
 
 if TYPE_CHECKING:
@@ -66,3 +67,4 @@ def unregister(spool: Path) -> None:
     for name in (f"{READER}.position", "forward.state"):
         with contextlib.suppress(FileNotFoundError):
             (spool / name).unlink()
+    clear_findings(spool)

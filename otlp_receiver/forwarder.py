@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otlp_receiver.config import ForwardConfig
+    from otlp_receiver.forward_enrichment import Enrichment
     from otlp_receiver.forward_target import Target
     from otlp_receiver.record import SpoolRecord
-
-    Enrich = Callable[[Sequence[SpoolRecord]], list[bytes]]
-    """Bodies to send instead of the records' own, one a record."""
 
 READ_BYTES = 16 * 2**20
 
@@ -55,7 +53,7 @@ class Forwarder:
         target: Target,
         config: ForwardConfig,
         wait: Callable[[float], bool],
-        enrich: Enrich | None = None,
+        enrich: Enrichment | None = None,
     ) -> None:
         self._spool = spool
         self._target = target
@@ -68,6 +66,8 @@ class Forwarder:
         self.state: ForwardState = load_state(spool)
         self._reader = SpoolReader(spool, after=self.state.number)
         self._kept: tuple[ForwardState, int] | None = None
+        if enrich is not None:
+            enrich.forget(self.state.number)
 
     def step(self, report: Callable[[ForwardState], None]) -> bool:
         """Forward what waits, up to one read; False when there was nothing, or ``wait`` said stop.
@@ -83,8 +83,11 @@ class Forwarder:
             self._keep()
             return False
         if self._enrich is not None:
+            # The loader may be waited for.
+            self.state = replace(self.state, waiting_since=records[0].received_at)
+            report(self.state)
             # All of a read at once: finding costs more a call than a span.
-            bodies = self._enrich(records)
+            bodies = self._enrich(records, self._wait)
             records = [
                 replace(record, body=body) for record, body in zip(records, bodies, strict=True)
             ]
@@ -101,6 +104,8 @@ class Forwarder:
         if position != self._kept:
             keep_state(self._spool, *position)
             self._kept = position
+            if self._enrich is not None:
+                self._enrich.forget(self.state.number)
 
     def _deliver(
         self, group: Sequence[SpoolRecord], report: Callable[[ForwardState], None]

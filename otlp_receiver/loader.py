@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from otlp_receiver.decoding import Decode, LoadedRows
+    from otlp_receiver.decoding import Decode, LoadedRows, Note
     from otlp_receiver.record import SpoolRecord
     from span_store.store import SpanStore
 
@@ -63,19 +63,30 @@ class Loader:
     rows. After a crash the tables may stand at different numbers: a step never crosses one of
     them, and a table takes no rows of records that it already holds.
 
+    ``note`` is told of every batch that was decoded, before it is written; perhaps not in the
+    thread that steps, and of the same batch again after a failure.
+
     While much waits, one batch is written, the next one decoded and the one after that read at the
     same time, each on a thread of its own. Not so after a loader died in the middle of a batch:
     then the one that kills must be found.
     """
 
     def __init__(
-        self, *, spool: Path, quarantine: Path, store: SpanStore, decode: Decode, load_bytes: int
+        self,
+        *,
+        spool: Path,
+        quarantine: Path,
+        store: SpanStore,
+        decode: Decode,
+        load_bytes: int,
+        note: Note | None = None,
     ) -> None:
         self._folder = spool
         self._identity = spool_identity(spool)
         self._quarantine = Quarantine(quarantine)
         self._store = store
         self._decode = decode
+        self._note = note
         self._load_bytes = load_bytes
         self._attempts = Attempts(spool)
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-ahead")
@@ -140,10 +151,15 @@ class Loader:
     def _decoded(self, records: Sequence[SpoolRecord]) -> tuple[LoadedRows, list[tuple[int, str]]]:
         """Rows, and the records that have none; a record in quarantine is not tried again."""
         if self._attempts.is_deadly(records[0].number, len(records)):
-            return self._decode([]), [(records[0].number, "the loader died of it each time")]
-        held = self._quarantine.ids()
-        rows = self._decode([record for record in records if self._item_id(record) not in held])
-        return rows, rows.failed
+            rows = self._decode([])
+            failed = [(records[0].number, "the loader died of it each time")]
+        else:
+            held = self._quarantine.ids()
+            rows = self._decode([record for record in records if self._item_id(record) not in held])
+            failed = rows.failed
+        if self._note is not None:
+            self._note(records, rows)
+        return rows, failed
 
     def _append(self, rows: LoadedRows, last_number: int) -> dict[str, int]:
         counts = dict.fromkeys(LOADED_TABLES, 0)

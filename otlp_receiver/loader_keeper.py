@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from otlp_receiver.metrics import Metrics
 
@@ -18,13 +18,15 @@ logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
 _LINE_BYTES_MAX = 2**20
+_COMMAND = (sys.executable, "-m", "otlp_receiver.loader_process")
 
 
 class LoaderKeeper:
     """One loader process at a time.
 
     ``lock_descriptor`` is handed down, so that the data directory stays locked while the loader
-    lives. ``reported`` is called with every report.
+    lives. ``reported`` is called with every report. ``command`` starts a loader that does more;
+    the settings follow as its last argument.
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class LoaderKeeper:
         lock_descriptor: int,
         metrics: Metrics,
         reported: Callable[[dict[str, Any]], None],
+        command: Sequence[str] | None = None,
     ) -> None:
         self._settings = settings
+        self._command = command or _COMMAND
         self._lock_descriptor = lock_descriptor
         self._metrics = metrics
         self._reported = reported
@@ -63,9 +67,7 @@ class LoaderKeeper:
     async def _keep(self) -> None:
         while True:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "otlp_receiver.loader_process",
+                *self._command,
                 json.dumps(self._settings),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

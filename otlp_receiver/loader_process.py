@@ -13,11 +13,16 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from otlp_receiver.loader import Loader
 from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory, prepare_polars
 from span_store.errors import SpanStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otlp_receiver.decoding import Note
 
 _RETRY_SECONDS_MAX = 30.0
 _KEPT_BATCHES = 12
@@ -44,11 +49,11 @@ class _Orders:
         os._exit(0)
 
 
-def run(settings: dict[str, Any]) -> None:
+def run(settings: dict[str, Any], note: Note | None = None) -> None:
     """Load until told to drain, then until nothing is left."""
     orders = _Orders()
     threading.Thread(target=orders.listen, daemon=True).start()
-    loader = _open(settings, orders)
+    loader = _open(settings, orders, note)
     failures = 0
     while loader is not None:
         try:
@@ -59,7 +64,7 @@ def run(settings: dict[str, Any]) -> None:
             orders.changed.wait(min(0.1 * 2**failures, _RETRY_SECONDS_MAX))
             if orders.is_draining:
                 time.sleep(0.5)
-            loader = _open(settings, orders)
+            loader = _open(settings, orders, note)
             continue
         failures = 0
         if report is not None:
@@ -73,7 +78,7 @@ def run(settings: dict[str, Any]) -> None:
         orders.changed.wait(settings["load_interval_seconds"])
 
 
-def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
+def _open(settings: dict[str, Any], orders: _Orders, note: Note | None) -> Loader | None:
     """Open the tables, again and again while their place is unavailable."""
     from otlp_receiver.rows import rows_reader
     from span_store.store import SpanStore
@@ -86,6 +91,7 @@ def _open(settings: dict[str, Any], orders: _Orders) -> Loader | None:
                 store=SpanStore(settings["store"], settings.get("store_options")),
                 decode=rows_reader(settings.get("attributes", {}), settings.get("prices", "")),
                 load_bytes=settings["load_bytes"],
+                note=note,
             )
         except (SpanStoreError, OSError) as error:
             _say({"error": str(error)})
@@ -102,14 +108,18 @@ def _say(report: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
+def main(given: dict[str, Any], make_note: Callable[[], Note] | None = None) -> NoReturn:
+    """Load as told by stdin, and end the process. ``make_note`` is called once Polars is set up."""
     # Acknowledging comes first; the limits on the spool slow senders down before it grows too far.
     # Not nicer than that, or a busy machine would leave nothing for it.
     os.nice(5)
-    given = json.loads(sys.argv[1])
     keep_freed_memory(_KEPT_BATCHES * given["load_bytes"], arenas_max=1)
     prepare_polars()
-    run(given)
+    run(given, None if make_note is None else make_note())
     # The thread that listens holds stdin, on which an orderly end of the interpreter would wait.
     sys.stdout.flush()
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -38,11 +38,11 @@ class Service:
     """A receiver on one data directory.
 
     ``clock`` gives nanoseconds since 1970 UTC. ``started`` is called once requests are accepted,
-    with the addresses. ``forward_command`` starts the
-    forwarding process; without it nothing is forwarded.
+    with the addresses. ``forward_command`` starts the forwarding process; without it nothing is
+    forwarded. ``loader_command`` starts a loader that does more than load.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         data_dir: Path,
@@ -53,8 +53,10 @@ class Service:
         started: Callable[[Addresses], None],
         store_options: dict[str, str] | None = None,
         forward_command: Sequence[str] | None = None,
+        loader_command: Sequence[str] | None = None,
     ) -> None:
         self._forward_command = forward_command
+        self._loader_command = loader_command
         self._store_options = store_options
         self._data_dir = data_dir
         self._spool = data_dir / "spool"
@@ -109,7 +111,13 @@ class Service:
             backlog=backlog,
         )
         intake.attach(writer)
-        keeper = LoaderKeeper(self._loader_settings(), lock.descriptor, metrics, progress.loaded)
+        keeper = LoaderKeeper(
+            self._loader_settings(),
+            lock.descriptor,
+            metrics,
+            progress.loaded,
+            self._loader_command,
+        )
         forward = self._forwarding(lock, metrics)
         stop = _stop_signal()
         endpoints = Endpoints(self._config, intake, access, certificates, metrics.exposition)

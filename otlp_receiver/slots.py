@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from otlp_receiver.status import Reason, Refusal
+from otlp_receiver.wire import varint
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
@@ -42,10 +43,10 @@ def count_slots(body: bytes, kind: Descriptor, slots_max: int) -> int:
         while waiting:
             offset, end, fields = waiting.pop()
             while offset < end:
-                tag, offset = _varint(body, offset)
+                tag, offset = varint(body, offset)
                 wire_type = tag & 7
                 if wire_type == _BYTES:
-                    length, offset = _varint(body, offset)
+                    length, offset = varint(body, offset)
                     nested = fields.get(tag >> 3)
                     if nested is not None and offset + length <= end:
                         count += 1
@@ -55,7 +56,7 @@ def count_slots(body: bytes, kind: Descriptor, slots_max: int) -> int:
                             waiting.append((offset, offset + length, nested()))
                     offset += length
                 elif wire_type == _VARINT:
-                    _, offset = _varint(body, offset)
+                    _, offset = varint(body, offset)
                 elif wire_type == _FIXED64:
                     offset += 8
                 elif wire_type == _FIXED32:
@@ -75,22 +76,3 @@ def _nested(_name: str, kind: Descriptor) -> dict[int, Any]:
         for field in kind.fields
         if field.message_type is not None
     }
-
-
-def _varint(body: bytes, offset: int) -> tuple[int, int]:
-    """A number and the offset behind it."""
-    byte = body[offset]
-    offset += 1
-    if byte < 0x80:
-        return byte, offset
-    value = byte & 0x7F
-    shift = 7
-    while True:
-        byte = body[offset]
-        offset += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, offset
-        shift += 7
-        if shift > 63:
-            raise IndexError

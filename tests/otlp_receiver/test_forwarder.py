@@ -27,6 +27,7 @@ from otlp_receiver.forwarder import Backoff, Forwarder, groups
 from otlp_receiver.record import SpoolRecord
 from otlp_receiver.segment import segments
 from otlp_receiver.spool_folder import delete_finished
+from otlp_receiver.spool_reader import SpoolReader
 from otlp_receiver.spool_writer import SpoolWriter
 from tests.otlp_receiver.requests import log_request, span_ids, trace_request
 
@@ -379,9 +380,10 @@ def test_findings_become_attributes_of_their_spans_alone(
     request = trace_request(3)
     first, second, third = span_ids(request)
     fill(tmp_path / "spool", request, log_request())
-    found = {second: SpanFindings(names=("empty_response", "error"), severity=0.8)}
+    both = SpanFindings(names=("empty_response", "error"), severity=0.8)
+    number = SpoolReader(tmp_path / "spool").read(1)[0].number
 
-    enrich = Enrichment(lambda _: found)
+    enrich = Enrichment(lambda _: {number: {":".join(second): both}})
     run(forwarder(tmp_path / "spool", endpoint.port, enrich=enrich))
 
     arrived = ExportTraceServiceRequest.FromString(endpoint.bodies[0][1])
@@ -406,7 +408,7 @@ def _marks(span: Any) -> dict[str, Any]:
 
 def test_marks_of_an_earlier_forwarding_are_replaced() -> None:
     request = trace_request(1)
-    findings = {span_ids(request)[0]: SpanFindings(names=("error",), severity=0.5)}
+    findings = {":".join(span_ids(request)[0]): SpanFindings(names=("error",), severity=0.5)}
 
     once = enriched(request.SerializeToString(), findings)
 

@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from analytics.config import AnalysisConfig
+from cli.span_signals import SpanSignals
+from otlp_receiver.config import ReceiverConfig
+from otlp_receiver.forward_enrichment import Enrichment
+from otlp_receiver.spool_folder import owner_pid
+from otlp_receiver.spool_reader import SpoolReader
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import log_request, span_ids, trace_request
 from tests.otlp_receiver.serving import LOGS, Served
+from tests.otlp_receiver.test_forwarder import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import polars as pl
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest,
+    )
 
 pytestmark = pytest.mark.acceptance
 
@@ -117,15 +127,26 @@ def test_an_outage_and_crashes_of_both_sides_lose_nothing(tmp_path: Path) -> Non
                 served.kill(with_loader=True)
 
 
-def test_enriched_spans_carry_their_findings(tmp_path: Path) -> None:
-    request = ExportTraceServiceRequest()
-    request.CopyFrom(trace_request(3))
-    failed, empty, fine = request.resource_spans[0].scope_spans[0].spans
-    failed.status.code = 2
+def telling_spans() -> list[tuple[ExportTraceServiceRequest, list[str]]]:
+    """Requests of three spans: one that failed, one with an empty answer, one with a good one."""
     text = '[{"role":"assistant","parts":[{"type":"text","content":"%s"}]}]'
-    for span, answer in ((empty, "  "), (fine, "The capital of France is Paris.")):
-        for key, content in (("gen_ai.input.messages", "hi"), ("gen_ai.output.messages", answer)):
-            span.attributes.add(key=key).value.string_value = text % content
+    found = []
+    for seed in range(4):
+        request = trace_request(3, seed=seed)
+        failed, empty, fine = request.resource_spans[0].scope_spans[0].spans
+        failed.status.code = 2
+        for span, answer in ((empty, "  "), (fine, "The capital of France is Paris.")):
+            for key, content in (
+                ("gen_ai.input.messages", "hi"),
+                ("gen_ai.output.messages", answer),
+            ):
+                span.attributes.add(key=key).value.string_value = text % content
+        found.append((request, [span.span_id.hex() for span in (failed, empty, fine)]))
+    return found
+
+
+def test_enriched_spans_carry_their_findings(tmp_path: Path) -> None:
+    request, (failed, empty, fine) = telling_spans()[0]
 
     with Served(tmp_path / "far", config=QUICK) as far:
         config = forwarding_to(f"http://{far.grpc}", mode="enriched")
@@ -137,12 +158,41 @@ def test_enriched_spans_carry_their_findings(tmp_path: Path) -> None:
         row["span_id"]: json.loads(row["attributes"])
         for row in spans_of(tmp_path / "far").select("span_id", "attributes").to_dicts()
     }
-    assert found[failed.span_id.hex()]["spandocket.findings"] == ["error"]
-    assert found[empty.span_id.hex()]["spandocket.findings"] == ["empty_response"]
-    assert found[empty.span_id.hex()]["spandocket.severity"] > 0.5
-    assert not any(key.startswith("spandocket.") for key in found[fine.span_id.hex()])
+    assert found[failed]["spandocket.findings"] == ["error"]
+    assert found[empty]["spandocket.findings"] == ["empty_response"]
+    assert found[empty]["spandocket.severity"] > 0.5
+    assert not any(key.startswith("spandocket.") for key in found[fine])
     near_row = SpanStore(tmp_path / "near").scan("spans", where="is_error").collect()
     assert "spandocket" not in near_row["attributes"][0]
+
+
+def test_after_a_kill_the_loaders_findings_make_the_bytes_that_forwarding_alone_would(
+    tmp_path: Path,
+) -> None:
+    requests = [request for request, _ in telling_spans()]
+    away = forwarding_to("http://127.0.0.1:9", mode="enriched")
+    near = Served(tmp_path / "near", config=away).wait()
+    for request in requests:
+        near.export(request.SerializeToString())
+    until(lambda: raw_count(tmp_path / "near") == 12, "the spans in the table")
+    near.kill(with_loader=True)
+    spool = tmp_path / "near" / "spool"
+    until(lambda: owner_pid(spool) is None, "the forwarding process to end")
+    assert any(b"empty_response" in path.read_bytes() for path in spool.glob("*.findings"))
+    records = SpoolReader(spool).read(2**20)
+    signals = SpanSignals(AnalysisConfig(), ReceiverConfig(), lambda: datetime.now(UTC))
+    expected = Enrichment(signals)(records, lambda _: False)
+
+    endpoint = Endpoint()
+    config = forwarding_to(f"http://127.0.0.1:{endpoint.port}", mode="enriched")
+    with Served(tmp_path / "near", config=config) as near:
+        until(lambda: metric(near, "forwarded_requests_total") == 4, "all requests")
+        assert near.stop() == 0
+    endpoint.stop()
+
+    assert b"".join(body for _, body in endpoint.bodies) == b"".join(expected)
+    assert b"".join(expected).count(b"spandocket.findings") == 8
+    assert raw_count(tmp_path / "near") == 12
 
 
 def test_turned_off_again_the_spool_is_emptied(tmp_path: Path) -> None:
