@@ -19,7 +19,7 @@ _READ = ("object_type", "object_id", "trace_id", "error_type", *_SHOWN)
 
 
 def scores_until(
-    store: SpanStore, own: pl.DataFrame, *, project: str, as_of_ns: int
+    store: SpanStore, own: pl.DataFrame | None = None, *, project: str, as_of_ns: int
 ) -> pl.DataFrame:
     """The newest score a trace and evaluator: of the trace itself before that of its spans.
 
@@ -28,9 +28,11 @@ def scores_until(
     stored = store.scan("evaluations", project=project).with_columns(
         pl.col("received_at", "time").dt.epoch("ns")
     )
-    read = [name for name in own.columns if name in _READ]
+    parts = [stored.select(_READ)]
+    if own is not None:
+        parts.append(own.lazy().select(_READ))
     return (
-        pl.concat([stored.select(read), own.lazy().select(read)])
+        pl.concat(parts)
         .filter(pl.col("received_at") <= as_of_ns, pl.col("error_type").is_null())
         .with_columns(
             trace_id=pl.when(pl.col("object_type") == "trace")
