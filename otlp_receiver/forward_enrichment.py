@@ -40,6 +40,7 @@ class SpanFindings:
 
 Findings = Mapping[int, Mapping[str, SpanFindings]]
 """By record number, and ``TRACE:SPAN`` in lower-case hex; records without a finding may lack."""
+_Piece = bytes | memoryview
 Find = Callable[[Sequence["SpoolRecord"]], Findings]
 
 
@@ -100,69 +101,81 @@ class Enrichment:
 
 def enriched(body: bytes, found: Mapping[str, SpanFindings]) -> bytes:
     """The request with the findings on its spans; an unreadable one stays as it is."""
-    splice = _Splice(found)
+    splice = _Splice(body, found)
     try:
-        changed = splice.message(memoryview(body), 0)
+        changed = splice.message(0, len(body), _WAY_TO_SPANS)
     except (IndexError, ValueError, DecodeError):
         return _rewritten(body, found)
     if splice.missing:
         # Ids that stand elsewhere in their spans than every known sender puts them.
         return _rewritten(body, found)
-    return body if changed is None else changed
+    return b"".join(changed) if changed else body
 
 
 class _Splice:
-    """Puts attributes behind the marked spans and copies everything else."""
+    """Puts attributes behind the marked spans of a request and copies everything else."""
 
-    def __init__(self, found: Mapping[str, SpanFindings]) -> None:
-        self._found = found
-        self.missing = set(found)
+    def __init__(self, body: bytes, found: Mapping[str, SpanFindings]) -> None:
+        self._body = body
+        self._view = memoryview(body)
+        self._found = {
+            (bytes.fromhex(trace_id), bytes.fromhex(span_id)): findings
+            for span, findings in found.items()
+            for trace_id, _, span_id in [span.partition(":")]
+        }
+        self.missing = set(self._found)
         """Spans that were not met yet."""
 
-    def message(self, body: memoryview, level: int) -> bytes | None:
-        """The message with its spans marked; None where nothing changes.
+    def message(self, begin: int, end: int, way: Sequence[int]) -> list[_Piece]:
+        """The message between two offsets with its spans marked; nothing where nothing changes.
 
-        Raises :class:`IndexError` or :class:`ValueError` on what only a real parser understands.
+        It is all pieces one behind another. ``way`` holds the numbers of the fields that lead to
+        the spans. Raises :class:`IndexError` or :class:`ValueError` on what only a real parser understands.
         """
-        parts: list[bytes | memoryview] = []
-        kept = offset = 0
-        while offset < len(body):
-            tag, behind = varint(body, offset)
+        body, wanted, is_last = self._body, way[0] << 3 | _BYTES, len(way) == 1
+        pieces: list[_Piece] = []
+        kept = offset = begin
+        while offset < end:
+            # There are many spans, and their tags are small: no call for the common case.
+            tag, behind = body[offset], offset + 1
+            if tag >= 0x80:
+                tag, behind = varint(body, offset)
             if tag & 7 != _BYTES:
                 offset = _behind(body, behind, tag & 7)
                 continue
             length, start = varint(body, behind)
-            stop = start + length
-            if stop > len(body):
+            offset = start + length
+            if offset > end:
                 raise ValueError("cut")
-            if tag >> 3 == _WAY_TO_SPANS[level]:
-                new = self._inner(body[start:stop], level)
-                if new is not None:
-                    parts += [body[kept:behind], varint_bytes(len(new)), new]
-                    kept = stop
-            offset = stop
-        return b"".join([*parts, body[kept:]]) if parts else None
+            if tag == wanted:
+                new = self._span(start, offset) if is_last else self.message(start, offset, way[1:])
+                if new:
+                    size = sum(map(len, new))
+                    pieces += [self._view[kept:behind], varint_bytes(size), *new]
+                    kept = offset
+        return [*pieces, self._view[kept:end]] if pieces else []
 
-    def _inner(self, body: memoryview, level: int) -> bytes | None:
-        if level < len(_WAY_TO_SPANS) - 1:
-            return self.message(body, level + 1)
-        key = _leading_ids(bytes(body[:28]))
+    def _span(self, start: int, stop: int) -> list[_Piece]:
+        """The span with its marks; nothing for one without findings."""
+        body = self._body
+        # Both ids are a span's first fields, as every known sender writes them.
+        key = (body[start + 2 : start + 18], body[start + 20 : start + 28])
         findings = self._found.get(key)
         if findings is None:
-            return None
-        span = Span.FromString(bytes(body))
-        if _ids(span) != key:
-            return None
+            return []
+        span = Span.FromString(body[start:stop])
+        if (span.trace_id, span.span_id) != key:
+            return []
         self.missing.discard(key)
         if any(attribute.key in {FINDINGS, SEVERITY} for attribute in span.attributes):
             _mark(span, findings)
-            return bytes(span.SerializeToString())
+            return [span.SerializeToString()]
         marks = Span()
         _mark(marks, findings)
-        return bytes(body) + bytes(marks.SerializeToString())
+        return [self._view[start:stop], marks.SerializeToString()]
 
 
-def _behind(body: memoryview, offset: int, wire_type: int) -> int:
+def _behind(body: bytes, offset: int, wire_type: int) -> int:
     """The offset behind a field's value of fixed or variable length."""
     match wire_type:
         case 0:
@@ -173,13 +186,6 @@ def _behind(body: memoryview, offset: int, wire_type: int) -> int:
             return offset + 4
         case _:
             raise ValueError("a group")
-
-
-def _leading_ids(start: bytes) -> str:
-    """Both ids where they are a span's first fields, as every sender writes them."""
-    if start[:2] == b"\n\x10" and start[18:20] == b"\x12\x08":
-        return f"{start[2:18].hex()}:{start[20:28].hex()}"
-    return ""
 
 
 def _ids(span: Span) -> str:

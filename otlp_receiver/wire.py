@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def varint(body: bytes | memoryview, offset: int) -> tuple[int, int]:
+def varint(body: bytes, offset: int) -> tuple[int, int]:
     """A number and the offset behind it; raises :class:`IndexError` where there is none."""
     byte = body[offset]
     offset += 1
