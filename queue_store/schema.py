@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
 from queue_store.errors import StoreUnavailableError
 from queue_store.tables.every import METADATA
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
     from queue_store.database import Database
@@ -56,12 +55,16 @@ def schema_version(connection: Connection) -> str | None:
 
 
 def create(connection: Connection) -> None:
-    """Create every table at the newest version."""
-    from alembic.runtime.migration import MigrationContext
-
+    """Create every table at the newest version, and note it where the migrations look for it."""
     METADATA.create_all(connection)
-    context = MigrationContext.configure(connection)
-    context.stamp(_scripts(), SCHEMA_VERSION)
+    versions = Table(
+        _VERSIONS,
+        MetaData(),
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{_VERSIONS}_pkc"),
+    )
+    versions.create(connection)
+    connection.execute(versions.insert().values(version_num=SCHEMA_VERSION))
 
 
 def migrate(connection: Connection, version: str = "head") -> None:
@@ -95,9 +98,3 @@ def _config() -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _scripts() -> ScriptDirectory:
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config())
