@@ -95,6 +95,16 @@ class DetectorContext:
 
         return SemanticView(self)
 
+    def forget(self) -> None:
+        """Let go of what was worked out.
+
+        The semantic view knows its context, and the context its view: without this the content of
+        every chunk would stay in memory until Python looks for such circles, which it rarely does
+        where objects are few and large.
+        """
+        for name in ("messages", "inputs", "hits", "tool_mentions", "semantic"):
+            self.__dict__.pop(name, None)
+
     def messages_of(self, trace_ids: pl.Series) -> pl.DataFrame:
         """The messages of some of these traces: much cheaper than :attr:`messages`."""
         return explode_messages(self.spans_of(trace_ids))

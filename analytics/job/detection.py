@@ -66,6 +66,7 @@ class Detection:
                     parts.append(own)
                 else:
                     parts.append(self.learned.apply(own, context))
+                    context.forget()
                 done += chunk.height
                 tell(done)
         found = pl.concat(parts)
@@ -82,7 +83,9 @@ class Detection:
             wanted = order.slice(start, size)
             chunk = evaluated.filter(pl.col("trace_id").is_in(wanted.implode()))
             own = found.filter(pl.col("trace_id").is_in(wanted.implode()))
-            parts.append(judge.judge(own, self._context(chunk)))
+            context = self._context(chunk)
+            parts.append(judge.judge(own, context))
+            context.forget()
         return pl.concat(parts)
 
     def _offline(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, DetectorContext | None]:
@@ -92,7 +95,10 @@ class Detection:
         """
         context = self._context(chunk)
         found = evaluate(context, self.detectors)
-        return found, None if self.learned is None else context
+        if self.learned is not None:
+            return found, context
+        context.forget()
+        return found, None
 
     def _context(self, chunk: pl.DataFrame) -> DetectorContext:
         return DetectorContext(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from datetime import timedelta
 
 import pytest
 
 from analytics.config import AnalysisConfig
+from analytics.detectors.evaluation import evaluate
 from analytics.job import run
 from tests.analytics.spans import AS_OF, chat, frame, identifier, span, tool
 
@@ -146,3 +149,21 @@ def test_what_arrives_after_the_moment_of_the_run_does_not_count(store, queues):
     store.append("spans", frame([chat("later", at=100_000)]))
 
     assert run(store, queues, project="default", as_of=AS_OF).traces_seen == 0
+
+
+def test_the_content_of_a_chunk_is_let_go_of_when_it_is_decided(filled, queues, monkeypatch):
+    contexts = []
+
+    def watched(context, detectors):
+        contexts.append(weakref.ref(context))
+        return evaluate(context, detectors)
+
+    monkeypatch.setattr("analytics.job.detection.evaluate", watched)
+    gc.disable()
+    try:
+        run(filled, queues, project="default", as_of=AS_OF, config=AnalysisConfig(chunk_traces=10))
+        alive = [context for context in contexts if context() is not None]
+    finally:
+        gc.enable()
+    assert len(contexts) == 7
+    assert alive == []
