@@ -32,7 +32,7 @@ class AnalysisConfig:
 
     random_floor: float = field(
         default=0.01,
-        metadata={"doc": "Share of unflagged traces that is always kept for people."},
+        metadata={"doc": "Share of all traces, flagged or not, that is always kept for people."},
     )
     salt: str = field(
         default="spandocket",

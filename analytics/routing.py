@@ -2,7 +2,8 @@
 
 Every rule of every queue looks at every evaluated trace. A detector's queue takes its matches
 and a share of its ambiguous traces, a live queue a share of what its filter lets through, and the
-random floor a small share of the traces that no detector flagged. All share one draw per trace.
+random floor a small share of all traces, flagged or not: what one detector misses another may
+flag, and a sample without those would hide it. All share one draw per trace.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
 
-ROUTING_VERSION = "2"
+ROUTING_VERSION = "3"
 """Changes whenever a rule of this module would choose otherwise."""
 
 _VARIABLE_PARTS = r"[0-9a-f]{8,}|\d+(?:[.,]\d+)*"
@@ -75,7 +76,7 @@ class Routed:
     many, and :func:`floor_selections` writes their records column-wise.
     """
     floor_considered: int = 0
-    """Unflagged traces: those that the random floor looked at."""
+    """Traces that the random floor looked at."""
     floor_rate: float | None = None
     """The share that the floor took where a cap made it smaller than the settings say."""
 
@@ -104,12 +105,12 @@ def route(  # Everything a rule may look at.
 ) -> Routed:
     """Choose and draft.
 
-    ``traces`` are the evaluated ones with ``u``, ``item_revision``, ``is_flagged``,
-    ``session_place`` (from 1: where the trace stands in its session) and the facts shown on items;
-    ``findings`` the matched and ambiguous decisions with ``detector`` and ``detector_version``;
-    ``similar`` counts earlier findings by signature; ``weights`` are business weights by trace (1
-    where missing). The order of the answer is that of the traces'
-    ends, whatever order the frames come in.
+    ``traces`` are the evaluated ones with ``u``, ``item_revision``, ``asks_floor`` (whether the
+    random floor looks at it), ``session_place`` (from 1: where the trace stands in its session)
+    and the facts shown on items; ``findings`` the matched and ambiguous decisions with
+    ``detector`` and ``detector_version``; ``similar`` counts earlier findings by signature;
+    ``weights`` are business weights by trace (1 where missing). The order of the answer is that
+    of the traces' ends, whatever order the frames come in.
     """
     routed = Routed()
     facts = {
@@ -121,7 +122,7 @@ def route(  # Everything a rule may look at.
         ).iter_rows(named=True)
     }
     if config.random_floor > 0:
-        routed.floor_considered = traces.height - int(traces["is_flagged"].sum())
+        routed.floor_considered = int(traces["asks_floor"].sum())
     _route_findings(routed, facts, findings, project, config, precisions, similar, weights)
     routed.drafts = _latest_of_sessions(routed.drafts)
     for rule in live_rules:
@@ -133,28 +134,27 @@ def route(  # Everything a rule may look at.
             _add(routed, facts[trace_id], record, _rule_terms(facts[trace_id], weights), reason)
     for trace_id in sorted(facts):
         row = facts[trace_id]
-        if row["is_flagged"] or config.random_floor <= 0:
+        if not row["asks_floor"] or config.random_floor <= 0:
             continue
         record = _record(
             row, RANDOM_FLOOR, RANDOM_FLOOR, ROUTING_VERSION, config.random_floor, config
         )
-        reason = f"Random floor: a {config.random_floor:.2%} sample of the unflagged traces"
+        reason = f"Random floor: a {config.random_floor:.2%} sample of all traces"
         _add(routed, row, record, _rule_terms(row, weights), reason)
     return routed
 
 
 def floor_selections(config: AnalysisConfig) -> pl.Expr:
-    """The record of a trace that no rule kept, as JSON text; reads ``u`` and ``is_flagged``."""
+    """The record of a trace that no rule kept, as JSON text; reads ``u``."""
     if config.random_floor <= 0:
         return pl.lit("[]")
     head = f'[{{"queue":"{RANDOM_FLOOR}","rule":"{RANDOM_FLOOR}","rule_version":"{ROUTING_VERSION}"'
     tail = f',"salt":{json.dumps(config.salt)},"selected":false}}]'
-    text = pl.concat_str(
+    return pl.concat_str(
         pl.lit(f'{head},"p":{config.random_floor!r},"u":'),
         pl.col("u").cast(pl.String),
         pl.lit(tail),
     )
-    return pl.when(pl.col("is_flagged")).then(pl.lit("[]")).otherwise(text)
 
 
 def _route_findings(  # The parts of one choice.

@@ -1,10 +1,9 @@
 """Scorecards: how often a detector is right, and how much it misses, from people's verdicts.
 
-Reviewers take the top of a queue and stop, so the reviewed flags are no plain sample. The queue is
-ordered by ``s / u``; with ``tau`` the highest priority that nobody reviewed, a flag of importance
-``s`` had the chance ``min(1, s / tau)`` of being reviewed (priority sampling), and its verdict is
-weighted by the inverse. What a detector misses is estimated from the random floor: traces that no
-detector flagged, kept with one known probability, with people's word on what is wrong with them.
+Reviewers take the top of a queue and stop, so the reviewed flags are no plain sample: each verdict
+is weighted by the inverse of its chance of having been drawn and reviewed (:mod:`analytics.reach`).
+What a detector misses is estimated from the random floor: of the traces it did not flag, those that
+the floor drew, with people's word on what is wrong with them.
 """
 
 from __future__ import annotations
@@ -29,16 +28,6 @@ _DRAWS = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
-    """One flag in a detector's queue."""
-
-    importance: float
-    priority: float
-    is_right: bool | None
-    """A person's verdict; None when nobody reviewed it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """An estimated share with a 95 % interval, or the reason why there is none."""
 
@@ -46,71 +35,103 @@ class Share:
     low: float | None = None
     high: float | None = None
     n: int = 0
+    """Answers behind it."""
+    effective_n: float = 0.0
+    """How many answers of a plain sample they are worth (Kish)."""
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """One detector, as people's verdicts see it."""
+    """One version of one detector, as people's verdicts see it."""
 
     detector: str
     version: str
+    is_current: bool
+    looked_at: int
+    """Traces it decided on."""
     flags: int
+    """Traces, or sessions, that it matched or was unsure about."""
     reviewed: int
     confirmed: int
     precision: Share
     recall: Share
+    """Of the cases among the traces it decided on, the share that it flagged."""
     prevalence: Share
+    """The share of cases among the traces it decided on."""
 
 
-def precision_of(flags: Sequence[Flag]) -> Share:
-    """The share of right flags, weighted for the order in which they were reviewed."""
-    reviewed = [flag for flag in flags if flag.is_right is not None]
-    if len(reviewed) < REVIEWED_MIN:
-        return Share(n=len(reviewed), reason=f"not enough data: {len(reviewed)} of {REVIEWED_MIN}")
-    tau = max((flag.priority for flag in flags if flag.is_right is None), default=0.0)
-    weights = np.array(
-        [1.0 if tau <= 0 else 1.0 / min(1.0, flag.importance / tau) for flag in reviewed]
-    )
-    right = np.array([bool(flag.is_right) for flag in reviewed], dtype=np.float64)
-    share = float(np.average(right, weights=weights))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One answer of a person, with the chance that it was asked for."""
+
+    is_case: bool
+    chance: float
+
+
+def share_of(verdicts: Sequence[Verdict], *, needed: int, of: str) -> Share:
+    """The share of cases, each verdict weighted by the inverse of its chance (Hajek)."""
+    if len(verdicts) < needed:
+        reason = f"not enough data: {len(verdicts)} of {needed} {of}"
+        return Share(n=len(verdicts), reason=reason)
+    weights = np.array([1.0 / verdict.chance for verdict in verdicts])
+    value = float(np.average([float(verdict.is_case) for verdict in verdicts], weights=weights))
     effective = float(weights.sum() ** 2 / (weights**2).sum())
-    low, high = wilson(share, effective)
-    return Share(value=share, low=low, high=high, n=len(reviewed))
+    low, high = wilson(value, effective)
+    return Share(value=value, low=low, high=high, n=len(verdicts), effective_n=effective)
 
 
-def missed(
-    *, flags: int, precision: Share, unflagged: int, floor_labelled: int, floor_bad: int, seed: int
-) -> tuple[Share, Share]:
-    """Recall and prevalence, from the precision of the flags and the random floor.
+def precision_of(verdicts: Sequence[Verdict]) -> Share:
+    """The share of right flags; nothing is claimed below :data:`REVIEWED_MIN` verdicts."""
+    return share_of(verdicts, needed=REVIEWED_MIN, of="verdicts")
 
-    ``unflagged`` traces stand behind the floor; ``floor_bad`` of its ``floor_labelled`` traces have
-    what the detector looks for. Intervals by drawing from both posteriors (Jeffreys).
-    """
-    if precision.value is None:
-        return (Share(reason="no precision yet"), Share(reason="no precision yet"))
-    if floor_labelled < FLOOR_MIN:
-        reason = f"not enough data: {floor_labelled} of {FLOOR_MIN} labelled in the random floor"
-        return Share(n=floor_labelled, reason=reason), Share(n=floor_labelled, reason=reason)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stratum:
+    """Flagged or unflagged traces: how many there are, and how many cases people saw."""
+
+    size: int
+    share: Share
+    seen: float
+    """The part of it that people answered about, 0 to 1: what was seen is not in doubt."""
+
+
+def missed(flagged: Stratum, unflagged: Stratum, *, seed: int) -> tuple[Share, Share]:
+    """Recall and prevalence over both strata, with intervals by drawing from both posteriors."""
+    total = flagged.size + unflagged.size
+    n = unflagged.share.n
+    for stratum in (unflagged, flagged):
+        if stratum.size and stratum.share.value is None:
+            nothing = Share(n=n, reason=stratum.share.reason)
+            return nothing, nothing
+    if total == 0:
+        nothing = Share(reason="not enough data: no trace was looked at")
+        return nothing, nothing
     rng = np.random.default_rng(seed)
-    right = precision.value * precision.n
-    hits = flags * rng.beta(right + 0.5, precision.n - right + 0.5, _DRAWS)
-    misses = unflagged * rng.beta(floor_bad + 0.5, floor_labelled - floor_bad + 0.5, _DRAWS)
-    found = flags * precision.value
-    lost = unflagged * floor_bad / floor_labelled
-    total = flags + unflagged
-    recall = None if found + lost == 0 else found / (found + lost)
-    return (
-        _share(recall, hits / (hits + misses), floor_labelled),
-        _share((found + lost) / total, (hits + misses) / total, floor_labelled),
-    )
+    found, lost = (stratum.size * (stratum.share.value or 0.0) for stratum in (flagged, unflagged))
+    hits, misses = _cases(flagged, rng), _cases(unflagged, rng)
+    prevalence = _share((found + lost) / total, (hits + misses) / total, unflagged.share)
+    if found + lost == 0:
+        return Share(n=n, reason="not enough data: no case was seen"), prevalence
+    return _share(found / (found + lost), hits / (hits + misses), unflagged.share), prevalence
 
 
-def _share(value: float | None, draws: np.ndarray, n: int) -> Share:
-    if value is None:
-        return Share(n=n, reason="nothing to find was found")
+def _cases(stratum: Stratum, rng: np.random.Generator) -> np.ndarray:
+    """Draws of the number of cases: Jeffreys' posterior, narrower the more of it was seen."""
+    value, n = stratum.share.value or 0.0, stratum.share.effective_n
+    posterior = rng.beta(value * n + 0.5, (1.0 - value) * n + 0.5, _DRAWS)
+    return stratum.size * (value + (posterior - value) * sqrt(1.0 - min(1.0, stratum.seen)))
+
+
+def _share(value: float, draws: np.ndarray, floor: Share) -> Share:
     low, high = np.quantile(draws, (0.025, 0.975))
-    return Share(value=value, low=min(float(low), value), high=max(float(high), value), n=n)
+    return Share(
+        value=value,
+        low=min(float(low), value),
+        high=max(float(high), value),
+        n=floor.n,
+        effective_n=floor.effective_n,
+    )
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:

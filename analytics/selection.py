@@ -20,7 +20,7 @@ _SCALE = 2.0**-64
 _LARGEST = 1.0 - 2.0**-53
 
 RANDOM_FLOOR = "random_floor"
-"""The system queue that holds the random floor: a small share of the unflagged traces."""
+"""The system queue that holds the random floor: a small share of all traces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,7 @@ class Job:
             evaluated, lambda done: self._tell("detecting", done, evaluated.height)
         )
         stages.next("routing")
-        evaluated = self._with_revisions(evaluated, found)
+        evaluated = self._with_revisions(evaluated)
         routing = RoutingStage(
             store=self.store,
             queues=self.queues,
@@ -305,12 +305,9 @@ class Job:
         u = draws(self.config.salt, self.project, candidates["trace_id"])
         return candidates.with_columns(u=u)
 
-    def _with_revisions(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-        """Add whether anything matched, and the revision that items carry."""
-        flagged = found.filter(pl.col("decision").is_in(["matched", "ambiguous"]))
-        return evaluated.with_columns(
-            is_flagged=pl.col("trace_id").is_in(flagged["trace_id"].unique().to_list()),
-        ).join(
+    def _with_revisions(self, evaluated: pl.DataFrame) -> pl.DataFrame:
+        """Add the revision that items carry."""
+        return evaluated.with_columns(asks_floor=pl.lit(value=True)).join(
             # An immaterial change keeps the items' revision: nothing re-enters a queue for it.
             material_revisions(self.store, evaluated, project=self.project),
             on="trace_id",

@@ -54,10 +54,11 @@ def ensure_system_queues(
         SystemQueueSpec(
             name=RANDOM_FLOOR,
             detector=RANDOM_FLOOR,
-            description="A small random sample of the traces that no detector flagged.",
+            description="A small random sample of all traces, flagged or not.",
             instructions=(
-                "Is anything wrong with this trace that no detector saw? This sample is what "
-                "makes recall and prevalence measurable, so please answer in the order given."
+                "Is anything wrong with this trace? Name every category that applies, whether or "
+                "not a detector flagged it. This sample is what makes recall and prevalence "
+                "measurable, so please answer in the order given."
             ),
         )
     )

@@ -97,7 +97,7 @@ def trace_rows(  # The sources of one row.
             selections=pl.coalesce("selections", floor_selections(config)),
             inclusion_probability=pl.coalesce(
                 "inclusion_probability",
-                pl.when(pl.col("is_flagged")).then(0.0).otherwise(config.random_floor),
+                pl.lit(config.random_floor),
             ),
         )
         .select(pl.col(name).cast(kind) for name, kind in TRACES.polars.items())

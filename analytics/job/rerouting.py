@@ -76,7 +76,7 @@ def routable(rows: pl.DataFrame, u: pl.Series, revisions: pl.DataFrame) -> pl.Da
 
     ``revisions`` are those that items carry, by trace.
     """
-    return rows.with_columns(u=u, is_flagged=pl.lit(value=True)).join(
+    return rows.with_columns(u=u, asks_floor=pl.lit(value=False)).join(
         revisions, on="trace_id", how="left", maintain_order="left"
     )
 

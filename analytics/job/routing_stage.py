@@ -91,8 +91,7 @@ class RoutingStage:
         shared = [name for name in known.columns if name in evaluated.columns]
         old = known.with_columns(
             # Only a backfill asks the random floor again.
-            is_flagged=~pl.col("trace_id").is_in(sorted(backfilled))
-            | pl.col("trace_id").is_in(stored["trace_id"].implode())
+            asks_floor=pl.col("trace_id").is_in(sorted(backfilled))
         )
         findings = pl.concat([flagged, stored])
         traces = pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed")

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from analytics.priority import Precision
-from analytics.scorecard import Flag, Scorecard, missed, precision_of
 from analytics.selection import RANDOM_FLOOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from analytics.detectors.catalog import Detector
     from queue_store.model import Queue
     from queue_store.store import QueueStore
-    from span_store.store import SpanStore
 
 VERDICT_FIELD = "flag_is_right"
 FLOOR_FIELD = "what_is_wrong"
 NOTHING = "nothing"
 
 _ACTOR = "spandocket"
-_PAGE = 500
 
 
 def ask(queues: QueueStore, present: Sequence[Queue], *, project: str, now: datetime) -> None:
@@ -88,16 +82,17 @@ def settled(given_answers: Sequence[Any]) -> dict[tuple[str, str], bool]:
         if answer.queue is not None and isinstance(answer.value, bool):
             key = (answer.queue, answer.object_id)
             votes.setdefault(key, []).append((answer.adjudicated, answer.value))
-    found = {}
-    for key, given in votes.items():
-        ruled = [value for adjudicated, value in given if adjudicated]
-        plain = [value for _, value in given]
-        yes = sum(plain)
-        if ruled:
-            found[key] = ruled[-1]
-        elif 2 * yes != len(plain):
-            found[key] = 2 * yes > len(plain)
-    return found
+    known = ((key, said(given)) for key, given in votes.items())
+    return {key: value for key, value in known if value is not None}
+
+
+def said(votes: Sequence[tuple[bool, bool]]) -> bool | None:
+    """What ``(adjudicated, value)`` come to: the last ruling, else the majority; None for a tie."""
+    ruled = [value for adjudicated, value in votes if adjudicated]
+    if ruled:
+        return ruled[-1]
+    yes = sum(value for _, value in votes)
+    return None if 2 * yes == len(votes) else 2 * yes > len(votes)
 
 
 def precisions(queues: QueueStore, *, project: str) -> dict[str, Precision]:
@@ -111,76 +106,3 @@ def precisions(queues: QueueStore, *, project: str) -> dict[str, Precision]:
         queue: Precision(confirmed=confirmed, reviewed=reviewed)
         for queue, (confirmed, reviewed) in counts.items()
     }
-
-
-def scorecards(
-    store: SpanStore, queues: QueueStore, detectors: Sequence[Detector], *, project: str, seed: int
-) -> list[Scorecard]:
-    """One scorecard a detector, at its present version."""
-    confirmed = verdicts(queues, project=project)
-    seen = _floor_answers(queues, project=project)
-    traces = (
-        store.scan("traces", project=project, columns=["trace_id", "revision", "detectors"])
-        .collect()
-        .sort("trace_id", "revision")
-        .unique("trace_id", keep="last", maintain_order=True)
-    )
-    unflagged = traces.filter(pl.col("detectors").list.len() == 0).height
-    cards = []
-    for detector in detectors:
-        flags = _flags(queues, detector.id, confirmed, project=project)
-        precision = precision_of(flags)
-        reviewed = [flag for flag in flags if flag.is_right is not None]
-        recall, prevalence = missed(
-            flags=len(flags),
-            precision=precision,
-            unflagged=unflagged,
-            floor_labelled=len(seen),
-            floor_bad=sum(detector.id in categories for categories in seen.values()),
-            seed=seed,
-        )
-        cards.append(
-            Scorecard(
-                detector=detector.id,
-                version=detector.version,
-                flags=len(flags),
-                reviewed=len(reviewed),
-                confirmed=sum(bool(flag.is_right) for flag in reviewed),
-                precision=precision,
-                recall=recall,
-                prevalence=prevalence,
-            )
-        )
-    return cards
-
-
-def _floor_answers(queues: QueueStore, *, project: str) -> dict[str, set[str]]:
-    seen: dict[str, set[str]] = {}
-    for answer in answers(queues, project=project, field=FLOOR_FIELD):
-        if answer.queue == RANDOM_FLOOR:
-            values = answer.value if isinstance(answer.value, list | tuple) else [answer.value]
-            seen.setdefault(answer.object_id, set()).update(str(value) for value in values)
-    return seen
-
-
-def _flags(
-    queues: QueueStore, queue: str, confirmed: dict[tuple[str, str], bool], *, project: str
-) -> list[Flag]:
-    if queue not in {known.name for known in queues.queues(project=project)}:
-        return []
-    flags: list[Flag] = []
-    offset = 0
-    while True:
-        page = queues.items(project=project, queue=queue, limit=_PAGE, offset=offset)
-        flags += [
-            Flag(
-                importance=float(item.priority_terms.get("importance", 1.0)),
-                priority=item.priority,
-                is_right=confirmed.get((queue, item.object_id)),
-            )
-            for item in page.items
-            if item.source.value == "detector"
-        ]
-        offset += len(page.items)
-        if not page.items or offset >= page.total:
-            return flags

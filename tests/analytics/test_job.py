@@ -105,7 +105,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(filled, queues):
     assert queues.queues(project="default") == []
 
 
-def test_the_random_floor_keeps_its_share_of_unflagged_traces(store, queues):
+def test_the_random_floor_keeps_its_share_of_all_traces(store, queues):
     store.append("spans", frame([chat(f"plain-{number}", at=number) for number in range(400)]))
 
     report = run(

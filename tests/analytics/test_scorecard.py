@@ -1,15 +1,68 @@
-"""Precision from reviewed flags, recall from the random floor."""
+"""Precision from reviewed flags, recall and prevalence from the random floor."""
 
 from __future__ import annotations
+
+import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from analytics.config import AnalysisConfig, DeclaredDetectorConfig
+from analytics.detectors.catalog import load
 from analytics.job import run
-from analytics.job.verdicts import FLOOR_FIELD, VERDICT_FIELD, precisions, scorecards
-from analytics.scorecard import Flag, missed, precision_of, wilson
+from analytics.job.scorecards import scorecards
+from analytics.job.verdicts import FLOOR_FIELD, VERDICT_FIELD, precisions
+from analytics.reach import Drawn, chances, lines
+from analytics.scorecard import (
+    Share,
+    Stratum,
+    Verdict,
+    missed,
+    precision_of,
+    share_of,
+    wilson,
+)
 from queue_store.model import AnnotationDraft
-from tests.analytics.spans import AS_OF, chat, frame
+from tests.analytics.spans import AS_OF, chat, frame, identifier
+
+DAY = timedelta(days=1)
+
+
+def drawn(priority, *, importance=1.0, arrived=0, answered=None, p=1.0, **values):
+    return Drawn(
+        p=p,
+        importance=importance,
+        priority=priority,
+        arrived=arrived,
+        answered=answered,
+        is_waiting=values.pop("is_waiting", answered is None),
+        **values,
+    )
+
+
+def verdicts(right, wrong, chance=1.0):
+    given = [True] * right + [False] * wrong
+    return [Verdict(is_case=is_case, chance=chance) for is_case in given]
+
+
+def answer(queues, queue, values, *, now=AS_OF + DAY):
+    """Answer about objects in a queue, by object id."""
+    for item in queues.items(project="default", queue=queue, limit=500).items:
+        if item.object_id not in values:
+            continue
+        claim = queues.claim_item(project="default", item_id=item.id, reviewer="ann", now=now)
+        field = FLOOR_FIELD if queue == "random_floor" else VERDICT_FIELD
+        draft = AnnotationDraft(field=field, value=values[item.object_id])
+        queues.complete(
+            project="default", item_id=item.id, token=claim.token, values=[draft], now=now
+        )
+
+
+def cards(store, queues, config=None):
+    detectors = load(config or AnalysisConfig())
+    found = scorecards(store, queues, detectors, project="default", seed=0)
+    return {(card.detector, card.version): card for card in found}
 
 
 def test_the_interval_is_wilsons():
@@ -17,10 +70,43 @@ def test_the_interval_is_wilsons():
 
 
 def test_few_verdicts_make_no_precision():
-    flags = [Flag(importance=1, priority=2, is_right=True)] * 5
+    found = precision_of(verdicts(5, 0))
 
-    assert precision_of(flags).value is None
-    assert "not enough" in precision_of(flags).reason
+    assert (found.value, found.reason) == (None, "not enough data: 5 of 20 verdicts")
+
+
+def test_a_queue_that_was_emptied_leaves_every_item_its_own_chance():
+    items = [drawn(9, answered=5), drawn(1, answered=6, p=0.2), drawn(3, arrived=8)]
+
+    assert lines(items) == [0.0, 0.0, float("inf")]
+    assert chances(items) == [1.0, 0.2, None]
+
+
+def test_the_line_is_the_highest_priority_that_was_passed_over():
+    items = [drawn(9, importance=1.5, answered=5), drawn(4, importance=0.5, answered=6), drawn(3)]
+
+    assert chances(items)[:2] == [0.5, pytest.approx(0.5 / 3)]
+
+
+def test_what_came_before_reviewers_emptied_the_queue_stays_certain_when_they_stop_later():
+    before = [drawn(9, answered=5), drawn(1, answered=6)]
+    after = [drawn(8, arrived=10, answered=15), drawn(7, arrived=10)]
+
+    assert lines([*before, *after]) == [0.0, 0.0, 7.0, 7.0]
+
+
+def test_skipped_items_and_items_of_others_leave_no_line():
+    items = [
+        drawn(5, answered=5, assignee="ann"),
+        drawn(9, is_waiting=False, assignee="ann"),
+        drawn(8, assignee="ben"),
+    ]
+
+    assert lines(items) == [0.0, 0.0, float("inf")]
+
+
+def test_an_answer_out_of_the_queues_order_has_no_chance():
+    assert chances([drawn(2, answered=5), drawn(7)])[0] is None
 
 
 def test_reviewing_the_top_first_does_not_bias_the_precision():
@@ -28,18 +114,23 @@ def test_reviewing_the_top_first_does_not_bias_the_precision():
     estimates, plain = [], []
     for _ in range(300):
         importance = rng.uniform(0.1, 1.0, 400)
+        u = rng.random(400)
+        kept = np.flatnonzero(u < np.where(importance > 0.5, 1.0, 0.4))
         right = rng.random(400) < importance
-        priority = importance / rng.random(400)
-        top = set(np.argsort(-priority)[:120])
-        flags = [
-            Flag(
+        priority = importance / u
+        top = set(kept[np.argsort(-priority[kept])][:100])
+        items = [
+            drawn(
+                priority[n],
                 importance=importance[n],
-                priority=priority[n],
-                is_right=bool(right[n]) if n in top else None,
+                p=1.0 if importance[n] > 0.5 else 0.4,
+                answered=1 if n in top else None,
             )
-            for n in range(400)
+            for n in kept
         ]
-        estimates.append(precision_of(flags).value - right.mean())
+        known = zip(kept, chances(items), strict=True)
+        given = [Verdict(is_case=bool(right[n]), chance=p) for n, p in known if n in top]
+        estimates.append(precision_of(given).value - right.mean())
         plain.append(right[list(top)].mean() - right.mean())
 
     assert abs(np.mean(estimates)) < 0.015
@@ -47,41 +138,45 @@ def test_reviewing_the_top_first_does_not_bias_the_precision():
 
 
 def test_recall_weighs_what_the_random_floor_stands_for():
-    precision = precision_of(
-        [Flag(importance=1, priority=1, is_right=n % 2 == 0) for n in range(40)]
-    )
+    flagged = Stratum(size=40, share=precision_of(verdicts(20, 20)), seen=1.0)
+    floor = share_of(verdicts(1, 99, 0.05), needed=50, of="labels")
 
-    recall, prevalence = missed(
-        flags=40, precision=precision, unflagged=2000, floor_labelled=100, floor_bad=1, seed=0
-    )
+    recall, prevalence = missed(flagged, Stratum(size=2000, share=floor, seen=0.05), seed=0)
 
     assert recall.value == pytest.approx(20 / (20 + 20))
     assert prevalence.value == pytest.approx(40 / 2040)
     assert recall.low < recall.value < recall.high
 
 
-def test_recall_is_not_claimed_on_few_labels():
-    precision = precision_of([Flag(importance=1, priority=1, is_right=True)] * 40)
+def test_where_everything_was_seen_nothing_is_in_doubt():
+    flagged = Stratum(size=40, share=precision_of(verdicts(30, 10)), seen=1.0)
+    floor = share_of(verdicts(10, 90), needed=50, of="labels")
 
-    recall, _ = missed(
-        flags=40, precision=precision, unflagged=2000, floor_labelled=10, floor_bad=0, seed=0
+    recall, prevalence = missed(flagged, Stratum(size=100, share=floor, seen=1.0), seed=0)
+
+    assert (recall.low, recall.high) == (recall.value, recall.value) == (0.75, 0.75)
+    assert prevalence.low == prevalence.high == pytest.approx(40 / 140)
+
+
+def test_recall_is_not_claimed_on_few_labels_nor_without_any_case():
+    flagged = Stratum(size=40, share=precision_of(verdicts(40, 0)), seen=1.0)
+    few = Stratum(size=2000, share=Share(n=10, reason="not enough data: 10 of 50"), seen=0.01)
+    nothing = Stratum(size=0, share=Share(reason="not enough data"), seen=0.0)
+    clean = Stratum(
+        size=2000, share=share_of(verdicts(0, 80, 0.1), needed=50, of="labels"), seen=0.04
     )
 
-    assert recall.value is None
+    assert missed(flagged, few, seed=0)[0].reason == "not enough data: 10 of 50"
+    recall, prevalence = missed(nothing, clean, seed=0)
+    assert recall.reason == "not enough data: no case was seen"
+    assert (prevalence.value, prevalence.low) == (0.0, 0.0)
+    assert 0.01 < prevalence.high < 0.1
 
 
 def test_verdicts_raise_the_priority_of_what_comes_next(store, queues):
     store.append("spans", frame([chat(f"blank-{n}", at=n, answer="") for n in range(4)]))
     run(store, queues, project="default", as_of=AS_OF)
-    for item in queues.items(project="default", queue="empty_response").items:
-        claim = queues.claim_item(project="default", item_id=item.id, reviewer="ann", now=AS_OF)
-        queues.complete(
-            project="default",
-            item_id=item.id,
-            token=claim.token,
-            values=[AnnotationDraft(field=VERDICT_FIELD, value=True)],
-            now=AS_OF,
-        )
+    answer(queues, "empty_response", {identifier(f"blank-{n}", 32): True for n in range(4)})
 
     assert precisions(queues, project="default")["empty_response"].mean == pytest.approx(5 / 6)
 
@@ -89,11 +184,72 @@ def test_verdicts_raise_the_priority_of_what_comes_next(store, queues):
 def test_a_project_without_answers_has_a_scorecard_without_claims(store, queues):
     store.append("spans", frame([chat("blank", answer="")]))
     run(store, queues, project="default", as_of=AS_OF)
-    from analytics.config import AnalysisConfig
-    from analytics.detectors.catalog import load
 
-    cards = scorecards(store, queues, load(AnalysisConfig()), project="default", seed=0)
+    card = next(card for key, card in cards(store, queues).items() if key[0] == "empty_response")
 
-    card = next(card for card in cards if card.detector == "empty_response")
     assert (card.flags, card.reviewed, card.precision.value) == (1, 0, None)
     assert queues.queue(project="default", name="random_floor").field_names == (FLOOR_FIELD,)
+
+
+@pytest.fixture
+def two_versions(store, queues):
+    """A detector that flags calls above 5 s, then above 2 s; every trace is in the floor."""
+    seconds = [9.0] * 3 + [3.0] * 5 + [1.0] * 52
+    store.append(
+        "spans", frame([chat(f"t{n}", at=n * 60, seconds=s) for n, s in enumerate(seconds)])
+    )
+    found = []
+    for hours, limit in enumerate((5000, 2000)):
+        config = AnalysisConfig(
+            random_floor=1.0,
+            disabled_detectors=("resource_outliers",),
+            detectors={"slow": DeclaredDetectorConfig(when=f"duration_ms > {limit}", severity=0.0)},
+        )
+        moment = AS_OF + hours * DAY / 24
+        run(store, queues, project="default", as_of=moment, config=config)
+        found.append((load(config)[-1].version, config))
+    return found
+
+
+def test_each_version_has_a_scorecard_of_its_own(two_versions, store, queues):
+    slow = {identifier(f"t{n}", 32) for n in range(8)}
+    answer(queues, "slow", dict.fromkeys(slow, True))
+    answer(
+        queues,
+        "random_floor",
+        {identifier(f"t{n}", 32): ["slow" if n < 8 else "nothing"] for n in range(60)},
+    )
+    (old, _), (new, config) = two_versions
+    known = cards(store, queues, config)
+
+    before, after = known["slow", old], known["slow", new]
+    assert [key for key in known if key[0] == "slow"] == [("slow", new), ("slow", old)]
+    assert (before.is_current, after.is_current) == (False, True)
+    assert (before.looked_at, before.flags, before.confirmed) == (60, 3, 3)
+    assert (after.looked_at, after.flags, after.confirmed) == (60, 8, 8)
+    assert (before.recall.value, after.recall.value) == (pytest.approx(3 / 8), 1.0)
+    assert before.prevalence.value == after.prevalence.value == pytest.approx(8 / 60)
+
+
+def test_the_floor_sees_what_only_another_detector_flagged(two_versions, store, queues):
+    _, (_, config) = two_versions
+    nothing = {identifier(f"t{n}", 32): ["nothing"] for n in range(60)}
+    nothing |= {identifier("t0", 32): ["slow", "laziness"]}
+    answer(queues, "random_floor", nothing)
+
+    card = next(card for key, card in cards(store, queues, config).items() if key[0] == "laziness")
+
+    assert (card.flags, card.recall.value) == (0, 0.0)
+    assert card.prevalence.value == pytest.approx(1 / 60)
+
+
+def test_the_command_prints_every_version_and_says_where_data_is_missing(store, queues, command):
+    store.append("spans", frame([chat("blank", answer="")]))
+    run(store, queues, project="default", as_of=AS_OF)
+
+    said = command("detectors", "scorecard", "--format", "jsonl")
+
+    rows = {row["detector"]: row for row in map(json.loads, said.out.splitlines())}
+    assert rows["empty_response"]["precision"]["reason"] == "not enough data: 0 of 20 verdicts"
+    assert "not enough data" in rows["empty_response"]["recall"]["reason"]
+    assert len(rows) == 11
