@@ -16,6 +16,7 @@ from cli.output import default_format, format_option, say, to_json, write_rows
 if TYPE_CHECKING:
     from analytics.job.report import RunReport
 
+_LOOK_AGAIN_SECONDS = 1.0
 _DETECTOR_COLUMNS = ("detector", "version", "matched", "new", "ambiguous", "skipped")
 _QUEUE_COLUMNS = ("queue", "considered", "selected", "added", "duplicates", "reentered", "removed")
 
@@ -38,6 +39,14 @@ _QUEUE_COLUMNS = ("queue", "considered", "selected", "added", "duplicates", "ree
     show_default=True,
     help="Seconds between two runs of --follow.",
 )
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds to wait for another run to end; --follow always waits.",
+)
 @format_option
 @pass_context
 def analyze(
@@ -48,6 +57,7 @@ def analyze(
     dry_run: bool,
     follow: bool,
     interval: float,
+    wait_seconds: float,
     output_format: str | None,
 ) -> None:
     """Find what deserves a person and fill the queues; print counts by detector and queue.
@@ -67,7 +77,39 @@ def analyze(
             )
         _follow(context, interval, output_format)
         return
-    _print(_run(context, since, until, as_of, dry_run=dry_run), output_format)
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError(f"--since {since.isoformat()} is not before --until")
+    report = _run_alone(context, since, until, as_of, dry_run=dry_run, wait_seconds=wait_seconds)
+    _print(report, output_format)
+
+
+def _run_alone(
+    context: Context,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+    *,
+    dry_run: bool,
+    wait_seconds: float,
+) -> RunReport:
+    """Run once no other run is going on; the error of the lock when that takes too long."""
+    import time
+
+    from analytics.errors import RunInProgressError
+
+    last = time.monotonic() + wait_seconds
+    told = False
+    while True:
+        try:
+            return _run(context, since, until, as_of, dry_run=dry_run)
+        except RunInProgressError as error:
+            left = last - time.monotonic()
+            if left <= 0:
+                raise
+            if not told:
+                say(f"{error.holder} is analysing; waiting for it")
+            told = True
+            time.sleep(min(left, _LOOK_AGAIN_SECONDS))
 
 
 def _follow(context: Context, interval: float, output_format: str | None) -> None:
@@ -75,12 +117,19 @@ def _follow(context: Context, interval: float, output_format: str | None) -> Non
     import signal
     import threading
 
+    from analytics.errors import RunInProgressError
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     say(f"Following every {interval:g} s; stop with Ctrl-C.")
     while not stop.is_set():
-        report = _run(context, None, None, None, dry_run=False, incremental=True)
+        try:
+            report = _run(context, None, None, None, dry_run=False, incremental=True)
+        except RunInProgressError as error:
+            say(f"{error.holder} is analysing; looking again in {interval:g} s")
+            stop.wait(interval)
+            continue
         if report.traces_evaluated or report.traces_looked_at_again:
             _print(report, output_format)
         stop.wait(interval)

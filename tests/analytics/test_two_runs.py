@@ -1,0 +1,95 @@
+"""Two runs at once: one waits for the other, or says who is at work."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+from click.testing import CliRunner
+
+from analytics.job.lock import run_lock
+from cli.main import spandocket as spandocket_command
+from span_store.store import SpanStore
+from tests.analytics.spans import chat, frame
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def lock(tmp_path):
+    with ExitStack() as stack:
+        stack.enter_context(run_lock(tmp_path / "data" / "analysis.lock"))
+        yield stack
+
+
+def test_a_run_may_wait_for_another_one(lock, command, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda _: lock.close())
+
+    done = command("analyze", "--wait", "60", "--format", "json")
+
+    assert (done.code, json.loads(done.out)["traces_seen"]) == (0, 0)
+    assert "waiting for it" in done.err
+
+
+def test_a_run_that_waited_long_enough_says_who_is_at_work(lock, command):
+    done = command("analyze", "--wait", "0.01")
+
+    assert done.code == 1
+    assert f"process {os.getpid()}" in done.err
+
+
+@pytest.mark.acceptance
+def test_following_goes_on_when_another_run_has_ended(lock, tmp_path):
+    SpanStore(tmp_path / "data").append("spans", frame([chat("blank", answer="")]))
+    following = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data"), "analyze"),
+            *("--follow", "--interval", "0.2", "--format", "jsonl"),
+        ],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = [following.stderr.readline() for _ in range(2)]
+        lock.close()
+        report = json.loads(following.stdout.readline())
+        following.send_signal(signal.SIGTERM)
+        following.communicate(timeout=60)
+    finally:
+        following.kill()
+        following.wait()
+        following.stdout.close()
+        following.stderr.close()
+
+    assert "looking again" in said[1]
+    assert report["traces_evaluated"] == 1
+    assert following.returncode == 0
+
+
+def test_a_range_that_ends_before_it_begins_is_wrong_usage(command):
+    done = command("analyze", "--since", "2026-03-02", "--until", "2026-03-01")
+
+    assert (done.code, "is not before --until" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["spandocket-analyze.service", "spandocket-follow.service", "spandocket.cron"]
+)
+def test_the_samples_for_schedulers_call_a_command_that_there_is(name):
+    text = (REPOSITORY / "configs" / name).read_text()
+    (called,) = re.findall(r"^(?!#).*?spandocket (analyze [^>\n]*)", text, flags=re.MULTILINE)
+
+    done = CliRunner().invoke(spandocket_command, [*shlex.split(called), "--help"])
+
+    assert done.exit_code == 0, done.stderr
+    options = set(re.findall(r"--[a-z-]+", called))
+    assert options <= set(re.findall(r"--[a-z-]+", done.stdout))
