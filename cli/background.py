@@ -11,12 +11,16 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from otlp_receiver.memory import POLARS_ALLOCATOR
+
 if TYPE_CHECKING:
     from cli.context import Context
 
 logger = logging.getLogger(__name__)
 
 _NICE = 15
+_ONE_THREAD = {"POLARS_MAX_THREADS": "1"}
+"""The receiver and its loader come first."""
 
 
 class Background:
@@ -55,8 +59,7 @@ class Background:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
-                # The receiver and its loader come first.
-                env={**os.environ, "POLARS_MAX_THREADS": "1"},
+                env={**dict([POLARS_ALLOCATOR]), **os.environ, **_ONE_THREAD},
             )
             step_back(self._process.pid)
             _, said = self._process.communicate()

@@ -130,7 +130,8 @@ class _Splice:
         """The message between two offsets with its spans marked; nothing where nothing changes.
 
         It is all pieces one behind another. ``way`` holds the numbers of the fields that lead to
-        the spans. Raises :class:`IndexError` or :class:`ValueError` on what only a real parser understands.
+        the spans. Raises :class:`IndexError` or :class:`ValueError` on what only a real parser
+        understands.
         """
         body, wanted, is_last = self._body, way[0] << 3 | _BYTES, len(way) == 1
         pieces: list[_Piece] = []

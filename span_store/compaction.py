@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from span_store.datafiles import COMPACTED, write_data_file
+from span_store.datafiles import APPENDED, COMPACTED, write_data_file
 from span_store.duplicates import find_doubles, repeated, without_doubles
 from span_store.errors import unavailable
 from span_store.files import read_files
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SMALL_FRACTION = 0.5
 """A file below this part of the target size is small."""
+
+_FULL_FRACTION = 0.9
+"""A group from this part of the target size on is full."""
 
 _DAY = 86_400 * 10**9
 
@@ -47,10 +50,12 @@ class CompactionReport:
 def plan(
     files: pl.DataFrame, *, target_bytes: int, files_min: int, arrival: str | None
 ) -> list[pl.DataFrame]:
-    """Groups of neighbouring small files worth merging, oldest first.
+    """Groups of neighbouring files worth merging, oldest first.
 
-    ``arrival`` is the column whose statistics order files in time; without one, files are ordered
-    by when they were written.
+    Merged are small files, and appended ones whatever their size, because they are neither sorted
+    nor compressed well. A group is worth it when it is full, as it is after seconds where much
+    arrives, or when ``files_min`` have come together. ``arrival`` is the column whose statistics
+    order files in time; without one, files are ordered by when they were written.
     """
     if files.is_empty():
         return []
@@ -58,7 +63,7 @@ def plan(
     if arrival is not None and f"min.{arrival}" in files.columns:
         moment = pl.coalesce(pl.col(f"min.{arrival}"), moment)
     small = (
-        files.filter(pl.col("size_bytes") < target_bytes * SMALL_FRACTION)
+        files.filter(is_mergeable(target_bytes))
         .with_columns(moment=moment, day=moment // _DAY)
         .sort("moment", "name")
     )
@@ -66,7 +71,19 @@ def plan(
     for day in small.partition_by("day", maintain_order=True):
         bin_number = (pl.col("size_bytes").cum_sum() - pl.col("size_bytes")) // target_bytes
         groups.extend(day.with_columns(bin=bin_number).partition_by("bin", maintain_order=True))
-    return [group for group in groups if group.height >= files_min]
+    return [group for group in groups if _is_worth_it(group, target_bytes, files_min)]
+
+
+def is_mergeable(target_bytes: int) -> pl.Expr:
+    """Files that compaction would merge, if enough of them come together."""
+    is_appended = pl.col("name").str.contains(f".{APPENDED.compression}.", literal=True)
+    return is_appended | (pl.col("size_bytes") < target_bytes * SMALL_FRACTION)
+
+
+def _is_worth_it(group: pl.DataFrame, target_bytes: int, files_min: int) -> bool:
+    # The last file of a full group may have been given to it or to the next one.
+    is_full = int(group["size_bytes"].sum()) >= target_bytes * _FULL_FRACTION
+    return is_full or group.height >= files_min
 
 
 def compact(

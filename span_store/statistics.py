@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from span_store.compaction import SMALL_FRACTION
+from span_store.compaction import is_mergeable
 from span_store.datafiles import is_local
 from span_store.schema import TABLES
 
@@ -46,7 +44,7 @@ def table_statistics(store: SpanStore, *, target_bytes: int) -> list[TableStatis
         if version < 0:
             continue
         arrival = next((name for name in _ARRIVAL if f"min.{name}" in files.columns), None)
-        small = files.filter(pl.col("size_bytes") < target_bytes * SMALL_FRACTION)
+        small = files.filter(is_mergeable(target_bytes))
         live_bytes = int(files["size_bytes"].sum())
         found.append(
             TableStatistics(

@@ -120,6 +120,38 @@ def test_files_of_different_days_and_large_files_stay_apart() -> None:
     assert [group["name"].to_list() for group in groups] == [["c", "a"], ["b", "d"]]
 
 
+def listed(*sizes: tuple[str, int]) -> pl.DataFrame:
+    """Files in the order of their arrival."""
+    return pl.DataFrame(
+        {
+            "name": [name for name, _ in sizes],
+            "size_bytes": [size for _, size in sizes],
+            "modification_time": list(range(len(sizes))),
+        }
+    )
+
+
+def test_few_files_that_fill_a_group_need_not_wait_for_more() -> None:
+    files = listed(*((f"{n:02}.lz4.parquet", 300) for n in range(9)))
+
+    groups = plan(files, target_bytes=1000, files_min=8, arrival=None)
+
+    assert [group.height for group in groups] == [4, 3]
+    left = files.filter(~pl.col("name").is_in(pl.concat(groups)["name"].implode()))
+    more = pl.concat([left, listed(*((f"1{n}.lz4.parquet", 300) for n in range(2)))])
+    assert [group.height for group in plan(more, target_bytes=1000, files_min=8, arrival=None)] == [
+        4
+    ]
+
+
+def test_appended_files_are_merged_whatever_their_size() -> None:
+    files = listed(("a.lz4.parquet", 2000), ("b.zstd.parquet", 600), ("c.lz4.parquet", 700))
+
+    groups = plan(files, target_bytes=1000, files_min=8, arrival=None)
+
+    assert [group["name"].to_list() for group in groups] == [["a.lz4.parquet"]]
+
+
 def test_a_group_does_not_grow_past_the_target_size() -> None:
     files = pl.DataFrame(
         {
