@@ -68,6 +68,17 @@ class TableScan:
         single = without_doubles(chosen, doubles, self._schema)
         return single if selection.is_on_key else selection.rows(single, self._schema)
 
+    def rows_of(self, some: pl.DataFrame, selection: Selection) -> pl.LazyFrame:
+        """The selected rows of some of the files, one version a key among all files.
+
+        ``selection`` selects all versions of a row together.
+        """
+        version, files = self._log.live_files()
+        doubles = self._find(version, files, selection)
+        return without_doubles(
+            selection.rows(self._read(some), self._schema), doubles, self._schema
+        )
+
     def in_memory(self, columns: Sequence[str], selection: Selection) -> pl.DataFrame:
         """Columns of the selected rows, one version a key, in one pass over the files.
 

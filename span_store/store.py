@@ -16,15 +16,15 @@ from span_store.filters import compile_filter
 from span_store.judged import COLUMNS as JUDGED_COLUMNS
 from span_store.judged import sought, with_judged_spans
 from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
-from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once, needs_calls, uncounted
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
 from span_store.selection import Selection
-from span_store.tablelog import TableLog
+from span_store.tablelog import TableLog, transactions_of
+from span_store.whole_spans import SPANS_AT_ONCE, WholeSpans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -122,7 +122,7 @@ class SpanStore:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise unavailable(log.uri, error) from error
         try:
-            log.commit([added], _transactions(transaction))
+            log.commit([added], transactions_of(transaction))
         except Exception:
             delete_data_file(log.uri, added.path)
             raise
@@ -186,39 +186,42 @@ class SpanStore:
             frame = frame.filter(condition)
         return frame if columns is None else frame.select(columns)
 
-    def all_spans(
+    def span_parts(
         self, columns: Sequence[str], *, project: str, received_until: int | None = None
-    ) -> pl.DataFrame:
-        """Columns without content of every span of a project, times as integers.
+    ) -> Iterator[pl.DataFrame]:
+        """Columns without content of every span of a project, whole traces at a time.
 
-        The same rows as :meth:`scan` gives, in one pass over the files: the search for duplicates
-        and twins reads what is in memory anyway. Traces to which logs add are scanned beside.
+        The same rows as :meth:`scan` gives, times as integers. A table that is not large is read
+        in one pass, and the search for duplicates and twins reads what is in memory anyway; of a
+        large one a few files at a time are. Traces to which logs add are scanned beside.
         """
         selection = Selection(project=project, received_until=received_until)
-        table = self._table_scan("spans")
         version, files = self.table_log("spans").live_files()
         told = self._told(project) if needs_contents(columns) else pl.Series([], dtype=pl.String)
         if told.len() > _SCANNED_BESIDE_MAX or TableScan.is_narrow(files, selection):
-            return self._integers(columns, project=project, received_until=received_until)
+            yield self._integers(columns, project=project, received_until=received_until)
+            return
         whole = Selection(project=project)
-        needed = dict.fromkeys((*columns, *CALL_COLUMNS, "received_at"))
-        frame = table.in_memory(tuple(needed), whole)
-        if (version, whole) not in self._calls:
-            self._calls[version, whole] = uncounted(frame.lazy())
-        frame = counted_once(frame.lazy(), self._calls[version, whole]).collect()
-        if received_until is not None:
-            frame = frame.filter(pl.col("received_at") < received_until)
-        if told.is_empty():
-            return frame.select(columns)
-        others = frame.filter(~pl.col("trace_id").is_in(told.implode())).select(columns)
-        return pl.concat(
-            [
-                others,
-                self._integers(
-                    columns, project=project, trace_ids=told, received_until=received_until
-                ),
-            ]
+        reading = WholeSpans(
+            table=self._table_scan("spans"),
+            columns=tuple(columns),
+            project=project,
+            received_until=received_until,
+            left_out=told,
         )
+        if reading.height(files) <= SPANS_AT_ONCE:
+            frame = reading.at_once()
+            if (version, whole) not in self._calls:
+                self._calls[version, whole] = uncounted(frame.lazy())
+            yield reading.answer(frame, self._calls[version, whole])
+        else:
+            losers = self._uncounted(whole)
+            for frame in reading.parts(files):
+                yield reading.answer(frame, losers)
+        if not told.is_empty():
+            yield self._integers(
+                columns, project=project, trace_ids=told, received_until=received_until
+            )
 
     def _told(self, project: str) -> pl.Series:
         """The traces to which logs add content."""
@@ -389,16 +392,3 @@ def as_times(frame: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
         pl.from_epoch(pl.col(name), time_unit="ns").dt.replace_time_zone("UTC")
         for name in TIME_COLUMNS[schema.name]
     )
-
-
-def _transactions(
-    transaction: tuple[str, int] | Sequence[tuple[str, int]] | None,
-) -> Mapping[str, int]:
-    """The application transactions of an append by application id."""
-    match transaction:
-        case None:
-            return {}
-        case (str(application_id), int(number)):
-            return {application_id: number}
-        case several:
-            return dict(several)

@@ -213,3 +213,16 @@ class TableLog:
             os.sync()
         except OSError as error:
             raise unavailable(self.uri, error) from error
+
+
+def transactions_of(
+    transaction: tuple[str, int] | Sequence[tuple[str, int]] | None,
+) -> Mapping[str, int]:
+    """The application transactions of an append by application id."""
+    match transaction:
+        case None:
+            return {}
+        case (str(application_id), int(number)):
+            return {application_id: number}
+        case several:
+            return dict(several)

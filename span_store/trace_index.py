@@ -81,6 +81,18 @@ class TraceIndex:
         is_held = held[place] == hashes if len(held) else np.zeros(len(hashes), np.bool_)
         return [trace_ids[number] for number in np.flatnonzero(is_held).tolist()]
 
+    def scattered(self, groups: Sequence[pl.DataFrame]) -> NDArray[np.int32]:
+        """The hashes of the traces that more than one group of files may hold."""
+        with self._lock:
+            for group in groups:
+                self._fill(group)
+            held = [
+                np.unique(np.concatenate([self._traces[name] for name in group["name"]]))
+                for group in groups
+            ]
+        values, counts = np.unique(np.concatenate(held), return_counts=True)
+        return values[counts > 1]
+
     def learn(self, files: pl.DataFrame, row_keys: pl.Series) -> None:
         """Take up the files whose row keys a reader has at hand, one file after another."""
         with self._lock:
@@ -91,7 +103,7 @@ class TraceIndex:
         if len(self._traces) > 2 * len(live) + 1000:
             self._traces = {name: held for name, held in self._traces.items() if name in live}
         missing = files.filter(~pl.col("name").is_in(list(self._traces)))
-        for batch in _batches(missing):
+        for batch in batches(missing, _BATCH_ROWS):
             frame = read_files(batch, self._schema, self._storage_options).select(ROW_KEY).collect()
             self._take_up(batch, frame[ROW_KEY])
 
@@ -112,11 +124,9 @@ def _hashes(trace_ids: Iterable[str]) -> NDArray[np.int32]:
     return (first_row_keys(trace_ids) >> np.int64(32)).astype(np.int32)
 
 
-def _batches(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Files in groups of a bounded number of rows."""
+def batches(files: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:
+    """Files in groups of about so many rows."""
     if files.is_empty():
         return
     before = pl.col("num_records").cum_sum() - pl.col("num_records")
-    yield from files.with_columns(batch=before // _BATCH_ROWS).partition_by(
-        "batch", maintain_order=True
-    )
+    yield from files.with_columns(batch=before // rows).partition_by("batch", maintain_order=True)

@@ -65,14 +65,13 @@ def read_traces(
     ``versions`` are the detectors' by id.
     """
     if touched_since is None:
-        light = read_light(store, project=project, as_of_ns=as_of_ns)
+        traces = every_trace(store, project=project, as_of_ns=as_of_ns)
     else:
-        light = read_touched(
-            store, project=project, since_ns=touched_since, as_of_ns=as_of_ns, config=config
+        traces = assemble(
+            read_touched(
+                store, project=project, since_ns=touched_since, as_of_ns=as_of_ns, config=config
+            )
         )
-    traces = assemble(light)
-    # The spans are the largest thing in memory; from here on only their traces matter.
-    del light
     traces = with_completion(traces, as_of=as_of, config=config)
     contents = (
         store.scan_raw("contents", project=project)
@@ -124,9 +123,12 @@ def last_evaluations(
     )
 
 
-def read_light(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
-    """The light columns of the spans received up to a moment, times as integers."""
-    return store.all_spans(LIGHT_COLUMNS, project=project, received_until=as_of_ns + 1)
+def every_trace(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
+    """The traces of the spans received up to a moment; of many spans, part by part."""
+    parts = store.span_parts(LIGHT_COLUMNS, project=project, received_until=as_of_ns + 1)
+    # Spans are the largest thing in memory; what is kept of a part is its traces alone.
+    assembled = [assemble(part) for part in parts]
+    return assembled[0] if len(assembled) == 1 else pl.concat(assembled).sort("trace_id")
 
 
 def read_touched(

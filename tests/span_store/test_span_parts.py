@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from span_store import store as stores
+from span_store import whole_spans
 from span_store.schema import CONTENTS
 from span_store.store import SpanStore
 from tests.span_store.rows import frame_of, span, spans
@@ -74,13 +75,20 @@ def scanned(store, **selected):
 
 @pytest.mark.parametrize("received_until", [None, 60, 20])
 @pytest.mark.parametrize("beside", [0, 1_000])
-def test_one_pass_gives_the_rows_of_a_scan(filled, received_until, beside, monkeypatch):
+@pytest.mark.parametrize("at_once", [100, 500, 10_000])
+def test_parts_give_the_rows_of_a_scan(filled, received_until, beside, at_once, monkeypatch):
     monkeypatch.setattr(stores, "_SCANNED_BESIDE_MAX", beside)
+    for module in (stores, whole_spans):
+        monkeypatch.setattr(module, "SPANS_AT_ONCE", at_once)
     expected = scanned(SpanStore(filled.place), received_until=received_until)
 
-    found = filled.all_spans(COLUMNS, project="default", received_until=received_until)
+    parts = list(filled.span_parts(COLUMNS, project="default", received_until=received_until))
 
+    found = pl.concat(parts)
     assert found.sort("trace_id", "span_id").equals(expected)
+    assert sum(part["trace_id"].n_unique() for part in parts) == found["trace_id"].n_unique()
+    is_cut = beside > 0 and at_once < 1_000
+    assert (len(parts) > 2) is is_cut
     assert expected["finish_reasons"].null_count() < expected.height
     # What the pass found out serves the scans after it.
     again = scanned(filled, received_until=received_until)
@@ -93,7 +101,7 @@ def test_the_pass_tells_which_file_holds_which_trace(store, monkeypatch):
     traces = pl.DataFrame({"trace_id": [f"{5:032x}", f"{1:032x}"], "received_at": [3_000, 3_000]})
     expected = SpanStore(store.place).reading_order("spans", traces)
 
-    store.all_spans(COLUMNS, project="default")
+    list(store.span_parts(COLUMNS, project="default"))
 
     index = store._table_scan("spans").index
     monkeypatch.setattr(index, "_take_up", None)
@@ -101,7 +109,7 @@ def test_the_pass_tells_which_file_holds_which_trace(store, monkeypatch):
 
 
 def test_a_store_without_spans_gives_none(store):
-    found = store.all_spans(COLUMNS, project="default")
+    (found,) = store.span_parts(COLUMNS, project="default")
 
     assert found.is_empty()
     assert found.columns == list(COLUMNS)
