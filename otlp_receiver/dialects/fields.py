@@ -14,6 +14,7 @@ from otlp_receiver.dialects.both_forms import better_told, longer_told
 from otlp_receiver.dialects.composed import compose
 from otlp_receiver.dialects.detection import CODES
 from otlp_receiver.dialects.flattened import assemble
+from otlp_receiver.dialects.graphs import agents_among_chains
 from otlp_receiver.dialects.json_text import dumps
 from otlp_receiver.dialects.marks import marks
 from otlp_receiver.dialects.names import (
@@ -28,6 +29,7 @@ from otlp_receiver.dialects.resolution import Column, Resolution, column_type, n
 from otlp_receiver.dialects.rules import finish
 from otlp_receiver.dialects.span_errors import resolve_errors
 from otlp_receiver.dialects.supplements import supplement
+from otlp_receiver.dialects.unanswered import without_models_that_never_answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +104,7 @@ class FieldSet:
         self._mapped("operation_name")
         self._operations_from_names()
         self._schema_tools()
+        self._graphs()
         self.is_tool = self.asked_by(("execute_tool",))
         self._flattened()
         for name in self.mapping.rules:
@@ -113,6 +116,7 @@ class FieldSet:
         self._contents_from_events()
         supplement(self)
         resolve_errors(self)
+        without_models_that_never_answered(self)
         self._finish()
         self.columns["field_sources"] = self._sources_json()
 
@@ -220,6 +224,15 @@ class FieldSet:
         column = self.columns["operation_name"]
         self.columns["operation_name"] = column.scatter(owners, "validate_output")
         self.note_source("operation_name", owners, "gen_ai.tool.description")
+
+    def _graphs(self) -> None:
+        """Agents of LangChain that are called chains."""
+        owners = agents_among_chains(self.table, self.envelope["name"])
+        column = self.columns["operation_name"]
+        owners = owners[(column.gather(owners) == "chain").fill_null(value=False).to_numpy()]
+        if len(owners):
+            self.columns["operation_name"] = column.scatter(owners, "invoke_agent")
+            self.note_source("operation_name", owners, "metadata.lc_agent_name")
 
     def _flattened(self) -> None:
         """Messages and tools that were flattened into numbered keys."""

@@ -17,6 +17,7 @@ from otlp_receiver.dialects.attributes import AttributeTable, Kind
 from otlp_receiver.dialects.conversations import output_messages
 from otlp_receiver.dialects.json_text import dumps, loads
 from otlp_receiver.dialects.messages import message_of
+from otlp_receiver.dialects.parts import text_or_value
 from otlp_receiver.dialects.tools import tool_definitions
 
 
@@ -219,8 +220,8 @@ def _message(slot: dict[str, Any], family: Family) -> dict[str, Any] | None:
     content = message.get("content", message.get("text"))
     if blocks:
         content = [_block(block) for block in blocks]
-    elif role != "tool":
-        content = _content(content)
+    else:
+        content = _tool_text(content) if role == "tool" else _content(content)
     message |= {"role": role, "content": content}
     message["tool_calls"] = [_call(call) for call in calls if isinstance(call, dict)]
     single = slot.get("function_call")
@@ -254,6 +255,18 @@ def _block(block: Any) -> Any:
         url = inner.get("url") if isinstance(inner, dict) else inner
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": kind or "text", **{key: block[key] for key in block if key != "type"}}
+
+
+def _tool_text(content: Any) -> Any:
+    """OpenInference writes the text blocks of a tool's answer as JSON text."""
+    if isinstance(content, str) and content.startswith('[{"'):
+        try:
+            blocks = loads(content)
+        except ValueError:
+            return content
+        if all(isinstance(block, dict) and block.get("type") == "text" for block in blocks):
+            return text_or_value(blocks)
+    return content
 
 
 def _content(content: Any) -> Any:

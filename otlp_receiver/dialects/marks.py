@@ -28,6 +28,7 @@ _SAYS_WHEN_STREAMING = r"opentelemetry\.instrumentation\.genai\.|com\.(anthropic
 """Scopes that send the stream flag when streaming, and nothing otherwise."""
 
 _LANGCHAIN = r".*langchain"
+LLAMA_INDEX = r"openinference\.instrumentation\.llama_index$"
 _SECOND_PYDANTIC = re.compile(r"[2-9]|\d\d")
 
 
@@ -48,6 +49,7 @@ def marks(fields: FieldSet) -> dict[str, Mask]:
         "streams_by_name": _named(names, vercel, "stream"),
         "outer": vercel & ~_named(names, vercel, r"\.do[A-Z]"),
         "raw": _named(names, _in(fields, "N"), f"^{RAW_REQUEST}$"),
+        "helper": _named(names, fields.signals.scoped(LLAMA_INDEX), r"^\w+\._"),
         "answer_log": log,
         "streamed_log": _named(names, log, "^streaming response"),
         "request_span": request,

@@ -66,6 +66,8 @@ def is_canonical(messages: Any) -> bool:
                 kind = part["type"]
                 if kind in _ONE_KEY_PARTS:
                     part[_ONE_KEY_PARTS[kind]]
+                    if "media_type" in part:
+                        return False
                 elif kind == "tool_call":
                     part["name"]
                     if part.get("arguments").__class__ is str:

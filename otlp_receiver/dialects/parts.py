@@ -229,6 +229,13 @@ def _media(part: Part) -> Part:
     return media_part(part)
 
 
+def _with_mime_type(part: Part) -> Part:
+    """A media part of the convention, whose type Logfire writes under a key of its own."""
+    if "media_type" not in part or "mime_type" in part:
+        return dict(part)
+    return {("mime_type" if key == "media_type" else key): value for key, value in part.items()}
+
+
 _BY_TYPE: dict[str, Callable[[Part], Part | None]] = {
     "text": _textual("text"),
     "input_text": _textual("text"),
@@ -246,6 +253,8 @@ _BY_TYPE: dict[str, Callable[[Part], Part | None]] = {
     "tool-call": _ai_sdk_call,
     "tool-result": _ai_sdk_result,
     "tool-error": _ai_sdk_result,
+    "blob": _with_mime_type,
+    "uri": _with_mime_type,
     "function_call": _responses_call,
     "function_call_output": _responses_output,
     **dict.fromkeys(

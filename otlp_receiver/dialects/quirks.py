@@ -113,6 +113,24 @@ QUIRKS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        "LlamaIndex makes a span like a call's for what it does before one.",
+        "test_more_libraries.py: test_what_llama_index_does_before_a_call_is_no_call",
+    ),
+    (
+        "OpenInference leaves a model's thoughts out of the flattened answer.",
+        (
+            "test_more_libraries.py:"
+            " test_thoughts_that_openinference_leaves_out_are_read_from_its_answer"
+        ),
+    ),
+    (
+        "A call that failed names the model asked for as the one that answered.",
+        (
+            "test_more_libraries.py:"
+            " test_a_call_that_failed_was_not_answered_by_the_model_asked_for"
+        ),
+    ),
+    (
         "OpenInference sends a single argument of LangChain's tools without its name.",
         (
             "test_told_by_neighbours.py:"

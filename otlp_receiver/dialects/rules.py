@@ -97,10 +97,10 @@ def _streaming() -> pl.Expr:
         .then(pl.when(given).then(given))
         .when("streamed_log")
         .then(pl.lit(value=True))
-        .when(given.is_not_null())
-        .then(given)
         .when((pl.col("first_chunk") > 0) & pl.col("asks"))
         .then(pl.lit(value=True))
+        .when(given.is_not_null())
+        .then(given)
         .when(pl.col("of_vercel") & pl.col("asks"))
         .then("streams_by_name")
         .when("silent")
@@ -132,8 +132,9 @@ def _first_chunk() -> pl.Expr:
 def _model_call() -> pl.Expr:
     """Spans that stand for one call of a model.
 
-    Outer spans of the Vercel AI SDK, LiteLLM's raw request below its own span, and Logfire's
-    request span of a stream, whose answer is a record of its own, repeat a call.
+    Outer spans of the Vercel AI SDK, LiteLLM's raw request below its own span, what LlamaIndex
+    does before a call, and Logfire's request span of a stream, whose answer is a record of its
+    own, repeat a call.
     """
     opened = (
         pl.col("request_span")
@@ -141,7 +142,7 @@ def _model_call() -> pl.Expr:
         & pl.col("output_messages").is_null()
         & ~pl.col("is_error")
     )
-    repeats = pl.col("outer") | pl.col("raw") | opened
+    repeats = pl.col("outer") | pl.col("raw") | pl.col("helper") | opened
     return (pl.col("asks") & ~repeats).alias("is_model_call")
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from otlp_receiver.dialects.error_levels import said_to_have_failed
 from otlp_receiver.dialects.error_types import error_type_of
+from otlp_receiver.dialects.marks import LLAMA_INDEX
 from otlp_receiver.dialects.resolution import nulls
 from otlp_receiver.dialects.wrapped_errors import CODES, named_in_answer
 
@@ -28,7 +29,7 @@ def resolve_errors(fields: FieldSet) -> None:
         "status": (fields.envelope["status_code"] == "error").to_numpy(),
         "attr": sent.is_not_null().to_numpy(),
         "event": has,
-        "level": said_to_have_failed(fields.table, fields.dialect),
+        "level": said_to_have_failed(fields.table, fields.dialect) | _failed_outputs(fields),
     }
     fields.columns["is_error"] = pl.Series(np.logical_or.reduce([*signals.values()]))
     fields.columns["error_source"] = _strongest(signals, fields.count)
@@ -38,6 +39,20 @@ def resolve_errors(fields: FieldSet) -> None:
     fields.note_source("error_type", told, "event:exception")
     _from_messages(fields)
     _from_answers(fields)
+
+
+def _failed_outputs(fields: FieldSet) -> NDArray[np.bool_]:
+    """Tools of LlamaIndex that gave an error as their output."""
+    mask = np.zeros(fields.count, dtype=np.bool_)
+    ours = fields.is_tool & fields.signals.scoped(LLAMA_INDEX)
+    if ours.any():
+        at = fields.table.positions("output.value")
+        at = at[ours[fields.table.owner[at]]]
+        failed = (
+            fields.table.texts_at(at).str.contains(r'"is_error":\s?true').fill_null(value=False)
+        )
+        mask[fields.table.owner[at[failed.to_numpy()]]] = True
+    return mask
 
 
 def _strongest(signals: Mapping[str, NDArray[np.bool_]], count: int) -> pl.Series:

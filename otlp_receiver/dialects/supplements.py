@@ -17,8 +17,10 @@ from otlp_receiver.dialects.resolution import converted
 if TYPE_CHECKING:
     from otlp_receiver.dialects.fields import FieldSet
 
-_REFUSAL = r'"refusal":\s*"[^"]'
-"""A refusal that is there, in the JSON of an answer."""
+_LEFT_OUT = r'"(?:refusal|thinking)":\s*"[^"]'
+"""A refusal or a thought that is there, in the JSON of an answer."""
+
+_PARTS = ('"type":"refusal"', '"type":"reasoning"')
 
 _ANSWER = Rule(field="output_messages", key="output.value", transform="output_messages")
 
@@ -51,17 +53,18 @@ def _forced_tools(fields: FieldSet) -> None:
 
 
 def _refusals(fields: FieldSet) -> None:
-    """Refusals that OpenInference flattens into texts, or leaves out, and its answer holds."""
+    """Refusals and thoughts that OpenInference flattens into texts, or leaves out of them."""
     at = fields.table.positions("output.value")
     if not len(at):
         return
-    told = fields.table.texts_at(at).str.contains(_REFUSAL).fill_null(value=False)
+    told = fields.table.texts_at(at).str.contains(_LEFT_OUT).fill_null(value=False)
     model = fields.columns["operation_name"].is_in(sorted(MODEL_OPERATIONS)).fill_null(value=False)
     for row in at[told.to_numpy() & model.to_numpy()[fields.table.owner[at]]].tolist():
         text, _, _ = converted(_ANSWER, fields.table.text[row], Kind.TEXT)
         owner = int(fields.table.owner[row])
-        if text is not None and '"type":"refusal"' in text:
-            column = fields.columns["output_messages"]
+        column = fields.columns["output_messages"]
+        flattened = column[owner] or ""
+        if text is not None and any(part in text and part not in flattened for part in _PARTS):
             fields.columns["output_messages"] = column.scatter(owner, text)
             fields.note_source("output_messages", np.array([owner]), "output.value")
 

@@ -90,6 +90,9 @@ def tool_arguments(value: Any) -> Any:
         return inner if inner not in (None, {}) else _parsed(value["input_str"])
     if set(value) == {"tool_name", "arguments"}:
         return _parsed(value["arguments"])
+    if set(value) == {"kwargs"} and isinstance(value["kwargs"], dict):
+        # LlamaIndex writes the call of a function, where nothing stands by its position.
+        return value["kwargs"]
     if set(value) == {"args", "kwargs"} and isinstance(value["args"], list):
         if not value["args"]:
             return value["kwargs"]
@@ -109,6 +112,9 @@ def tool_result(value: Any) -> Any:
             message = value
         if isinstance(message, dict) and "content" in message:
             value = _parsed(text_or_value(message["content"]))
+    if isinstance(value, dict) and {"tool_name", "raw_output", "is_error"} <= set(value):
+        # LlamaIndex's output of a tool, as text for the model and as it was.
+        value = _parsed(value["raw_output"])
     if isinstance(value, dict) and set(value) == {"content", "isError"}:
         value = value["content"]
     if isinstance(value, list):
