@@ -23,8 +23,11 @@ from span_store.layout import ROW_KEY, physical_schema
 if TYPE_CHECKING:
     from span_store.maintenance import Maintenance
 
-SMALL_FRACTION = 0.5
-"""A file below this part of the target size is small."""
+SMALL_FRACTION = 0.25
+"""A compacted file below this part of the target size is small.
+
+A full group of appended files takes about half of its size once it is merged.
+"""
 
 _FULL_FRACTION = 0.9
 """A group from this part of the target size on is full."""

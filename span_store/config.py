@@ -21,9 +21,10 @@ class StoreConfig:
         },
     )
     compact_bytes: int = field(
-        default=64 * 2**20,
+        default=32 * 2**20,
         metadata={
-            "doc": "Size of the groups of files that compaction merges into one.",
+            "doc": "Size of the groups of files that compaction merges into one; it takes about "
+            "fifteen times as much memory.",
             "unit": "bytes",
         },
     )
