@@ -73,6 +73,14 @@ def live_filters(queues: QueueStore, *, project: str) -> list[str | None]:
     return [queue.filter_sql for queue in queues.queues(project=project, kind=QueueKind.LIVE)]
 
 
+def closed_queues(queues: QueueStore, *, project: str) -> list[str]:
+    """The archived queues: they take nothing, so no rule chooses for them."""
+    from queue_store.model import QueueState
+
+    known = queues.queues(project=project)
+    return [queue.name for queue in known if queue.state is QueueState.ARCHIVED]
+
+
 def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list[LiveRule]:
     """The live queues with the traces that their filters let through."""
     from queue_store.model import QueueKind, QueueState

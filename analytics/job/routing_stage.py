@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,7 +15,7 @@ from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new
 from analytics.job.revisions import material_revisions
 from analytics.job.scores import as_facts, scores_until, with_decisions, with_scores
 from analytics.routing import Routed, route, signatures
-from analytics.selection import draws
+from analytics.selection import RANDOM_FLOOR, draws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,18 +93,22 @@ class RoutingStage:
             # Only a backfill asks the random floor again.
             asks_floor=pl.col("trace_id").is_in(sorted(backfilled))
         )
-        findings = pl.concat([flagged, stored])
+        closed = queue_filling.closed_queues(self.queues, project=self.project)
+        findings = pl.concat([flagged, stored]).filter(~pl.col("detector").is_in(closed))
+        floor_closed = RANDOM_FLOOR in closed
         traces = pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed")
         routed = route(
             _with_places(traces, findings, sessions),
             findings,
             queue_filling.live_rules(self.queues, facts, project=self.project),
             project=self.project,
-            config=self.config,
+            config=replace(self.config, random_floor=0.0) if floor_closed else self.config,
             precisions=verdicts.precisions(self.queues, project=self.project),
             similar=self._similar(findings["trace_id"]),
             weights=business_weights(facts, self.config.business_weights),
         )
+        if floor_closed:
+            routed.floor_rate = 0.0
         newest = late["received_at"].max()
         return RoutedRun(
             routed=routed,

@@ -10,7 +10,7 @@ import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.job import run
-from queue_store.model import ItemState, QueueDraft, QueueKind
+from queue_store.model import ItemState, QueueDraft, QueueKind, QueueState
 from span_store.errors import UnknownColumnError
 from span_store.schema import EVALUATIONS
 from tests.analytics.spans import AS_OF, chat, frame, identifier
@@ -163,3 +163,22 @@ def test_business_weights_raise_the_priority(filled, queues):
 
     assert {item.priority_terms["business_weight"] for item in first} == {1000.0}
     assert all(item.state is ItemState.PENDING for item in first)
+
+
+@pytest.mark.parametrize("name", ["empty_response", "random_floor", "all"])
+def test_an_archived_queue_takes_nothing_and_fails_no_run(store, queues, name):
+    live(queues, "all")
+    analyse(store, queues)
+    store.append("spans", frame([chat(f"blank-{n}", at=n, answer="") for n in range(9)]))
+    state = {"state": QueueState.ARCHIVED}
+    queues.update_queue(project="default", name=name, changes=state, now=AS_OF, actor="lead")
+
+    report = analyse(store, queues, LATER, config=AnalysisConfig(random_floor=0.5))
+
+    assert name not in {count.queue for count in report.queues}
+    assert report.traces_evaluated == 9
+    assert f'"queue":"{name}"' not in "".join(store.scan("traces").collect()["selections"])
+    state = {"state": QueueState.ACTIVE}
+    queues.update_queue(project="default", name=name, changes=state, now=AS_OF, actor="lead")
+    again = analyse(store, queues, LATER, since=AS_OF - timedelta(days=9))
+    assert next(count for count in again.queues if count.queue == name).considered == 9
