@@ -68,6 +68,28 @@ class TableScan:
         single = without_doubles(chosen, doubles, self._schema)
         return single if selection.is_on_key else selection.rows(single, self._schema)
 
+    def rows_by_files(self, selection: Selection) -> pl.LazyFrame | None:
+        """The rows of the selected traces, files that hold no others read without looking.
+
+        It may hold rows more: other traces whose hashes collide, other projects, and rows beyond
+        the bounds. None when no file is the selected traces' alone, or the traces are few.
+        """
+        version, files = self._log.live_files()
+        traces = selection.trace_ids or ()
+        files = selection.files(files)
+        if len(traces) <= RANGES_MAX or not self._is_indexed(files):
+            return None
+        hits = files.with_columns(self.index.hits(files, traces), self.index.sizes(files))
+        own = hits.filter((pl.col("hits") > 0) & (pl.col("hits") == pl.col("size")))
+        if own.is_empty():
+            return None
+        doubles = self._find(version, self._log.live_files()[1], selection)
+        others = files.join(own, on="name", how="anti")
+        parts = [self._read(own)]
+        if hits["hits"].sum() > own["hits"].sum():
+            parts.append(self._chosen(others, selection, conditions=selection.on_key()))
+        return without_doubles(pl.concat(parts), doubles, self._schema)
+
     def rows_of(self, some: pl.DataFrame, selection: Selection) -> pl.LazyFrame:
         """The selected rows of some of the files, one version a key among all files.
 
@@ -118,7 +140,7 @@ class TableScan:
         first = first_row_keys(traces["trace_id"])
         is_sorted = files["name"].str.contains(f".{COMPACTED.compression}.", literal=True)
         return (
-            pl.DataFrame([self.index.last_files(files, traces), pl.Series("first", first)])
+            pl.DataFrame([self.index.last_files(files, traces, first), pl.Series("first", first)])
             .join(
                 pl.DataFrame({"is_sorted": is_sorted})
                 .with_row_index("file")

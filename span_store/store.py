@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +16,17 @@ from span_store.judged import COLUMNS as JUDGED_COLUMNS
 from span_store.judged import sought, with_judged_spans
 from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
 from span_store.model_calls import counted_once, needs_calls, uncounted
+from span_store.open_tables import OpenTables
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
 from span_store.selection import Selection
-from span_store.tablelog import TableLog, transactions_of
+from span_store.tablelog import transactions_of
 from span_store.whole_spans import SPANS_AT_ONCE, WholeSpans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
-    from deltalake import DeltaTable
 
 _CALLS_REMEMBERED_MAX = 4
 
@@ -39,55 +37,13 @@ _TWIN_DISTANCE_NANOSECONDS = 3_600 * 10**9
 """How far from a reader's time bounds the twin of a model call is looked for."""
 
 
-class SpanStore:
+class SpanStore(OpenTables):
     """The Delta tables below one place: a folder or an object-store URL.
 
     Scans return lazy frames with the columns of :mod:`span_store.schema`, times as
     ``Datetime("ns", "UTC")``, duplicates removed. A table that nobody wrote yet scans as empty.
     ``clock`` gives the seconds since 1970 that the table's log notes beside each file.
     """
-
-    def __init__(
-        self,
-        place: str | Path,
-        storage_options: dict[str, str] | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.place = str(place).rstrip("/")
-        self.storage_options = storage_options
-        self._clock = clock
-        self._logs: dict[str, TableLog] = {}
-        self._scans: dict[str, TableScan] = {}
-        self._calls: dict[tuple[int, Selection], pl.DataFrame] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Open tables stay behind when a store travels to another process."""
-        return {
-            "place": self.place,
-            "storage_options": self.storage_options,
-            "_clock": self._clock,
-            "_logs": {},
-            "_scans": {},
-            "_calls": {},
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def table_uri(self, table: str) -> str:
-        """Where this table lies."""
-        return f"{self.place}/{table}"
-
-    def table_log(self, table: str) -> TableLog:
-        """The table's log, opened on first use."""
-        schema = TABLES[table]
-        return self._logs.setdefault(
-            table, TableLog(self.table_uri(table), schema, self.storage_options)
-        )
-
-    def open_table(self, table: str) -> DeltaTable | None:
-        """The Delta table at its newest version; None when nobody wrote it yet."""
-        return self.table_log(table).current()
 
     def append(
         self,
@@ -126,18 +82,6 @@ class SpanStore:
         except Exception:
             delete_data_file(log.uri, added.path)
             raise
-
-    def last_transaction(self, table: str, application_id: str) -> int | None:
-        """The number of the last committed transaction of this application; None for none."""
-        delta = self.open_table(table)
-        return None if delta is None else delta.transaction_version(application_id)
-
-    def transaction_reader(self, table: str) -> Callable[[str], int | None]:
-        """:meth:`last_transaction` of many applications, at the table's version of this moment."""
-        delta = self.open_table(table)
-        return lambda application_id: (
-            None if delta is None else delta.transaction_version(application_id)
-        )
 
     def scan(  # noqa: PLR0913
         self,
@@ -222,6 +166,41 @@ class SpanStore:
             yield self._integers(
                 columns, project=project, trace_ids=told, received_until=received_until
             )
+
+    def spans_of(
+        self,
+        traces: pl.DataFrame,
+        columns: Sequence[str],
+        *,
+        project: str,
+        received_since: int,
+        received_until: int,
+    ) -> pl.DataFrame:
+        """The spans of many traces, as :meth:`scan` gives them.
+
+        ``traces`` holds ``trace_id`` and ``span_count``: files that hold these traces alone are
+        read without looking at every row, and the count tells whether that was all there is.
+        """
+        selection = Selection(
+            project=project,
+            trace_ids=tuple(traces["trace_id"]),
+            received_since=received_since,
+            received_until=received_until,
+        )
+        rows = self._table_scan("spans").rows_by_files(selection)
+        if rows is not None:
+            whole = self._completed(rows, selection, set(columns))
+            frame = as_times(whole, TABLES["spans"]).select(columns).collect(engine="streaming")
+            if frame.height == traces["span_count"].sum():
+                return frame
+        return self.scan(
+            "spans",
+            project=project,
+            columns=columns,
+            trace_ids=selection.trace_ids,
+            received_since=received_since,
+            received_until=received_until,
+        ).collect(engine="streaming")
 
     def _told(self, project: str) -> pl.Series:
         """The traces to which logs add content."""
@@ -359,11 +338,6 @@ class SpanStore:
             view._logs[table] = log
             view._scans[table] = TableScan(log, TABLES[table], self.storage_options, scan.index)
         return view
-
-    def _table_scan(self, table: str) -> TableScan:
-        return self._scans.setdefault(
-            table, TableScan(self.table_log(table), TABLES[table], self.storage_options)
-        )
 
     @staticmethod
     def _without_repeats(rows: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:

@@ -50,14 +50,16 @@ class TraceIndex:
             ]
         return pl.Series("hits", counts, dtype=pl.Int64)
 
-    def last_files(self, files: pl.DataFrame, traces: pl.DataFrame) -> pl.Series:
+    def last_files(
+        self, files: pl.DataFrame, traces: pl.DataFrame, first_keys: NDArray[np.int64]
+    ) -> pl.Series:
         """For each trace the number of the file that holds its last span; -1 where none does.
 
-        ``traces`` holds ``trace_id`` and ``received_at``, the arrival of the last span. Of files
-        that may hold a trace only those count in whose time that moment lies, so that colliding
-        hashes hardly ever mislead.
+        ``traces`` holds ``received_at``, the arrival of the last span, row by row for
+        ``first_keys``, the traces' least row keys. Of files that may hold a trace only those count
+        in whose time that moment lies, so that colliding hashes hardly ever mislead.
         """
-        hashes = _hashes(traces["trace_id"])
+        hashes = (first_keys >> np.int64(32)).astype(np.int32)
         by_arrival = traces["received_at"].arg_sort().to_numpy()
         arrived = traces["received_at"].to_numpy()[by_arrival]
         found = np.full(len(hashes), -1, np.int64)
@@ -92,6 +94,12 @@ class TraceIndex:
             ]
         values, counts = np.unique(np.concatenate(held), return_counts=True)
         return values[counts > 1]
+
+    def sizes(self, files: pl.DataFrame) -> pl.Series:
+        """How many different hashes of traces each file holds."""
+        with self._lock:
+            self._fill(files)
+            return pl.Series("size", [len(self._traces[name]) for name in files["name"]], pl.Int64)
 
     def learn(self, files: pl.DataFrame, row_keys: pl.Series) -> None:
         """Take up the files whose row keys a reader has at hand, one file after another."""

@@ -40,7 +40,11 @@ def traces_of(store):
     return (
         store.scan_raw("spans")
         .group_by("trace_id")
-        .agg(first_received_at=pl.col("received_at").min(), received_at=pl.col("received_at").max())
+        .agg(
+            first_received_at=pl.col("received_at").min(),
+            received_at=pl.col("received_at").max(),
+            span_count=pl.len(),
+        )
         .sort("trace_id")
         .collect()
     )
