@@ -31,6 +31,8 @@ class SessionHistory:
     members: pl.DataFrame
     """``trace_id, conversation_id, start_time, received_at, place``: the traces of these sessions
     in order of time; ``place`` starts at 1 in each."""
+    is_partial: bool
+    """Whether the run sees only what arrived lately."""
 
     @classmethod
     def of(
@@ -79,14 +81,28 @@ class SessionHistory:
             traces_max=config.session_traces_max,
             traces=named.select(_MEMBER_COLUMNS),
             members=members,
+            is_partial=incremental,
         )
 
     def places(self, trace_ids: pl.Series) -> pl.DataFrame:
-        """``trace_id, session_place`` of some traces: the how manieth of its session each is."""
+        """``trace_id, session_place`` of some traces: the how manieth of its session each is.
+
+        However long ago the session began: a place that fell back would hide the trace behind an
+        older revision of the session's item.
+        """
         known = pl.concat([self.traces, self.members.select(_MEMBER_COLUMNS)])
         own = known.filter(pl.col("trace_id").is_in(trace_ids.implode()))
+        sessions = own.select("conversation_id").unique()
+        if self.is_partial:
+            stored = (
+                self.store.scan_raw("traces", project=self.project)
+                .select(_MEMBER_COLUMNS)
+                .join(sessions.lazy(), on="conversation_id", how="semi")
+                .collect()
+            )
+            known = pl.concat([known, stored.join(known, on="trace_id", how="anti")])
         return (
-            known.join(own.select("conversation_id").unique(), on="conversation_id", how="semi")
+            known.join(sessions, on="conversation_id", how="semi")
             .unique("trace_id")
             .sort("conversation_id", "start_time", "trace_id")
             .select("trace_id", session_place=pl.int_range(1, pl.len() + 1).over("conversation_id"))

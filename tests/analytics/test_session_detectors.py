@@ -226,3 +226,21 @@ def test_without_a_session_the_queue_holds_the_trace(store, queues):
 
     (item,) = queues.items(project="default", queue="frustration").items
     assert (item.object_type.value, item.object_id) == ("trace", identifier("t", 32))
+
+
+def test_a_session_older_than_the_window_of_baselines_still_comes_back(store, queues):
+    days = 5
+    for number in range(4):
+        row = talk(
+            f"talk-{number}",
+            f"{ASKED} This is so frustrating.",
+            "Hotels?",
+            at=number * days * 86_400,
+            conversation_id="talk",
+        )
+        store.append("spans", frame([row]))
+        moment = AS_OF + timedelta(days=number * days)
+        run(store, queues, project="default", as_of=moment, incremental=True, config=config())
+        (item,) = queues.items(project="default", queue="frustration").items
+        assert (item.revision, item.state.value) == (number + 1, "pending")
+        settle(queues, item)
