@@ -53,10 +53,18 @@ def list_prices(context: Context, output_format: str | None) -> None:
 @format_option
 @pass_context
 def missing(context: Context, output_format: str | None) -> None:
-    """List models whose calls have no known cost, with their share of all model calls."""
+    """List models without a price, with the share of all model calls that have no cost for it.
+
+    A call that reported its cost needs no price; one whose tokens nobody knows has no cost at any
+    price, and is not listed for it.
+    """
     import polars as pl
 
-    columns = ("provider_name", "response_model", "request_model", "cost_usd", "total_tokens")
+    from otlp_receiver.dialects.prices import have_price, load_prices
+
+    models = ("response_model", "request_model")
+    columns = (*models, "provider_name", "cost_usd", "start_time", "input_tokens", "total_tokens")
+    table = load_prices(context.configuration.receiver.prices)
     calls = (
         context.span_store.scan(
             "spans", project=context.project, where="is_model_call", columns=[*columns]
@@ -64,8 +72,11 @@ def missing(context: Context, output_format: str | None) -> None:
         .with_columns(model=pl.coalesce("response_model", "request_model"))
         .collect()
     )
+    unknown = calls.filter(pl.col("cost_usd").is_null()).with_columns(
+        pl.col("start_time").dt.epoch("ns")
+    )
     rows = (
-        calls.filter(pl.col("cost_usd").is_null())
+        unknown.filter(~have_price(unknown, table))
         .group_by("model", "provider_name")
         .agg(
             calls=pl.len(),

@@ -176,11 +176,7 @@ def with_costs(spans: pl.DataFrame, table: PriceTable) -> pl.DataFrame:
     if at.is_empty() or not table.prices:
         return spans
     calls = spans.select("start_time", "response_model", "request_model", *_TOKENS)[at]
-    model = _numbers(calls["response_model"], table)
-    other = np.flatnonzero(model < 0)
-    if len(other):
-        model[other] = _numbers(calls["request_model"][other], table)
-    price = _price_at(model, calls["start_time"], calls["input_tokens"], table)
+    price = _prices_of(calls, table)
     priced = np.flatnonzero(price >= 0)
     costs = _cost(calls[priced], {name: table.columns[name][price[priced]] for name in _COLUMNS})
     rows = at.gather(priced)
@@ -189,6 +185,27 @@ def with_costs(spans: pl.DataFrame, table: PriceTable) -> pl.DataFrame:
         spans["cost_usd"].scatter(rows, costs),
         spans["cost_source"].scatter(rows, sources),
     )
+
+
+def have_price(calls: pl.DataFrame, table: PriceTable) -> pl.Series:
+    """Whether the table has a price for each call at its start, whatever is known of its tokens.
+
+    ``calls`` has ``start_time`` in nanoseconds, ``response_model``, ``request_model`` and
+    ``input_tokens``.
+    """
+    if not table.prices:
+        return pl.repeat(value=False, n=len(calls), dtype=pl.Boolean, eager=True)
+    known = calls.with_columns(pl.col("input_tokens").fill_null(0))
+    return pl.Series(_prices_of(known, table) >= 0)
+
+
+def _prices_of(calls: pl.DataFrame, table: PriceTable) -> NDArray[np.int64]:
+    """The price of each call, of the model that answered, else of the one asked for; or -1."""
+    model = _numbers(calls["response_model"], table)
+    other = np.flatnonzero(model < 0)
+    if len(other):
+        model[other] = _numbers(calls["request_model"][other], table)
+    return _price_at(model, calls["start_time"], calls["input_tokens"], table)
 
 
 _TOKENS = (

@@ -125,10 +125,7 @@ QUIRKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "A call that failed names the model asked for as the one that answered.",
-        (
-            "test_more_libraries.py:"
-            " test_a_call_that_failed_was_not_answered_by_the_model_asked_for"
-        ),
+        ("test_more_libraries.py: test_a_call_that_failed_was_not_answered_by_the_model_asked_for"),
     ),
     (
         "OpenInference sends a single argument of LangChain's tools without its name.",

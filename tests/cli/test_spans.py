@@ -97,6 +97,31 @@ def test_models_without_a_price_are_listed_with_their_share(imported):
     assert (row["model"], row["calls"], row["calls_percent"]) == ("our-own-model", 1, 100.0)
 
 
+def test_a_model_with_a_price_is_not_listed_for_calls_that_nobody_can_price(spandocket, tmp_path):
+    usage = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
+    called = {key: CHAT[key] for key in CHAT if key not in usage}
+    file, prices = tmp_path / "two.traces.binpb", tmp_path / "prices.csv"
+    spans = (
+        {"attributes": called | {"gen_ai.request.model": "gpt-4o-mini"}, "status": 2},
+        {"attributes": CHAT | {"gen_ai.request.model": "priced-later"}, "start": 10**18},
+        {"attributes": CHAT | {"gen_ai.usage.cost": 0.5}},
+    )
+    file.write_bytes(request(*spans))
+    prices.write_text(
+        "model,from,until,input,output,cache_read,cache_write,reasoning,above\n"
+        "priced-later,2026-01-01,,1,1,,,,\n"
+    )
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'[receiver]\nprices = "{prices}"\n')
+    assert spandocket("--config", settings, "import", file).code == 0
+
+    listed = spandocket("--config", settings, "prices", "missing").out.splitlines()
+
+    (row,) = map(json.loads, listed)
+    assert (row["model"], row["calls"]) == ("priced-later", 1)
+    assert row["calls_percent"] == pytest.approx(100 / 3)
+
+
 def test_every_dialect_is_listed(spandocket):
     listed = [json.loads(line)["code"] for line in spandocket("dialects", "list").out.splitlines()]
 
