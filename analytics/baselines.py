@@ -2,33 +2,32 @@
 
 Every metric of every candidate is compared with the earlier traces of its cohort (operation,
 model and agent) in a trailing window that ends before the candidate; the candidate is never part
-of its own norm. A small cohort falls back to a wider one, and the answer says which one it used
-and how many samples that had. Values of zero or unknown are no samples.
+of its own norm. Values of zero or unknown are no samples. A cohort of fewer than sixty traces is
+judged around its own median by how far the traces of a wider cohort lie from theirs, and the
+answer says which one that was and how many samples it had (:mod:`analytics.families`).
 
-The norm is robust and lives on the log scale: median, and a spread that is the largest of the
-scaled median absolute deviation and the upper tail's own scale (p90, from 200 samples on p95), so
-that skewed cohorts do not flood the queue. A value is an outlier when it exceeds
-``median * exp(z * spread)`` and ``ratio_min`` times the median; where the upper tail is not that
-of a normal sample, a generalised Pareto tail fitted to the cohort takes the place of
-``z * spread``. A cohort that drifts is judged by its latest steady part. ``z`` spends the
-false-alarm budget over the metrics (``_BUDGET_SHARES``) and is inflated for small samples (factors
-from simulation of normal samples, see ``_INFLATION``).
+Norms are robust and live on the log scale (:mod:`analytics.norms`); a value is an outlier when it
+exceeds the limit of the cohort's own upper tail (:mod:`analytics.tails`) and ``ratio_min`` times
+the median. The false-alarm budget is shared among the metrics (``_BUDGET_SHARES``), most of it
+for duration and tokens together: a few samples cannot tell how far a single metric strays by
+itself, but that two stray at once is rare whatever their tails.
 
 Baselines move in steps: within a cohort the window's end advances when a quarter more samples
-have come or an hour has passed, so that the cost stays linear; all of it follows from the data's
-own times, so a backfill and a run every minute reach the same verdicts on the same history.
+have come or an hour of the clock is over, so that the cost stays linear; all of it follows from
+the window's own samples, so a backfill and a run every minute reach the same verdicts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from analytics.norms import OWN_SAMPLES_MIN, Norms, level_norms, norm_of, spread_within, steady
+from analytics.judging import Judged, Samples, judge_metric, limits
+from analytics.norms import window_norms
 from analytics.traces import METRICS
 
 if TYPE_CHECKING:
@@ -37,19 +36,18 @@ if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
 
     Floats = NDArray[np.float64]
-    Integers = NDArray[np.int64]
 
 LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
 """Cohort levels from narrow to wide."""
 
 COHORT_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
 
-BASELINES_VERSION = "3"
+BASELINES_VERSION = "4"
 """Changes whenever the same history may give another norm; every run records it."""
 
 TOGETHER = "duration_and_tokens"
-"""The geometric mean of duration and tokens: it shows what is large on both, but not so large on
-either that it would stand out alone; its spread knows how far the two go together anyway."""
+"""Duration and tokens at once: their geometric mean is large, or both are. It shows what is not so
+large on either that it would stand out alone; its cohort tells how far the two go together."""
 
 JUDGED = (*METRICS, TOGETHER)
 """What is compared with a norm; the false-alarm budget is shared among these."""
@@ -73,17 +71,13 @@ OUTLIERS = pl.Schema(
 )
 """One metric of one trace that exceeds its norm."""
 
-_STRANGER_SAMPLES_MIN = 100
+_PARTS = {metric: (metric,) for metric in METRICS} | {TOGETHER: ("duration_ms", "total_tokens")}
 _SUMMARY_SAMPLES_MIN = 5
-_BUDGET_SHARES = dict.fromkeys(METRICS, 0.3) | {TOGETHER: 0.8}
-"""The share of the false-alarm budget that each metric may spend. They add up to more than one,
-but tokens and cost rise and fall together, and so do the wait for the first chunk, the duration,
-and what is made of duration and tokens. What is large on two metrics at once is told best by the
-two together, so that measure may spend most."""
-_INFLATION = (
-    np.log([30.0, 40.0, 60.0, 100.0, 150.0]),
-    np.array([1.06, 1.03, 1.0, 1.0, 1.0]),
-)
+_NO_CLAIM_RATIO = 1_000.0
+"""A limit beyond so many times the usual says that the tail cannot be told."""
+_BUDGET_SHARES = dict.fromkeys(METRICS, 0.1) | {TOGETHER: 0.8}
+"""The share of the false-alarm budget that each metric may spend. They add up to a little more than
+one, but tokens and cost rise and fall together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,178 +105,92 @@ def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def z_of(budget: float) -> float:
-    """The one-sided z that a share ``budget`` of normal samples exceeds."""
-    return -NormalDist().inv_cdf(budget)
-
-
 def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     """Compare every candidate with its norm, metric by metric.
 
     ``traces`` holds ``trace_id``, ``end_time`` (ns), :data:`COHORT_COLUMNS`, the metrics, and
     ``is_candidate``: history that only serves as samples is not judged again.
     """
-    ordered = traces.filter(pl.col("end_time").is_not_null()).sort("end_time", "trace_id")
-    codes = {
-        column: ordered[column].cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
-        for column in COHORT_COLUMNS
-    }
-    times = ordered["end_time"].to_numpy()
-    candidate = ordered["is_candidate"].to_numpy()
-    judged = np.zeros(ordered.height, dtype=np.int64)
-    found = []
-    ordered = ordered.with_columns(
-        (pl.col("duration_ms") * pl.col("total_tokens")).sqrt().alias(TOGETHER)
+    ordered = (
+        traces.select("trace_id", "end_time", "is_candidate", *COHORT_COLUMNS, *METRICS)
+        .filter(pl.col("end_time").is_not_null())
+        .sort("end_time", "trace_id")
     )
+    samples = Samples(ordered, COHORT_COLUMNS, config)
+    judged = np.zeros(ordered.height, dtype=np.int64)
+    found = [pl.DataFrame(schema=OUTLIERS)]
     for metric in JUDGED:
-        values = ordered[metric].cast(pl.Float64).fill_null(0.0).fill_nan(0.0).to_numpy()
-        known = np.flatnonzero((values > 0) & np.isfinite(values))
-        if known.size < config.baseline_samples_min or not candidate[known].any():
+        layouts = samples.known(_PARTS[metric])
+        known = layouts.known
+        if known.size < config.baseline_samples_min or not samples.candidate[known].any():
             continue
+        logs = [samples.logs(part)[known] for part in _PARTS[metric]]
         share = config.false_alarm_budget * _BUDGET_SHARES[metric]
-        norms, level = _norms(
-            np.log(values[known]),
-            times[known],
-            [codes[column][known] for column in COHORT_COLUMNS],
-            candidate[known],
-            share,
-            config,
-        )
-        has_norm = candidate[known] & (level >= 0)
-        judged[known[has_norm]] += 1
-        found.append(
-            _exceeding(ordered[known], metric, values[known], norms, level, has_norm, share, config)
-        )
-    outliers = pl.concat(found) if found else pl.DataFrame(schema=OUTLIERS)
+        answer = judge_metric(logs, samples.candidate[known], layouts, share, config)
+        judged[known[answer.has_norm]] += 1
+        logs = [values[answer.outliers] for values in logs]
+        found.append(_outliers(ordered[known[answer.outliers]], metric, logs, answer, config))
     return Verdicts(
-        outliers=outliers.sort("trace_id", "metric"),
+        outliers=pl.concat(found).sort("trace_id", "metric"),
         judged=ordered.select("trace_id")
         .with_columns(metrics_judged=pl.Series(judged))
-        .filter(pl.Series(candidate)),
+        .filter(pl.Series(samples.candidate)),
     )
 
 
-def _norms(
-    values: Floats,
-    times: Integers,
-    codes: list[Integers],
-    candidate: NDArray[np.bool_],
-    share: float,
-    config: AnalysisConfig,
-) -> tuple[Norms, Integers]:
-    """For each sample the narrowest norm with enough samples, and its level (-1 for none)."""
-    size = values.size
-    window = int(config.baseline_window_seconds * 1_000_000_000)
-    needed = config.baseline_samples_min
-    own = level_norms(values, times, codes[0], candidate, window, OWN_SAMPLES_MIN, share)
-    level = np.where(own.n >= config.baseline_samples_min, 0, -1).astype(np.int64)
-    chosen = own.copy()
-    for wider in range(1, len(codes)):
-        needy = candidate & (level < 0)
-        if not needy.any():
-            break
-        wanted = np.isin(codes[wider], np.unique(codes[wider][needy]))
-        picked = np.flatnonzero(wanted)
-        norms = level_norms(
-            values[picked],
-            times[picked],
-            codes[wider][picked],
-            needy[picked],
-            window,
-            config.baseline_samples_min,
-            share,
-        )
-        within = spread_within(values, times, codes[wider], own, picked, needy, window, needed)
-        source = np.flatnonzero((norms.n >= needed) & needy[picked])
-        taken = picked[source]
-        stranger = own.n[taken] < OWN_SAMPLES_MIN
-        # A workload never seen before may be normal at any size: it is an outlier only when it
-        # exceeds, twice over, nearly everything the wider cohort ever did.
-        usable = ~stranger | (norms.n[source] >= _STRANGER_SAMPLES_MIN)
-        taken, source, stranger = taken[usable], source[usable], stranger[usable]
-        own_n = own.n[taken]
-        own_median = np.where(stranger, norms.median[source], own.median[taken])
-        uncertainty = np.where(stranger, 1.0, np.sqrt(1 + 1.57 / np.maximum(own_n, 1)))
-        own_spread = np.where(stranger, 0.0, np.nan_to_num(own.spread[taken]))
-        # Small cohorts of one family spread alike around medians of their own, when enough of
-        # them are known; otherwise the family's whole spread has to do.
-        family = np.where(stranger | np.isnan(within[taken]), norms.spread[source], within[taken])
-        chosen.median[taken] = own_median
-        chosen.spread[taken] = uncertainty * np.maximum(family, own_spread)
-        chosen.n[taken] = norms.n[source]
-        chosen.p95[taken] = norms.p95[source]
-        chosen.p99[taken] = norms.p99[source]
-        chosen.tail[taken] = np.nan
-        chosen.drift[taken] = 0.0
-        chosen.floor[taken] = np.where(
-            stranger, norms.p99[source] + np.log(config.ratio_min), np.nan
-        )
-        level[taken] = wider
-    assert level.size == size
-    return chosen, level
-
-
-def _limits(norms: Norms, share: float, config: AnalysisConfig) -> Floats:
-    """The logarithms from which on values are outliers."""
-    inflation = np.interp(np.log(np.maximum(norms.n, 1)), *_INFLATION)
-    usual = norms.median + z_of(share) * inflation * norms.spread
-    limit = np.where(np.isnan(norms.tail), usual, norms.tail) + np.nan_to_num(norms.drift)
-    limit = np.maximum(limit, norms.median + np.log(config.ratio_min))
-    return np.asarray(np.fmax(limit, norms.floor))
-
-
-def _exceeding(  # The parts of one comparison.
-    ordered: pl.DataFrame,
-    metric: str,
-    values: Floats,
-    norms: Norms,
-    level: Integers,
-    has_norm: NDArray[np.bool_],
-    share: float,
-    config: AnalysisConfig,
+def _outliers(
+    rows: pl.DataFrame, metric: str, logs: list[Floats], answer: Judged, config: AnalysisConfig
 ) -> pl.DataFrame:
-    """The candidates whose value exceeds the norm, with everything a reason needs."""
-    limit = _limits(norms, share, config)
-    logs = np.log(values)
-    hits = np.flatnonzero(has_norm & (logs > limit))
+    """The outliers of one metric, with everything a reason needs."""
+    norms = answer.norms
+    location = norms.location.mean(axis=0)
+    distance = sum(logs) / len(logs) - location
+    limit = np.maximum(limits(norms, config), norms.bars.mean(axis=0))
     # A cohort of identical values has no spread; a tenth of a per cent keeps z finite.
-    spread = np.maximum(norms.spread[hits], 0.001)
-    z = (logs[hits] - norms.median[hits]) / spread
-    rows = ordered[hits]
-    cohorts = [rows[COHORT_COLUMNS[code]][place] for place, code in enumerate(level[hits])]
+    spread = np.maximum(norms.spread, 0.001)
+    levels = answer.levels.tolist()
     return pl.DataFrame(
         {
             "trace_id": rows["trace_id"],
-            "metric": [metric] * hits.size,
-            "value": values[hits],
-            "cohort_level": [LEVELS[code] for code in level[hits]],
-            "cohort": cohorts,
-            "n": norms.n[hits].astype(np.int64),
-            "median": np.exp(norms.median[hits]),
-            "p95": np.exp(norms.p95[hits]),
-            "p99": np.exp(norms.p99[hits]),
-            "threshold": np.exp(limit[hits]),
-            "ratio": values[hits] / np.exp(norms.median[hits]),
-            "z": z,
-            "z_threshold": (limit[hits] - norms.median[hits]) / spread,
+            "metric": [metric] * rows.height,
+            "value": _told(np.exp(location + distance)),
+            "cohort_level": [LEVELS[level] for level in levels],
+            "cohort": [rows[COHORT_COLUMNS[level]][row] for row, level in enumerate(levels)],
+            "n": norms.n,
+            "median": _told(np.exp(location)),
+            "p95": _told(np.exp(location + norms.p95)),
+            "p99": _told(np.exp(location + norms.p99)),
+            "threshold": _told(np.exp(location + limit)),
+            "ratio": _told(np.exp(distance)),
+            "z": _told(distance / spread),
+            "z_threshold": _told(limit / spread),
         },
         schema=OUTLIERS,
     )
 
 
+def _told(values: Floats) -> list[float]:
+    """Ten digits: processors differ in the last ones of a logarithm, evidence must not."""
+    return [float(f"{value:.10g}") for value in values.tolist()]
+
+
 def limit_of(values: pl.Series, metric: str, config: AnalysisConfig) -> float | None:
-    """From where on the next trace of a cohort would be an outlier; None for too few samples.
+    """From where on the next trace of a cohort would be an outlier; None where nothing is claimed.
 
     ``values`` are the cohort's samples in order of time, above zero.
     """
-    sample = np.log(values.cast(pl.Float64).to_numpy())
-    if sample.size < config.baseline_samples_min:
+    share = config.false_alarm_budget * _BUDGET_SHARES[metric]
+    norms = window_norms(
+        [np.log(values.cast(pl.Float64).to_numpy())],
+        np.array([0]),
+        np.array([values.len()]),
+        share=share,
+        samples_min=config.baseline_samples_min,
+    )
+    limit = limits(norms, config)[0]
+    if np.isnan(limit) or limit > log(_NO_CLAIM_RATIO):
         return None
-    norms, share = Norms.blank(1), config.false_alarm_budget * _BUDGET_SHARES[metric]
-    latest, drift = steady(sample)
-    for name, value in (norm_of(latest, share) | {"drift": drift}).items():
-        getattr(norms, name)[:] = value
-    return float(np.exp(_limits(norms, share, config)[0]))
+    return float(np.exp(norms.location[0, 0] + limit))
 
 
 def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.DataFrame:

@@ -1,217 +1,332 @@
-"""Norms: robust location, spread and tail of a cohort just before each of its samples.
+"""Norms: what a cohort's window says of the next sample.
 
-A window that drifts is read from its latest steady part on. Where its upper tail is not that of a
-normal sample (heavier, or the top of a second hump), the limit follows the tail itself. Within a
-cohort the window's end moves in steps: a quarter more samples, or an hour, so that the cost stays
-linear in the samples.
+A norm is a location and the distribution of the distances from it. Two readings of a window are
+compared: its plain median, and the median of its latest few samples, as a moving cohort asks for
+(drift, the hour of the day, a new version). Each is judged by how far it was off within the
+window: distances from the latest samples are taken one stretch ahead, so that they hold what the
+reading lags behind. The moving one is used only where it was clearly closer; an incident does
+not become the norm at once.
+
+What is judged on two metrics together (``parts``) is the mean of both distances, or, where that
+finds more (heavy tails), whether both are large at once (an intersection-union test: R. L.
+Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24, 1982). Two
+metrics seldom go astray together by chance, whatever their tails; how often, their cohort shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, log, log2
-from statistics import NormalDist
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analytics.tails import growth, growth_error, quantile, spread, upper_limit
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
-_NANOSECONDS_AN_HOUR = 3_600_000_000_000
-_GROWTH = 1.25
-_SAMPLES_MAX = 5_000
-_TAIL_SAMPLES_MIN = 300
-_TAIL_SAMPLES_SURE = 1_000
-"""Samples from which a tail is looked at, and from which it may lower a limit."""
-_SHAPE_MIN, _SHAPE_MAX = -0.3, 0.5
-_STEADY_SAMPLES_MIN = 250
-"""A steady part holds at least so many samples: an incident of fewer does not become the norm."""
-_DRIFT_ERRORS = 4.0
-_DRIFT_MIN = 0.05
-OWN_SAMPLES_MIN = 3
-_SMALL_COHORT = 60
-"""Cohorts up to this size get norms at every sample: their neighbours learn from them."""
+
+def _sizes() -> Integers:
+    sizes = [30]
+    while sizes[-1] < 1_800:
+        sizes.append(sizes[-1] + sizes[-1] // 8)
+    return np.array([*sizes, 2_000], dtype=np.int64)
 
 
-@dataclass(slots=True)
+_SIZES = _sizes()
+"""How many samples of a window are read: the largest of these, spread evenly over it."""
+_LATEST_MAX = 960
+"""How many of the latest samples a moving norm is read from, in stretches of a sixth of them."""
+_STRETCH_MIN, _STRETCH_MAX = 8, 32
+_CLOSER = 0.95
+"""A moving norm has to be so much closer than the plain one."""
+_SETTLED = 320
+"""A cohort that moved and lay still for so many samples is read from there on, ..."""
+_SETTLES = 1.03
+"""... when their own median is hardly farther off than the moving one."""
+_VALUES_AT_ONCE = 500_000
+_MEDIAN_VARIANCE = 1.57
+"""Of the median of n normal samples, times n / sigma squared."""
+_AIM = log(4.0)
+"""Which of two tests finds more is asked for fourfold values."""
+_CAUTION_ALONE, _CAUTION_TOGETHER = (1.0, 0.8), (0.0, 0.25)
+"""How many errors of a tail's growth are added, and how many more where nearly nothing is seen."""
+_SMALL = 600
+"""From so many samples on nothing more is added."""
+_MEAN_SAMPLES_MIN = 256
+"""With fewer samples the choice between two tests would be chance."""
+
+
+@dataclass(slots=True, kw_only=True)
 class Norms:
-    """Per sample, the norm of its cohort just before it; NaN where there is none."""
+    """Norms of as many blocks or samples; NaN where there is none.
 
-    n: Floats
-    median: Floats
-    spread: Floats
+    A sample exceeds its norm when the mean over its parts lies more than ``limit`` above the mean
+    location, and each part more than its own ``bars`` above its location.
+    """
+
+    n: Integers
+    """Samples in the window."""
+    location: Floats
+    """(parts, norms)"""
+    bars: Floats
+    """(parts, norms); minus infinity for none."""
+    limit: Floats
+    """A distance from the mean location, as are the others below."""
     p95: Floats
     p99: Floats
-    floor: Floats
-    """No value below is an outlier; NaN for no such bound."""
-    tail: Floats
-    """The limit where the upper tail is not that of a normal sample; NaN where it is."""
-    drift: Floats
-    """How much further up the cohort has probably moved meanwhile."""
-
-    def copy(self) -> Norms:
-        """An independent copy."""
-        return Norms(*(getattr(self, name).copy() for name in self.__slots__))
+    spread: Floats
 
     @classmethod
-    def blank(cls, size: int) -> Norms:
-        """No norm for any sample."""
-        return cls(np.zeros(size), *(np.full(size, np.nan) for _ in range(7)))
+    def blank(cls, size: int, parts: int) -> Norms:
+        """No norm for anything."""
+        return cls(
+            n=np.zeros(size, dtype=np.int64),
+            location=np.full((parts, size), np.nan),
+            bars=np.full((parts, size), -np.inf),
+            **{name: np.full(size, np.nan) for name in ("limit", "p95", "p99", "spread")},
+        )
+
+    def put(self, where: Integers, other: Norms) -> None:
+        """Replace the norms at these places."""
+        for name in ("n", "limit", "p95", "p99", "spread"):
+            getattr(self, name)[where] = getattr(other, name)
+        for name in ("location", "bars"):
+            getattr(self, name)[:, where] = getattr(other, name)
+
+    def take(self, where: Integers) -> Norms:
+        """The norms at these places."""
+        return Norms(
+            **{name: getattr(self, name)[where] for name in ("n", "limit", "p95", "p99", "spread")},
+            location=self.location[:, where],
+            bars=self.bars[:, where],
+        )
+
+    @classmethod
+    def joined(cls, several: Sequence[Norms]) -> Norms:
+        """All of them, one after another."""
+        return cls(
+            **{
+                name: np.concatenate([getattr(one, name) for one in several])
+                for name in ("n", "limit", "p95", "p99", "spread")
+            },
+            location=np.concatenate([one.location for one in several], axis=1),
+            bars=np.concatenate([one.bars for one in several], axis=1),
+        )
 
 
-def level_norms(
-    values: Floats,
-    times: Integers,
-    codes: Integers,
-    candidate: NDArray[np.bool_],
-    window: int,
-    samples_min: int,
-    share: float = 0.001,
-) -> Norms:
-    """The norms of one level, block by block of every cohort; samples come in order of time.
+@dataclass(slots=True, kw_only=True)
+class Lent:
+    """What larger families know of the tails of small windows, a window each.
 
-    ``share`` of ordinary samples may exceed the limit.
+    ``growth`` (statistics, windows) is that of :func:`analytics.tails.growth` for each of
+    :func:`statistics`, told by ``n`` samples (0 for none).
     """
-    norms = Norms.blank(values.size)
-    order = np.argsort(codes, kind="stable")
-    bounds = np.flatnonzero(np.diff(codes[order])) + 1
-    for members in np.split(order, bounds):
-        is_small = samples_min < members.size <= _SMALL_COHORT
-        if members.size <= samples_min or not (is_small or candidate[members].any()):
-            continue
-        own_values, own_times = values[members], times[members]
-        for first, last in _blocks(own_times, samples_min):
-            block = members[first:last]
-            if not is_small and not candidate[block].any():
-                continue
-            start = int(np.searchsorted(own_times, own_times[first] - window))
-            if first - start < samples_min:
-                continue
-            sample, drift = steady(own_values[start:first])
-            stats = norm_of(sample, share) | {"drift": drift}
-            for name, value in stats.items():
-                getattr(norms, name)[block] = value
+
+    n: Integers
+    growth: Floats
+
+    @classmethod
+    def nothing(cls, size: int, parts: int) -> Lent:
+        """No family knows more."""
+        return cls(n=np.zeros(size, dtype=np.int64), growth=np.zeros((parts, size)))
+
+    def take(self, where: Integers) -> Lent:
+        """What is known at these places."""
+        return Lent(n=self.n[where], growth=self.growth[:, where])
+
+
+def window_norms(
+    parts: Sequence[Floats],
+    begin: Integers,
+    end: Integers,
+    *,
+    share: float,
+    samples_min: int,
+    lent: Lent | None = None,
+) -> Norms:
+    """The norms of the windows ``[begin, end)`` of values in order of time, cohort after cohort.
+
+    ``share`` of ordinary samples may exceed them. Windows of too few samples have none.
+    """
+    lent = lent or Lent.nothing(begin.size, len(parts))
+    norms = Norms.blank(begin.size, len(parts))
+    norms.n[:] = end - begin
+    enough = max(samples_min, int(_SIZES[0]))
+    sizes = np.searchsorted(_SIZES, norms.n, side="right") - 1
+    for size_code in np.unique(sizes[norms.n >= enough]).tolist():
+        size = int(_SIZES[size_code])
+        rows = np.flatnonzero((sizes == size_code) & (norms.n >= enough))
+        for some in _batches(rows, size):
+            norms.put(some, _norms_of(parts, begin[some], end[some], size, share, lent.take(some)))
     return norms
 
 
-def _blocks(times: Integers, samples_min: int) -> Iterator[tuple[int, int]]:
-    """Stretches of one cohort that share a window: a quarter more samples, or an hour."""
-    first = samples_min
-    while first < times.size:
-        by_growth = max(first + 1, int(first * _GROWTH))
-        by_time = int(np.searchsorted(times, times[first] + _NANOSECONDS_AN_HOUR))
-        last = min(by_growth, max(by_time, first + 1), times.size)
-        yield first, last
-        first = last
+def _batches(rows: Integers, size: int) -> Iterator[Integers]:
+    at_once = max(1, _VALUES_AT_ONCE // size)
+    for first in range(0, rows.size, at_once):
+        yield rows[first : first + at_once]
 
 
-def steady(sample: Floats) -> tuple[Floats, float]:
-    """The latest part of a window that shows no drift, and how far up it was moving.
+def _norms_of(
+    parts: Sequence[Floats],
+    begin: Integers,
+    end: Integers,
+    size: int,
+    share: float,
+    lent: Lent,
+) -> Norms:
+    """The norms of windows that are read at the same number of samples."""
+    count = end - begin
+    evenly = begin[:, None] + (np.arange(size) * count[:, None]) // size
+    whole = [values[evenly] for values in parts]
+    location = np.stack([_plain_location(values) for values in whole])
+    distances = [values - np.median(values, axis=1)[:, None] for values in whole]
+    norms = tail_norms(distances, count, location, share, lent)
+    moving, latest = _moving(parts, end, min(size, _LATEST_MAX))
+    closer = np.zeros(begin.size, dtype=np.bool_)
+    for still, off in zip(distances, moving, strict=True):
+        closer |= _error(off) < _CLOSER * _error(still)
+    some = np.flatnonzero(closer)
+    if some.size:
+        ahead = [values[some] for values in moving]
+        looks = min(size, _LATEST_MAX) // _length(min(size, _LATEST_MAX))
+        followed = tail_norms(ahead, count[some], latest[:, some], share, lent.take(some), looks)
+        norms.put(some, followed)
+        if size >= 2 * _SETTLED:
+            _settle(norms, parts, end, some, ahead, share, lent)
+    return norms
 
-    Halved as long as the medians of its halves differ by more than chance explains, so that a
-    norm follows drift, the hour of the day, or a new version.
+
+def _settle(  # The moving norms, and what they were read from.
+    norms: Norms,
+    parts: Sequence[Floats],
+    end: Integers,
+    some: Integers,
+    ahead: Sequence[Floats],
+    share: float,
+    lent: Lent,
+) -> None:
+    """Read a cohort that moved and came to rest from there on, without the jump."""
+    rows = end[some, None] - _SETTLED + np.arange(_SETTLED)
+    latest = [values[rows] for values in parts]
+    distances = [values - np.median(values, axis=1)[:, None] for values in latest]
+    rests = np.ones(some.size, dtype=np.bool_)
+    for still, moving in zip(distances, ahead, strict=True):
+        rests &= _error(still) <= _SETTLES * _error(moving)
+    at = np.flatnonzero(rests)
+    if at.size:
+        location = np.stack([_plain_location(values[at]) for values in latest])
+        resting = [values[at] for values in distances]
+        where = some[at]
+        norms.put(where, tail_norms(resting, norms.n[where], location, share, lent.take(where)))
+
+
+def _plain_location(values: Floats) -> Floats:
+    """The median, or that of the latest third where it is higher: a rise is followed early."""
+    third = values.shape[1] // 3
+    late = np.median(values[:, -third:], axis=1)
+    return np.asarray(np.maximum(np.median(values, axis=1), late))
+
+
+def _moving(parts: Sequence[Floats], end: Integers, size: int) -> tuple[list[Floats], Floats]:
+    """Distances of each stretch from the median of the one before, and the last median."""
+    length = _length(size)
+    stretches = size // length
+    rows = end[:, None] - stretches * length + np.arange(stretches * length)
+    distances, last = [], []
+    for values in parts:
+        cut = values[rows].reshape(end.size, stretches, length)
+        medians = np.median(cut, axis=2)
+        distances.append((cut[:, 1:] - medians[:, :-1, None]).reshape(end.size, -1))
+        last.append(medians[:, -1])
+    return distances, np.stack(last)
+
+
+def _length(size: int) -> int:
+    return min(max(size // 6, _STRETCH_MIN), _STRETCH_MAX)
+
+
+def _error(distances: Floats) -> Floats:
+    """How far off a reading was: the middle and upper spread of the distances around zero."""
+    ordered = np.sort(distances, axis=1)
+    return spread(ordered, np.zeros(ordered.shape[0]))
+
+
+def statistics(distances: Sequence[Floats]) -> tuple[list[Floats], Floats]:
+    """What limits are set on, each row sorted: the mean of the parts, and the least of several.
+
+    The least is counted in each part's own spread, which is the second answer (parts, rows).
     """
-    drift = 0.0
-    while sample.size >= 2 * _STEADY_SAMPLES_MIN:
-        half = sample.size // 2
-        earlier, later = sample[:half], sample[half:]
-        step = max(1, half // 1_000)
-        first, second = np.sort(earlier[::step]), np.sort(later[::step])
-        shift = _quantile(second, 0.5) - _quantile(first, 0.5)
-        spread = (_quantile(second, 0.75) - _quantile(second, 0.25)) / 1.349
-        error = 1.2533 * spread * (1 / first.size + 1 / second.size) ** 0.5
-        if abs(shift) <= max(_DRIFT_ERRORS * error, _DRIFT_MIN):
-            break
-        sample, drift = later, max(shift, 0.0)
-    return sample, drift
+    mean = np.sort(sum(distances) / len(distances), axis=1)
+    if len(distances) == 1:
+        return [mean], np.ones((1, mean.shape[0]))
+    ordered = [np.sort(values, axis=1) for values in distances]
+    scale = np.stack([spread(values, quantile(values, 0.5)) for values in ordered])
+    least = np.minimum.reduce([v / s[:, None] for v, s in zip(distances, scale, strict=True)])
+    return [mean, np.sort(least, axis=1)], scale
 
 
-def norm_of(sample: Floats, share: float) -> dict[str, float]:
-    """Count, median, spread, p95, p99 and the tail's limit of a window of logarithms.
+def tail_norms(
+    distances: Sequence[Floats],
+    count: Integers,
+    location: Floats,
+    share: float,
+    lent: Lent,
+    looks: int = 0,
+) -> Norms:
+    """The norms that distances from a location stand for, a row each.
 
-    At most 5,000 samples are read, evenly spaced in time.
+    ``looks`` is from how many medians the distances are; by default from one of all of them.
     """
-    count = sample.size
-    if count > _SAMPLES_MAX:
-        sample = sample[(np.arange(_SAMPLES_MAX) * count) // _SAMPLES_MAX]
-    ordered = np.sort(sample)
-    median, p90, p95, p99 = (_quantile(ordered, part) for part in (0.5, 0.9, 0.95, 0.99))
-    spread = 1.4826 * _quantile(np.sort(np.abs(ordered - median)), 0.5)
-    if count >= 30:
-        spread = max(spread, float(p90 - median) / 1.2816)
-    if count >= 200:
-        spread = max(spread, float(p95 - median) / 1.6449)
-    return {
-        "n": float(count),
-        "median": float(median),
-        "spread": spread,
-        "p95": float(p95),
-        "p99": float(p99),
-        "tail": _tail_limit(ordered, median, share),
-    }
+    told, scale = statistics(distances)
+    mean, size = told[0], told[0].shape[1]
+    caution = _CAUTION_ALONE if len(told) == 1 else _CAUTION_TOGETHER
+    # The location is uncertain too.
+    wider = (1 + _MEDIAN_VARIANCE / (looks or size)) ** 0.5
+    limit, *bar = (
+        wider * upper_limit(one, share, _growth(one, caution, lent, place))
+        for place, one in enumerate(told)
+    )
+    bars = np.full(location.shape, -np.inf)
+    if bar:
+        by_mean = _power(mean, _AIM, limit)
+        by_bars = _power(told[1], _AIM / scale.max(axis=0), bar[0])
+        use_bars = (by_bars > by_mean) | (size < _MEAN_SAMPLES_MIN)
+        bars = np.where(use_bars, bar[0] * scale, bars)
+        limit = np.where(use_bars, (bar[0] * scale).mean(axis=0), limit)
+    return Norms(
+        n=count,
+        location=location,
+        bars=bars,
+        limit=limit,
+        p95=quantile(mean, 0.95),
+        p99=quantile(mean, 0.99),
+        spread=spread(mean, quantile(mean, 0.5)),
+    )
 
 
-def _tail_limit(ordered: Floats, median: float, share: float) -> float:
-    """What a share of samples exceeds, where the upper tail is not that of a normal sample.
-
-    Compared are the scales that the p95 and the p75 stand for. Where they differ, the tail is
-    continued beyond the p97.5 as a generalised Pareto tail whose shape three quantiles tell
-    (Pickands' estimator); the highest values, which may be outliers, have no say in it.
-    """
-    if ordered.size < _TAIL_SAMPLES_MIN:
-        return float("nan")
-    p75, p90, p95, p975 = (_quantile(ordered, part) for part in (0.75, 0.9, 0.95, 0.975))
-    inner = max((p75 - median) / 0.6745, 1e-9)
-    excess = (p95 - median) / 1.6449 / inner
-    error = ordered.size**-0.5
-    if excess <= 1.08 + 1.2 * error:
-        return float("nan")
-    # With few samples the tail may only raise the limit, never lower it.
-    is_sure = excess > 1.1 + 2.4 * error and ordered.size >= _TAIL_SAMPLES_SURE
-    outer = max((p95 - median) / 1.6449, (p90 - median) / 1.2816)
-    least = -inf if is_sure else median + NormalDist().inv_cdf(1 - share) * outer
-    near, far = max(p95 - p90, 1e-9), max(p975 - p95, 1e-9)
-    shape = min(max(log2(far / near), _SHAPE_MIN), _SHAPE_MAX)
-    grown = 2.0**shape
-    beyond = 0.025 / share
-    if abs(shape) < 1e-6:
-        return max(least, p975 + far / log(2) * log(beyond))
-    return float(max(least, p975 + far * grown / (grown - 1) * (beyond**shape - 1)))
+def _power(ordered: Floats, shift: Floats | float, limit: Floats) -> Floats:
+    """By how many of its spreads a sample shifted so far would lie beyond the limit."""
+    median = quantile(ordered, 0.5)
+    return np.asarray((median + shift - limit) / spread(ordered, median))
 
 
-def spread_within(  # The samples, and which of them to look at.
-    values: Floats,
-    times: Integers,
-    codes: Integers,
-    own: Norms,
-    picked: Integers,
-    needy: NDArray[np.bool_],
-    window: int,
-    needed: int,
-) -> Floats:
-    """How far values lie from the medians of their own cohorts, in each wider cohort.
-
-    NaN where too few samples have a median of their own.
-    """
-    spread = np.full(values.size, np.nan)
-    known = picked[(own.n[picked] >= OWN_SAMPLES_MIN)]
-    if known.size > needed:
-        residuals = values[known] - own.median[known]
-        norms = level_norms(residuals, times[known], codes[known], needy[known], window, needed)
-        enough = norms.n >= needed
-        spread[known[enough]] = norms.spread[enough] + np.maximum(norms.median[enough], 0.0)
-    return spread
+def _growth(ordered: Floats, caution: tuple[float, float], lent: Lent, place: int) -> Floats:
+    """The growth of the tail that is reckoned with: the window's own, or a larger family's."""
+    size = ordered.shape[1]
+    own = growth(ordered) + _errors(caution, size)
+    borrowed = np.array([_errors(caution, n) if n else 0.0 for n in lent.n.tolist()])
+    return np.where(lent.n > 0, lent.growth[place] + borrowed, own)
 
 
-def _quantile(ordered: Floats, share: float) -> float:
-    """A quantile of sorted values, linear between neighbours, as ``numpy.quantile`` has it."""
-    place = share * (ordered.size - 1)
-    below = int(place)
-    above = min(below + 1, ordered.size - 1)
-    return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
+def _errors(caution: tuple[float, float], size: int) -> float:
+    """The error of a growth that is told by so many samples, as many times as caution asks."""
+    few = max(0.0, 1.0 - size / _SMALL)
+    return (caution[0] + caution[1] * few) * growth_error(size)

@@ -29,7 +29,7 @@ class ResourceOutliers:
     """One finding a trace, naming every metric that exceeded its norm."""
 
     id = _ENTRY.id
-    version = "3"
+    version = "4"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
