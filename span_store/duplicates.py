@@ -40,9 +40,12 @@ class Doubles:
 
 
 def repeated(row_keys: pl.Series) -> pl.Series:
-    """The values that occur more than once."""
+    """The values that occur more than once, sorted."""
     ordered = row_keys.sort().to_numpy()
-    return pl.Series(ROW_KEY, np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    is_first = np.ones(len(again), np.bool_)
+    is_first[1:] = again[1:] != again[:-1]
+    return pl.Series(row_keys.name, again[is_first])
 
 
 def find_doubles(rows: pl.LazyFrame, suspects: pl.Series, schema: TableSchema) -> Doubles:

@@ -41,7 +41,7 @@ class TraceIndex:
 
     def hits(self, files: pl.DataFrame, trace_ids: Sequence[str]) -> pl.Series:
         """How many of these traces each file may hold; more than it does, where hashes collide."""
-        wanted = np.unique(_hashes(trace_ids))
+        wanted = distinct(_hashes(trace_ids))
         with self._lock:
             self._fill(files)
             counts = [
@@ -89,11 +89,11 @@ class TraceIndex:
             for group in groups:
                 self._fill(group)
             held = [
-                np.unique(np.concatenate([self._traces[name] for name in group["name"]]))
+                distinct(np.concatenate([self._traces[name] for name in group["name"]]))
                 for group in groups
             ]
-        values, counts = np.unique(np.concatenate(held), return_counts=True)
-        return values[counts > 1]
+        ordered = np.sort(np.concatenate(held))
+        return distinct(ordered[1:][ordered[1:] == ordered[:-1]])
 
     def sizes(self, files: pl.DataFrame) -> pl.Series:
         """How many different hashes of traces each file holds."""
@@ -119,17 +119,27 @@ class TraceIndex:
         hashes = (row_keys.to_numpy() >> np.int64(32)).astype(np.int32)
         offset = 0
         for name, rows in files.select("name", "num_records").iter_rows():
-            held = hashes[offset : offset + rows]
             # Rows of one trace mostly stand together.
-            is_first = np.ones(len(held), np.bool_)
-            is_first[1:] = held[1:] != held[:-1]
-            self._traces[name] = np.unique(held[is_first])
+            held = _without_neighbours(hashes[offset : offset + rows])
+            self._traces[name] = distinct(held)
             offset += rows
 
 
 def _hashes(trace_ids: Iterable[str]) -> NDArray[np.int32]:
     """The upper halves of the traces' row keys."""
     return (first_row_keys(trace_ids) >> np.int64(32)).astype(np.int32)
+
+
+def distinct(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The different values, sorted; by sorting, which is many times faster than NumPy's own way."""
+    return _without_neighbours(np.sort(values))
+
+
+def _without_neighbours(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The values that differ from the one before."""
+    is_first = np.ones(len(values), np.bool_)
+    is_first[1:] = values[1:] != values[:-1]
+    return values[is_first]
 
 
 def batches(files: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:

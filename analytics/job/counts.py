@@ -25,23 +25,24 @@ def detector_counts(
     """Standing and new counts by detector; a newer revision replaces an older one's findings."""
     columns = ["trace_id", "revision", "detector", "decision"]
     stored = store.scan_raw("findings", project=project).select(columns).collect()
-    flagged = pl.concat([stored["trace_id"], findings["trace_id"]]).unique()
-    revisions = (
-        store.scan_raw("traces", project=project, trace_ids=flagged)
-        .group_by("trace_id")
-        .agg(revision=pl.col("revision").max())
-        .collect()
-    )
+    # Few traces are ever evaluated again: of all others the first findings stand.
+    again = pl.col("revision") > 1
+    revisions = store.scan_raw("traces", project=project).filter(again)
     newest = (
-        pl.concat([revisions, evaluated.select("trace_id", "revision")])
+        pl.concat(
+            [
+                revisions.select("trace_id", "revision").collect(),
+                evaluated.filter(again).select("trace_id", "revision"),
+            ]
+        )
         .group_by("trace_id")
         .agg(newest=pl.col("revision").max())
     )
     standing = (
         pl.concat([stored, findings.select(columns)])
         .unique()
-        .join(newest, on="trace_id", how="inner")
-        .filter(pl.col("revision") == pl.col("newest"))
+        .join(newest, on="trace_id", how="left")
+        .filter(pl.col("revision") == pl.coalesce("newest", "revision"))
     )
     totals = _by_detector(standing)
     new = _by_detector(found)

@@ -13,8 +13,10 @@ from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job.revisions import outdated_evaluations
 from analytics.traces import LIGHT_COLUMNS, METRICS, assemble
 from span_store.contents import with_contents
+from span_store.duplicates import repeated
 from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once, uncounted
+from span_store.trace_order import trace_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,18 +76,9 @@ def read_traces(
             )
         )
     traces = with_completion(traces, as_of=as_of, config=config)
-    contents = (
-        store.scan_raw("contents", project=project)
-        .filter(pl.col("received_at") <= as_of_ns)
-        .select("trace_id", "content_id")
-        .unique()
-        .group_by("trace_id")
-        .agg(content_pieces=pl.len())
-        .collect()
-    )
-    previous = last_evaluations(
-        store, project=project, trace_ids=None if touched_since is None else traces["trace_id"]
-    )
+    asked = None if touched_since is None else traces["trace_id"]
+    contents = content_pieces(store, project=project, as_of_ns=as_of_ns, trace_ids=asked)
+    previous = last_evaluations(store, project=project, trace_ids=asked)
     outdated = outdated_evaluations(store, previous, project=project, versions=versions)
     previous = previous.select(
         "trace_id",
@@ -109,6 +102,21 @@ def read_traces(
         .drop("content_pieces", "digest")
     )
     return Intake(traces=traces, as_of_ns=as_of_ns)
+
+
+def content_pieces(
+    store: SpanStore, *, project: str, as_of_ns: int, trace_ids: pl.Series | None
+) -> pl.DataFrame:
+    """``trace_id, content_pieces``: how many logs added to traces up to a moment."""
+    return (
+        store.scan_raw("contents", project=project, trace_ids=trace_ids)
+        .filter(pl.col("received_at") <= as_of_ns)
+        .select("trace_id", "content_id")
+        .unique()
+        .group_by("trace_id")
+        .agg(content_pieces=pl.len())
+        .collect()
+    )
 
 
 def last_evaluations(
@@ -182,13 +190,19 @@ def read_history(
         .filter(pl.col("end_time") >= begin)
         .select(*HISTORY_COLUMNS, "revision")
         .collect(engine="streaming")
-        .join(traces.select("trace_id"), on="trace_id", how="anti")
     )
-    if history["trace_id"].is_duplicated().any():
-        history = history.sort("revision", maintain_order=True).unique(
-            "trace_id", keep="last", maintain_order=True
-        )
-    return history.drop("revision")
+    # Numbers tell which traces can be among those of the run, or be stored twice.
+    key = trace_keys(history["trace_id"])
+    own = key.is_in(trace_keys(traces["trace_id"]).implode())
+    several = key.is_in(repeated(key).implode())
+    plain = history.filter(~(own | several))
+    others = (
+        history.filter(own | several)
+        .join(traces.select("trace_id"), on="trace_id", how="anti", maintain_order="left")
+        .sort("revision", maintain_order=True)
+        .unique("trace_id", keep="last", maintain_order=True)
+    )
+    return pl.concat([plain, others]).drop("revision")
 
 
 HISTORY_COLUMNS = (
