@@ -20,6 +20,7 @@ from otlp_receiver.dialects.marks import marks
 from otlp_receiver.dialects.names import (
     NAMED_DIALECTS,
     agent_of_name,
+    model_of_name,
     operation_of_name,
     provider_of_name,
     tool_of_name,
@@ -29,6 +30,7 @@ from otlp_receiver.dialects.resolution import Column, Resolution, column_type, n
 from otlp_receiver.dialects.rules import finish
 from otlp_receiver.dialects.span_errors import resolve_errors
 from otlp_receiver.dialects.supplements import supplement
+from otlp_receiver.dialects.text_blocks import texts_of_blocks
 from otlp_receiver.dialects.unanswered import without_models_that_never_answered
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ _FILLED_FOR = {
     "tool_name": ["execute_tool"],
     "agent_name": ["invoke_agent", "create_agent", "invoke_workflow"],
     "provider_name": sorted(MODEL_OPERATIONS),
+    "request_model": sorted(MODEL_OPERATIONS),
 }
 """Operations for which a span's name may tell a field."""
 
@@ -112,9 +115,11 @@ class FieldSet:
                 self._mapped(name)
         self._fill("tool_name", tool_of_name())
         self._fill("agent_name", agent_of_name())
+        self._fill("request_model", model_of_name())
         self._fill("provider_name", provider_of_name(), "name or scope")
         self._contents_from_events()
         supplement(self)
+        texts_of_blocks(self)
         resolve_errors(self)
         without_models_that_never_answered(self)
         self._finish()
@@ -189,7 +194,7 @@ class FieldSet:
         at = pl.Series(np.flatnonzero(open_ & before.is_null().to_numpy()))
         if not len(at):
             return
-        names = ("operation_name", "tool_name", "agent_name", "provider_name")
+        names = ("operation_name", *_FILLED_FOR)
         frame = self.envelope.select("name", "scope_name")[at].with_columns(
             dialect=pl.Series(self.dialect).gather(at),
             **{name: self.columns[name].gather(at) for name in names if name in self.columns},

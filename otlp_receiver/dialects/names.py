@@ -17,6 +17,9 @@ from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 RAW_REQUEST = "raw_gen_ai_request"
 """LiteLLM's span of what went over the wire, below the span of its call."""
 
+_CONVENTION = "A B C2 E2 JG K L M N P"
+"""Dialects that name spans as the convention does: the operation, then what it is about."""
+
 _OPERATIONS = (
     # dialect codes, pattern of the name, operation
     ("J1", r"^call_llm$", "chat"),
@@ -37,7 +40,12 @@ _OPERATIONS = (
     ("E1", r"^ai\.(generate|stream)(Text|Object)\b", "invoke_agent"),
     ("E1", r"^ai\.embed", "embeddings"),
     ("E1", r"^ai\.toolCall\b", "execute_tool"),
-    ("JG", r"^generate_content ", "generate_content"),
+    (_CONVENTION, r"^chat \S", "chat"),
+    (_CONVENTION, r"^generate_content \S", "generate_content"),
+    (_CONVENTION, r"^text_completion \S", "text_completion"),
+    (_CONVENTION, r"^embeddings \S", "embeddings"),
+    (_CONVENTION, r"^execute_tool \S", "execute_tool"),
+    (_CONVENTION, r"^invoke_agent \S", "invoke_agent"),
     ("D", r"^(ChatCompletion|OpenAI Chat Completions|Response|messages\.create)$", "chat"),
 )
 
@@ -102,6 +110,18 @@ def tool_of_name() -> pl.Expr:
     is_tool = pl.col("operation_name") == "execute_tool"
     plain = ~pl.col("name").is_in(["running tool", "tools/call", "execute_tool", "ai.toolCall"])
     return pl.when(given.is_null() & is_tool & plain).then(bare).otherwise(given).alias("tool_name")
+
+
+@cache
+def model_of_name() -> pl.Expr:
+    """The model asked for, behind the operation in a name of the convention."""
+    given = pl.col("request_model")
+    named = pl.col("name").str.extract(_MODEL_NAME)
+    ours = given.is_null() & _in(_CONVENTION)
+    return pl.when(ours).then(named).otherwise(given).alias("request_model")
+
+
+_MODEL_NAME = r"^(?:chat|generate_content|text_completion|embeddings) (\S+)$"
 
 
 @cache

@@ -148,7 +148,7 @@ def test_of_equal_keys_the_last_wins_everywhere():
 
 
 def test_values_that_are_not_set_are_null():
-    span = readable(span_of({"gen_ai.request.model": None, "other": None}))
+    span = readable(span_of({"gen_ai.request.model": None, "other": None}, name="chat"))
 
     assert span["request_model"] is None
     assert span["attributes"] == {"gen_ai.request.model": None, "other": None}

@@ -164,3 +164,55 @@ def test_logfires_raw_usage_tells_what_was_written_to_a_cache():
 
     assert (span["cache_write_tokens"], span["cache_read_tokens"]) == (500, 4)
     assert span["input_tokens"] == 514
+
+
+OPENLIT = "openlit.instrumentation.anthropic"
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "model"),
+    [
+        ("chat claude-sonnet-4-5", "chat", "claude-sonnet-4-5"),
+        ("embeddings text-embedding-3-small", "embeddings", "text-embedding-3-small"),
+        ("execute_tool get_weather", "execute_tool", None),
+        ("chatter", None, None),
+    ],
+)
+def test_a_span_without_attributes_is_told_by_its_name(name, operation, model):
+    span = span_of({}, name=name, scope=OPENLIT, status=2)
+
+    assert (span["operation_name"], span["request_model"]) == (operation, model)
+    assert span["is_model_call"] is (model is not None)
+    assert span["provider_name"] == ("anthropic" if model else None)
+
+
+BLOCKS = [{"type": "text", "text": "Be short.", "cache_control": {"type": "ephemeral"}}]
+
+
+@pytest.mark.parametrize("content", [BLOCKS, json.dumps(BLOCKS)])
+def test_openlits_blocks_of_text_are_their_text(content):
+    def said(role: str, part: dict) -> dict:
+        return {"role": role, "parts": [part]}
+
+    result = {"type": "tool_call_response", "id": "c-1", "response": str(BLOCKS)}
+    sent = [
+        said("system", {"type": "text", "content": content}),
+        said("user", {"type": "text", "content": json.dumps(BLOCKS)}),
+        said("tool", result),
+    ]
+
+    span = span_of(
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.input.messages": json.dumps(sent),
+            "gen_ai.system_instructions": json.dumps([{"type": "text", "content": str(BLOCKS)}]),
+        },
+        scope=OPENLIT,
+    )
+
+    assert json.loads(span["input_messages"]) == [
+        said("system", {"type": "text", "content": "Be short."}),
+        said("user", {"type": "text", "content": json.dumps(BLOCKS)}),
+        said("tool", result | {"response": "Be short."}),
+    ]
+    assert json.loads(span["system_instructions"]) == [{"type": "text", "content": "Be short."}]
