@@ -106,7 +106,10 @@ def _messages(value: Any, role: str, depth: int) -> list[Message]:
 def _from_list(values: list[Any], role: str, depth: int) -> list[Message]:
     """A list of messages, of lists of messages (batches), of choices, of parts, or of texts."""
     if values and all(_is_part(entry) for entry in values):
-        return [{"role": role, "parts": parts_of(values)}]
+        parts = parts_of(values)
+        # Calls of tools are said by a model, wherever they go next.
+        calls = bool(parts) and all(part["type"] == "tool_call" for part in parts)
+        return [{"role": "assistant" if calls else role, "parts": parts}]
     found: list[Message] = []
     for entry in values:
         if isinstance(entry, dict) and not _is_container(entry, role):

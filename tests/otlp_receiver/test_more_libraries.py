@@ -216,3 +216,21 @@ def test_openlits_blocks_of_text_are_their_text(content):
         said("tool", result | {"response": "Be short."}),
     ]
     assert json.loads(span["system_instructions"]) == [{"type": "text", "content": "Be short."}]
+
+
+def test_calls_that_go_into_a_node_of_tools_were_said_by_the_model():
+    call = {"type": "tool_call", "id": "c-1", "name": "find", "args": {"id": "A-1"}}
+
+    span = span_of({"mlflow.spanType": '"CHAIN"', "mlflow.spanInputs": json.dumps([call])})
+
+    (message,) = json.loads(span["input_messages"])
+    assert message["role"] == "assistant"
+    assert message["parts"][0]["arguments"] == {"id": "A-1"}
+
+
+def test_litellms_proxy_hands_on_what_the_asking_program_said_of_itself():
+    sent = {"metadata.requester_metadata": "{'session_id': 's-1', 'user_id': 'u-1'}"}
+
+    span = span_of(sent, name="litellm_request", scope="litellm")
+
+    assert (span["conversation_id"], span["user_id"]) == ("s-1", "u-1")
