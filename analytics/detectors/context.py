@@ -95,6 +95,16 @@ class DetectorContext:
 
         return SemanticView(self)
 
+    reads_closely = True
+    """Whether the semantic detectors read what their prefilters let through."""
+
+    def skim(self) -> None:
+        """From now on the semantic detectors only say what cannot be read.
+
+        For a context whose other traces, those of ``semantic.wanted``, another one will have.
+        """
+        self.__dict__["reads_closely"] = False
+
     def forget(self) -> None:
         """Let go of what was worked out.
 

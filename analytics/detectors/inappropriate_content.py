@@ -53,7 +53,10 @@ class InappropriateContent:
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """The surest text of each trace, the assistant's before the user's."""
         view = context.semantic
-        parts = of_traces(view.parts, view.candidates(self.id))
+        wanted = view.candidates(self.id)
+        if wanted.is_empty():
+            return view.with_gaps(decisions([]))
+        parts = of_traces(view.parts, wanted)
         head = shipped_head("sexual")
         texts = parts.filter(
             pl.col("role").is_in(["user", "assistant"])

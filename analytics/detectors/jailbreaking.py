@@ -79,6 +79,8 @@ class Jailbreaking:
         """The strongest attempt of each trace, with every attempt as evidence."""
         view = context.semantic
         wanted = view.candidates(self.id)
+        if wanted.is_empty():
+            return view.with_gaps(decisions([]))
         parts = of_traces(view.parts, wanted)
         found = self._by_users(parts) + self._from_outside(_outside(context, wanted, parts))
         by_trace: dict[str, list[_Attempt]] = {}

@@ -50,7 +50,10 @@ class Refusal:
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """The surest refusal of each trace."""
         view = context.semantic
-        parts = of_traces(view.parts, view.candidates(self.id))
+        wanted = view.candidates(self.id)
+        if wanted.is_empty():
+            return view.with_gaps(decisions([]))
+        parts = of_traces(view.parts, wanted)
         head = shipped_head("refusal")
         answers = parts.filter(
             (pl.col("direction") == "output")

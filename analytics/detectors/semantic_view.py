@@ -75,12 +75,17 @@ class SemanticView:
         )
 
     @Lazily
-    def parts(self) -> pl.DataFrame:
-        """The messages of every trace that any prefilter let through, or that was sampled."""
-        wanted = self.flags.filter(
+    def wanted(self) -> pl.Series:
+        """The traces that any prefilter let through or that were sampled, and that hold content."""
+        return self.flags.filter(
             (pl.any_horizontal(*PREFILTERS) | pl.col("is_sampled")) & pl.col("has_content")
-        )
-        return self.context.messages_of(wanted["trace_id"])
+        )["trace_id"]
+
+    @Lazily
+    def parts(self) -> pl.DataFrame:
+        """The messages of these traces."""
+        wanted = self.wanted
+        return self.context.messages_of(wanted if self.context.reads_closely else wanted.clear())
 
     @Lazily
     def turns(self) -> dict[str, list[Turn]]:
@@ -90,8 +95,11 @@ class SemanticView:
         if self.context.read_earlier is not None and not earlier.is_empty():
             read = explode_messages(self.context.read_earlier(earlier["trace_id"]))
             spoken = conversations(read) | spoken
+        known = pl.concat([self.context.traces.select(*EARLIER), earlier])
+        is_spoken = pl.col("trace_id").is_in(pl.Series(list(spoken), dtype=pl.String).implode())
+        together = known.filter(is_spoken)["conversation_id"].drop_nulls().unique()
         order = (
-            pl.concat([self.context.traces.select(*EARLIER), earlier])
+            known.filter(is_spoken | pl.col("conversation_id").is_in(together.implode()))
             .sort("start_time", "trace_id")
             .select("trace_id", "conversation_id")
         )
@@ -99,8 +107,8 @@ class SemanticView:
 
     def candidates(self, detector: str) -> pl.Series:
         """The traces that this detector's prefilter let through, and the sampled ones."""
-        passed = self.flags.filter(pl.col(detector) | pl.col("is_sampled"))
-        return passed["trace_id"]
+        passed = self.flags.filter(pl.col(detector) | pl.col("is_sampled"))["trace_id"]
+        return passed if self.context.reads_closely else passed.clear()
 
     def with_gaps(self, answer: pl.DataFrame, *, needs_everything: bool = False) -> pl.DataFrame:
         """Add the skips: no content was captured, or it was cut.

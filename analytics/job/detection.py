@@ -17,6 +17,7 @@ import polars as pl
 
 from analytics.detectors.context import DetectorContext
 from analytics.detectors.evaluation import FOUND, evaluate
+from analytics.job.apart import APART_SHARE_MAX, Content, SetApart, compact
 from analytics.job.intake import chunks, read_content
 
 if TYPE_CHECKING:
@@ -57,18 +58,20 @@ class Detection:
     def run(self, evaluated: pl.DataFrame, tell: Callable[[int], None]) -> pl.DataFrame:
         """Every decision but ``no_match``; ``tell`` hears how many traces are done."""
         parts = [pl.DataFrame(schema=FOUND)]
+        apart = SetApart()
         done = 0
         tell(done)
         cut = chunks(self.store, evaluated, self.config.chunk_traces, project=self.project)
         with ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool:
-            for chunk, (own, context) in in_order(pool, self._offline, cut):
-                if self.learned is None or context is None:
-                    parts.append(own)
-                else:
-                    parts.append(self.learned.apply(own, context))
-                    context.forget()
+            for chunk, (own, closely) in in_order(pool, self._offline, cut):
+                parts.append(own)
+                if closely is not None:
+                    apart.add(closely)
+                if apart.is_enough:
+                    parts.append(self._closely(apart.taken()))
                 done += chunk.height
                 tell(done)
+        parts.append(self._closely(apart.taken()))
         found = pl.concat(parts)
         if self.judge is not None:
             found = self._judged(self.judge, found, evaluated)
@@ -83,32 +86,48 @@ class Detection:
             wanted = order.slice(start, size)
             chunk = evaluated.filter(pl.col("trace_id").is_in(wanted.implode()))
             own = found.filter(pl.col("trace_id").is_in(wanted.implode()))
-            context = self._context(chunk)
+            context = self._context(chunk, self._content(chunk))
             parts.append(judge.judge(own, context))
             context.forget()
         return pl.concat(parts)
 
-    def _offline(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, DetectorContext | None]:
+    def _offline(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, Content | None]:
         """What the detectors say of one chunk; nothing here changes what other chunks see.
 
-        The content goes along only where more will be asked of it.
+        The few traces that want to be read closely are left for later, with their content.
         """
-        context = self._context(chunk)
+        context = self._context(chunk, self._content(chunk))
+        wanted = context.semantic.wanted
+        if self.learned is not None or not 0 < wanted.len() <= chunk.height * APART_SHARE_MAX:
+            return self._decided(context), None
+        is_apart = pl.col("trace_id").is_in(wanted.implode())
+        left = Content(traces=chunk.filter(is_apart), spans=compact(context.spans_of(wanted)))
+        context.skim()
+        return self._decided(context).filter(~is_apart), left
+
+    def _closely(self, content: Content | None) -> pl.DataFrame:
+        """What the detectors say of traces that chunks left."""
+        if content is None:
+            return pl.DataFrame(schema=FOUND)
+        return self._decided(self._context(content.traces, content.spans))
+
+    def _decided(self, context: DetectorContext) -> pl.DataFrame:
         found = evaluate(context, self.detectors)
         if self.learned is not None:
-            return found, context
+            found = self.learned.apply(found, context)
         context.forget()
-        return found, None
+        return found
 
-    def _context(self, chunk: pl.DataFrame) -> DetectorContext:
+    def _content(self, chunk: pl.DataFrame) -> pl.DataFrame:
+        return read_content(self.store, chunk, project=self.project, as_of_ns=self.as_of_ns)
+
+    def _context(self, chunk: pl.DataFrame, spans: pl.DataFrame) -> DetectorContext:
         return DetectorContext(
             project=self.project,
             as_of=self.as_of,
             config=self.config,
             traces=chunk,
-            span_frame=read_content(
-                self.store, chunk, project=self.project, as_of_ns=self.as_of_ns
-            ),
+            span_frame=spans,
             baselines=self.verdicts.outliers.join(
                 chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
             ),

@@ -41,6 +41,8 @@ def rule_evidence(texts: pl.Series, rules: Sequence[Rule]) -> list[RuleEvidence]
 
 def rule_evidences(texts: pl.Series, *sets: Sequence[Rule]) -> list[list[RuleEvidence]]:
     """For each set of rules what it says about each text; the texts are gone through once."""
+    if texts.is_empty():
+        return [[] for _ in sets]
     rules = tuple(rule for rules in sets for rule in rules)
     distinct = texts.cast(pl.String).unique(maintain_order=True)
     normal = distinct.to_frame("text").select(normalised(pl.col("text"))).to_series()
