@@ -79,7 +79,10 @@ def draws(salt: str, project: str, trace_ids: pl.Series) -> pl.Series:
     """The shared draws of many traces: :func:`draw` of each, in one pass over the digests."""
     prefix = f"{salt}\0{project}\0".encode()
     digests = b"".join(
-        [blake2b(prefix + trace_id.encode(), digest_size=8).digest() for trace_id in trace_ids]
+        [
+            blake2b(prefix + trace_id.encode(), digest_size=8).digest()
+            for trace_id in trace_ids.to_list()
+        ]
     )
     # Both conversions round a 64-bit number to the nearest float, as Python's own does.
     values = np.frombuffer(digests, dtype=">u8").astype(np.float64) * _SCALE

@@ -28,7 +28,8 @@ def _words(text: str) -> tuple[str, ...]:
 _LETTER = r"[\w\x80-\xff]"
 """A letter, a digit, or a byte of a character beyond ASCII."""
 
-_USER_TURN = r'"role":\s?"user"'
+_USER_TURNS = r'"role":\s?"user"[^\0]*"role":\s?"user"'
+"""Somebody speaks twice."""
 
 ODD_END = r"[^\w\s]{3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{3}\W{0,8}$"
 """Punctuation heaped at the very end of a text, as machine-made suffixes do."""
@@ -203,8 +204,12 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
 TOOL_CALL_ERRORS = "tool_call_errors"
 """A trace without a sign of failure in what a tool returned needs no parsing for it either."""
 
+FOREIGN_CALLS = "foreign_calls"
+"""Tool calls in a provider's own form of a message."""
+
 _PREFILTERS = PREFILTERS | {
-    TOOL_CALL_ERRORS: dict.fromkeys(("input_messages", "tool_result"), SIGNS)
+    TOOL_CALL_ERRORS: dict.fromkeys(("input_messages", "tool_result"), SIGNS),
+    FOREIGN_CALLS: {"input_messages": (r'(?-i)"tool_calls"',)},
 }
 
 _OF_TWO_USER_TURNS = ("frustration", "forgetting")
@@ -219,13 +224,20 @@ _PATTERNS = {
     )
     for column in _COLUMNS
 }
-_SCANNERS = {column: Scanner((*patterns, _USER_TURN)) for column, patterns in _PATTERNS.items()}
+_SCANNERS = {column: Scanner((*patterns, _USER_TURNS)) for column, patterns in _PATTERNS.items()}
+
+
+def prepare() -> None:
+    """Compile the expressions; whoever needs them later finds them ready."""
+    for scanner in _SCANNERS.values():
+        scanner.prepare()
 
 
 def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """Which prefilters let which traces through: ``trace_id`` and a column a detector.
 
-    The detectors are the semantic ones and :data:`TOOL_CALL_ERRORS`.
+    The detectors are the semantic ones and :data:`TOOL_CALL_ERRORS`, and beside them there is
+    :data:`FOREIGN_CALLS`.
 
     ``spans`` holds ``trace_id``, ``start_time`` and the three columns of texts. Traces that no
     prefilter let through are left out.
@@ -246,7 +258,7 @@ def _hits_of(column: str, texts: pl.DataFrame) -> pl.DataFrame:
     patterns = _PATTERNS[column]
     found = _SCANNERS[column].found(texts["text"])
     place = pl.col("pattern")
-    speaks_twice = (place == len(patterns)) & (pl.col("times") > 1)
+    speaks_twice = place == len(patterns)
     wanted = {
         detector: place.is_in([patterns.index(pattern) for pattern in columns.get(column, ())])
         | speaks_twice.and_(detector in _OF_TWO_USER_TURNS and column == "input_messages")
@@ -285,9 +297,11 @@ def inputs_of(spans: pl.DataFrame) -> Inputs:
         .with_columns(key=pl.col("trace_id").hash(0))
         .sort("key", "start_time", maintain_order=True)
     )
-    is_repeated = (pl.col("trace_id") == pl.col("trace_id").shift(-1)) & pl.col("text").shift(
-        -1
-    ).str.starts_with(pl.col("text").str.strip_suffix("]"))
+    text, next_text = pl.col("text"), pl.col("text").shift(-1)
+    # To leave out the last letter copies nothing, to strip a suffix does.
+    begin = pl.when(text.str.ends_with("]")).then(text.str.head(-1)).otherwise(text)
+    is_same = pl.col("trace_id") == pl.col("trace_id").shift(-1)
+    is_repeated = is_same & next_text.str.starts_with(begin)
     told = told.select("trace_id", "text", "row", is_repeated=is_repeated.fill_null(value=False))
     return Inputs(
         told=told.filter(~pl.col("is_repeated")).drop("is_repeated"),

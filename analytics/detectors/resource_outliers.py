@@ -42,7 +42,9 @@ class ResourceOutliers:
             return skipped(context.trace_ids, "no_baseline")
         unjudged = context.traces.filter(pl.col("metrics_judged").fill_null(0) == 0)
         rows: list[dict[str, Any]] = []
-        roots = dict(context.traces.select("trace_id", "root_span_id").iter_rows())
+        exceeding = pl.col("trace_id").is_in(context.baselines["trace_id"].implode())
+        chosen = context.traces.filter(exceeding).select("trace_id", "root_span_id")
+        roots = dict(chosen.iter_rows())
         for (trace_id,), metrics in context.baselines.group_by("trace_id", maintain_order=True):
             rows.append(_matched(str(trace_id), metrics, roots.get(str(trace_id))))
         return pl.concat([decisions(rows), skipped(unjudged["trace_id"], "baseline_too_small")])

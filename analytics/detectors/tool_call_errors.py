@@ -11,7 +11,7 @@ import polars as pl
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
 from analytics.detectors.malformed_calls import malformed_calls, traces_with_odd_calls
-from analytics.detectors.prefilters import TOOL_CALL_ERRORS
+from analytics.detectors.prefilters import FOREIGN_CALLS, TOOL_CALL_ERRORS
 from analytics.detectors.tool_calls import ToolCall, tool_calls
 from analytics.detectors.tool_failure import failure_of
 
@@ -170,7 +170,8 @@ def candidates(context: DetectorContext) -> pl.DataFrame:
         bad_tools,
         tools.filter(pl.col("trace_id").is_in(signs)),
         mentions.filter(pl.col("trace_id").is_in(signs)),
-        mentions.filter((pl.col("told") != pl.col("answered")) | pl.col("is_foreign")),
+        mentions.filter(pl.col("told") != pl.col("answered")),
+        context.hits.filter(FOREIGN_CALLS),
     ]
     known = set(pl.concat([rows.select("trace_id") for rows in bad])["trace_id"].unique())
     calling = (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from analytics.text.phrases import Rule
 
 
-FEW_TEXTS = 300
+FEW_TEXTS = 2_000
 """Of more texts every rule is asked: it is built once, and trying it is faster than the words."""
 
 

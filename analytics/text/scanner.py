@@ -44,6 +44,10 @@ class Scanner:
         self._database: hyperscan.Database | None = None
         self._of_thread = local()
 
+    def prepare(self) -> None:
+        """Compile the expressions, which takes some tenths of a second for some hundred."""
+        self._compiled()
+
     def found(self, texts: pl.Series) -> pl.DataFrame:
         """:data:`FOUND`: a row for each text and expression that occurs in it.
 
