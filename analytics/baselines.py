@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from analytics.judging import Judged, Samples, judge_metric, limits
+from analytics.judging import Judged, Samples, judge_metric, limits, nested_codes
 from analytics.norms import window_norms
 from analytics.traces import METRICS
 
@@ -73,6 +73,11 @@ OUTLIERS = pl.Schema(
 
 _PARTS = {metric: (metric,) for metric in METRICS} | {TOGETHER: ("duration_ms", "total_tokens")}
 _SUMMARY_SAMPLES_MIN = 5
+_SUMMARY = pl.Schema(
+    dict.fromkeys(("cohort_level", "cohort", "metric"), pl.String())
+    | {"n": pl.Int64()}
+    | dict.fromkeys(("median", "p90", "p95", "p99", "log_mad"), pl.Float64())
+)
 _NO_CLAIM_RATIO = 1_000.0
 """A limit beyond so many times the usual says that the tail cannot be told."""
 _BUDGET_SHARES = dict.fromkeys(METRICS, 0.1) | {TOGETHER: 0.8}
@@ -101,8 +106,7 @@ def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
         cohort_operation_model=pl.concat_str(operation, model, separator=" | "),
         cohort_operation=operation,
         cohort_project=pl.lit("all"),
-        cohort=pl.concat_str(operation, model, agent, separator=" | "),
-    )
+    ).with_columns(cohort=pl.col(COHORT_COLUMNS[0]))
 
 
 def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
@@ -111,30 +115,26 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     ``traces`` holds ``trace_id``, ``end_time`` (ns), :data:`COHORT_COLUMNS`, the metrics, and
     ``is_candidate``: history that only serves as samples is not judged again.
     """
-    ordered = (
-        traces.select("trace_id", "end_time", "is_candidate", *COHORT_COLUMNS, *METRICS)
-        .filter(pl.col("end_time").is_not_null())
-        .sort("end_time", "trace_id")
-    )
-    samples = Samples(ordered, COHORT_COLUMNS, config)
-    judged = np.zeros(ordered.height, dtype=np.int64)
+    samples = Samples(traces, COHORT_COLUMNS, config)
+    candidate = samples.candidate
+    judged = np.zeros(candidate.size, dtype=np.int64)
     found = [pl.DataFrame(schema=OUTLIERS)]
     for metric in JUDGED:
         layouts = samples.known(_PARTS[metric])
         known = layouts.known
-        if known.size < config.baseline_samples_min or not samples.candidate[known].any():
+        if known.size < config.baseline_samples_min or not candidate[known].any():
             continue
         logs = [samples.logs(part)[known] for part in _PARTS[metric]]
         share = config.false_alarm_budget * _BUDGET_SHARES[metric]
-        answer = judge_metric(logs, samples.candidate[known], layouts, share, config)
+        answer = judge_metric(logs, candidate[known], layouts, share, config)
         judged[known[answer.has_norm]] += 1
+        rows = samples.rows(known[answer.outliers], ("trace_id", *COHORT_COLUMNS))
         logs = [values[answer.outliers] for values in logs]
-        found.append(_outliers(ordered[known[answer.outliers]], metric, logs, answer, config))
+        found.append(_outliers(rows, metric, logs, answer, config))
+    asked = samples.rows(np.flatnonzero(candidate), ("trace_id",))
     return Verdicts(
         outliers=pl.concat(found).sort("trace_id", "metric"),
-        judged=ordered.select("trace_id")
-        .with_columns(metrics_judged=pl.Series(judged))
-        .filter(pl.Series(samples.candidate)),
+        judged=asked.with_columns(metrics_judged=pl.Series(judged[candidate])),
     )
 
 
@@ -198,34 +198,41 @@ def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.D
 
     Cohorts of fewer than five samples are left out.
     """
-    recent = traces.filter(pl.col("end_time").is_between(window_start, window_end))
-    parts = []
-    for level, column in zip(LEVELS, COHORT_COLUMNS, strict=True):
-        for metric in METRICS:
-            value = pl.col(metric).cast(pl.Float64)
-            known = recent.filter(value > 0).select(column, value=value)
+    recent = traces.select("end_time", *COHORT_COLUMNS, *METRICS).filter(
+        pl.col("end_time").is_between(window_start, window_end)
+    )
+    codes = nested_codes(recent, COHORT_COLUMNS)
+    parts = [pl.DataFrame(schema=_SUMMARY)]
+    for metric in METRICS:
+        known = recent.select(value=pl.col(metric).cast(pl.Float64)).with_row_index("row")
+        known = known.filter(pl.col("value") > 0).with_columns(log=pl.col("value").log())
+        groups, statistics = -1, pl.DataFrame()
+        for level, column, code in zip(LEVELS, COHORT_COLUMNS, codes, strict=True):
+            keyed = known.with_columns(code=pl.Series(code).gather(known["row"]))
+            # Levels are nested: with as many groups as the one before, this one has the same.
+            if keyed["code"].n_unique() != groups:
+                statistics = _statistics(keyed)
+                groups = keyed["code"].n_unique()
             parts.append(
-                known.group_by(column)
-                .agg(
-                    n=pl.len().cast(pl.Int64),
-                    median=pl.col("value").median(),
-                    p90=pl.col("value").quantile(0.9, "linear"),
-                    p95=pl.col("value").quantile(0.95, "linear"),
-                    p99=pl.col("value").quantile(0.99, "linear"),
-                    log_mad=(pl.col("value").log() - pl.col("value").log().median()).abs().median()
-                    * 1.4826,
-                )
-                .filter(pl.col("n") >= _SUMMARY_SAMPLES_MIN)
-                .select(
-                    pl.lit(level).alias("cohort_level"),
-                    pl.col(column).alias("cohort"),
-                    pl.lit(metric).alias("metric"),
-                    "n",
-                    "median",
-                    "p90",
-                    "p95",
-                    "p99",
-                    "log_mad",
-                )
+                statistics.with_columns(
+                    cohort_level=pl.lit(level),
+                    cohort=recent[column].gather(statistics["row"]),
+                    metric=pl.lit(metric),
+                ).select(pl.col(name).cast(kind) for name, kind in _SUMMARY.items())
             )
-    return pl.concat(parts).sort("cohort_level", "cohort", "metric")
+    listed = pl.concat(parts).filter(pl.col("n") >= _SUMMARY_SAMPLES_MIN)
+    return listed.sort("cohort_level", "cohort", "metric")
+
+
+def _statistics(keyed: pl.DataFrame) -> pl.DataFrame:
+    """Of each ``code``: a row of it, and what is told of its values."""
+    value, log_value = pl.col("value"), pl.col("log")
+    return keyed.group_by("code").agg(
+        row=pl.col("row").first(),
+        n=pl.len(),
+        median=value.median(),
+        p90=value.quantile(0.9, "linear"),
+        p95=value.quantile(0.95, "linear"),
+        p99=value.quantile(0.99, "linear"),
+        log_mad=(log_value - log_value.median()).abs().median() * 1.4826,
+    )

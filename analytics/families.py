@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analytics.norms import Lent, Norms, statistics, tail_norms, window_norms
-from analytics.tails import growth, quantile
+from analytics.norms import Lent, Norms, Reading, statistics, tail_norms, window_norms
+from analytics.tails import Ascending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,6 +77,7 @@ class Family:
         self._parts = parts
         self._own = own
         self._wide = wide
+        self._known: dict[tuple[int, int], list[Floats]] = {}
 
     def lend(self, lent: Lent, asking: Integers, samples: Integers, count: Integers) -> None:
         """Say what this level knows of tails, where it has twice as many samples as the window.
@@ -92,10 +93,10 @@ class Family:
             size = distances[0].size
             takes = asking[members[count[members] * _LENDS_AT <= size]]
             if takes.size:
-                told, _ = statistics([values[None, :] for values in distances])
+                told, _ = statistics(_reading(distances))
                 lent.n[takes] = size
                 for place, ordered in enumerate(told):
-                    lent.growth[place, takes] = growth(ordered)[0]
+                    lent.growth[place, takes] = ordered.growth[0]
 
     def _by_block(self, samples: Integers) -> Iterator[tuple[int, Integers]]:
         """The blocks of this level in which the samples lie, each with the places of its own."""
@@ -152,6 +153,12 @@ class Family:
         return family
 
     def _distances(self, begin: int, end: int) -> list[Floats]:
+        """:meth:`_read`, once a window."""
+        if (begin, end) not in self._known:
+            self._known[begin, end] = self._read(begin, end)
+        return self._known[begin, end]
+
+    def _read(self, begin: int, end: int) -> list[Floats]:
         """How far each sample of a window lies from those of its cohort before it, in the window.
 
         In the unit of a sample whose cohort's median is known.
@@ -174,11 +181,19 @@ class Family:
         return distances
 
 
-def _of_family(distances: list[Floats], share: float) -> Norms:
+def _reading(distances: list[Floats]) -> Reading:
     rows = [values[None, :] for values in distances]
+    return Reading(
+        distances=rows,
+        ordered=[Ascending(np.sort(values)) for values in rows],
+        location=np.zeros((len(rows), 1)),
+        looks=distances[0].size,
+    )
+
+
+def _of_family(distances: list[Floats], share: float) -> Norms:
     size = np.array([distances[0].size])
-    nothing = Lent.nothing(1, len(rows))
-    return tail_norms(rows, size, np.zeros((len(rows), 1)), share, nothing)
+    return tail_norms(_reading(distances), size, share, Lent.nothing(1, len(distances)))
 
 
 def _lowered(  # The family's norm, and what is known of the samples it is for.
@@ -193,8 +208,7 @@ def _lowered(  # The family's norm, and what is known of the samples it is for.
     chosen = family.take(np.zeros(known.size, dtype=np.int64))
     wider = uncertainty(count[known])
     for part, values in enumerate(distances):
-        ordered = np.sort(values)[None, :]
-        usual = (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / 1.349
+        usual = Ascending(np.sort(values)[None, :]).middle
         is_told = count[known] >= _SPREAD_SAMPLES_MIN
         own = np.where(is_told, spread[part, known] / np.maximum(usual, 1e-9), 1.0)
         wider = np.maximum(wider, uncertainty(count[known]) * own)

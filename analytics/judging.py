@@ -49,26 +49,30 @@ class Layouts:
 
 
 class Samples:
-    """Traces in order of time, as columns of numbers."""
+    """Traces in order of time, as columns of numbers; the frame itself stays as it is."""
 
-    def __init__(
-        self, ordered: pl.DataFrame, levels: Sequence[str], config: AnalysisConfig
-    ) -> None:
-        self.candidate: Booleans = ordered["is_candidate"].to_numpy()
-        self._ordered = ordered
-        self._times = ordered["end_time"].to_numpy()
-        self._codes = [_codes(ordered[column]) for column in levels]
+    def __init__(self, traces: pl.DataFrame, levels: Sequence[str], config: AnalysisConfig) -> None:
+        self._traces = traces
+        self._order = _by_time(traces)
+        self._times = traces["end_time"].fill_null(0).to_numpy()[self._order]
+        self.candidate: Booleans = traces["is_candidate"].to_numpy()[self._order]
+        self._codes = [codes[self._order] for codes in nested_codes(traces, levels)]
         self._window = int(config.baseline_window_seconds * _NANOSECONDS)
         self._logs: dict[str, Floats] = {}
         self._layouts: list[Layouts] = []
 
+    def rows(self, samples: Integers, columns: Sequence[str]) -> pl.DataFrame:
+        """These columns of some samples."""
+        return self._traces.select(columns)[self._order[samples]]
+
     def logs(self, metric: str) -> Floats:
         """The logarithms of a metric; NaN for what is zero, negative, infinite or unknown."""
         if metric not in self._logs:
-            value = pl.col(metric).cast(pl.Float64)
-            positive = pl.when((value > 0) & value.is_finite()).then(value)
-            column = self._ordered.select(positive.fill_null(float("nan"))).to_series()
-            self._logs[metric] = np.log(column.to_numpy())
+            column = self._traces[metric].cast(pl.Float64).fill_null(float("nan"))
+            values = column.to_numpy()[self._order]
+            is_known = (values > 0) & (values < np.inf)
+            logs = np.full(values.size, np.nan)
+            self._logs[metric] = np.log(values, out=logs, where=is_known)
         return self._logs[metric]
 
     def known(self, metrics: Sequence[str]) -> Layouts:
@@ -83,6 +87,35 @@ class Samples:
         layouts = Layouts(times=self._times, codes=self._codes, known=known, window=self._window)
         self._layouts.append(layouts)
         return layouts
+
+
+def _by_time(traces: pl.DataFrame) -> Integers:
+    """The traces that ended, by time; those of one moment by their id."""
+    times = traces["end_time"]
+    ended = times.is_not_null().arg_true().to_numpy().astype(np.int64)
+    moments = times.fill_null(0).to_numpy()[ended]
+    order = np.argsort(moments, kind="stable")
+    moments = moments[order]
+    same = moments[1:] == moments[:-1]
+    if same.any():
+        is_tied = np.zeros(order.size, dtype=np.bool_)
+        is_tied[1:] = same
+        is_tied[:-1] |= same
+        tied = np.flatnonzero(is_tied)
+        ids = traces["trace_id"][ended[order[tied]]]
+        keys = pl.DataFrame({"moment": moments[tied], "trace_id": ids})
+        order[tied] = order[tied][keys.select(pl.arg_sort_by("moment", "trace_id")).to_series()]
+    return np.asarray(ended[order])
+
+
+def nested_codes(traces: pl.DataFrame, levels: Sequence[str]) -> list[Integers]:
+    """A number for each cohort of each level; traces of one narrow cohort share the wider ones."""
+    narrow = _codes(traces[levels[0]])
+    size = int(narrow.max()) + 1 if narrow.size else 0
+    of_each = np.zeros(size, dtype=np.int64)
+    of_each[narrow] = np.arange(narrow.size)
+    some = traces.select(levels)[of_each]
+    return [narrow, *(_codes(some[level])[narrow] for level in levels[1:])]
 
 
 def _codes(names: pl.Series) -> Integers:
@@ -115,35 +148,37 @@ def judge_metric(
     ``values`` are logarithms, by sample; at most ``share`` of ordinary samples may exceed.
     """
     own = layouts.at(0)
+    families = Families(values, layouts)
     by_place = [known[own.order] for known in values]
     asked = candidate[own.order]
+    norms = Norms.blank(own.starts.size, len(values))
     blocks = np.flatnonzero(np.logical_or.reduceat(asked, own.starts))
-    starts, ends = own.starts[blocks], own.ends[blocks]
-    norms = window_norms(
-        by_place,
-        own.begin[starts],
-        starts,
-        share=share,
-        samples_min=max(config.baseline_samples_min, _OWN_SAMPLES_MIN),
-        lent=_lent(values, layouts, starts),
+    starts = own.starts[blocks]
+    norms.put(
+        blocks,
+        window_norms(
+            by_place,
+            own.begin[starts],
+            starts,
+            share=share,
+            samples_min=max(config.baseline_samples_min, _OWN_SAMPLES_MIN),
+            lent=_lent(families, starts),
+        ),
     )
-    block = np.repeat(np.arange(blocks.size), ends - starts)
-    places = np.arange(block.size) + np.repeat(
-        starts - (np.cumsum(ends - starts) - (ends - starts)), ends - starts
-    )
-    is_asked = asked[places]
-    places, block = places[is_asked], block[is_asked]
-    is_known = ~np.isnan(norms.limit)[block]
-    exceeds = np.flatnonzero(_exceeds(by_place, places, norms, block, config))
-    has_norm = np.zeros(asked.size, dtype=np.bool_)
-    has_norm[own.order[places[is_known]]] = True
-    outliers = [own.order[places[exceeds]]]
+    lengths = own.ends - own.starts
+    is_known = asked & np.repeat(~np.isnan(norms.limit), lengths)
+    exceeds = np.flatnonzero(is_known & _exceeds(by_place, norms, lengths, config))
+    has_norm = np.empty(asked.size, dtype=np.bool_)
+    has_norm[own.order] = is_known
+    outliers = [own.order[exceeds]]
     levels = [np.zeros(exceeds.size, dtype=np.int64)]
-    found = [norms.take(block[exceeds])]
-    needy = np.sort(own.order[places[~is_known]])
-    for level, samples, wider in _wider(values, layouts, needy, share, config):
+    found = [norms.take(np.searchsorted(own.starts, exceeds, side="right") - 1)]
+    needy = np.sort(own.order[asked & ~is_known])
+    for level, samples, wider in _wider(families, needy, share, config):
         has_norm[samples] = True
-        exceeds = np.flatnonzero(_exceeds(values, samples, wider, np.arange(samples.size), config))
+        logs = [known[samples] for known in values]
+        each = np.ones(samples.size, dtype=np.int64)
+        exceeds = np.flatnonzero(_exceeds(logs, wider, each, config))
         outliers.append(samples[exceeds])
         levels.append(np.full(exceeds.size, level, dtype=np.int64))
         found.append(wider.take(exceeds))
@@ -161,42 +196,59 @@ def limits(norms: Norms, config: AnalysisConfig) -> Floats:
 
 
 def _exceeds(
-    values: list[Floats], places: Integers, norms: Norms, index: Integers, config: AnalysisConfig
+    values: list[Floats], norms: Norms, lengths: Integers, config: AnalysisConfig
 ) -> Booleans:
-    """Whether values exceed the norm of this index; where there is none they do not."""
-    mean = sum(known[places] for known in values) / len(values)
-    exceeds = mean > (norms.location.mean(axis=0) + limits(norms, config))[index]
-    if len(values) > 1:
-        for part, known in enumerate(values):
-            exceeds &= known[places] > (norms.location[part] + norms.bars[part])[index]
+    """Whether values exceed their norms, each of which is for so many of them; never for none."""
+    bounds = norms.location.mean(axis=0) + limits(norms, config)
+    if len(values) == 1:
+        return np.asarray(values[0] > np.repeat(bounds, lengths))
+    exceeds = sum(values[1:], values[0]) / len(values) > np.repeat(bounds, lengths)
+    for part, known in enumerate(values):
+        exceeds &= known > np.repeat(norms.location[part] + norms.bars[part], lengths)
     return np.asarray(exceeds)
 
 
-def _lent(values: list[Floats], layouts: Layouts, starts: Integers) -> Lent:
+class Families:
+    """The wider levels, arranged when first asked."""
+
+    def __init__(self, values: list[Floats], layouts: Layouts) -> None:
+        self.values = values
+        self.own = layouts.at(0)
+        self._layouts = layouts
+        self._ready: dict[int, Family] = {}
+
+    def __iter__(self) -> Iterator[tuple[int, Family]]:
+        """Each level with its family, the narrow ones first."""
+        for level in range(1, len(self._layouts.codes)):
+            if level not in self._ready:
+                self._ready[level] = Family(self.values, self.own, self._layouts.at(level))
+            yield level, self._ready[level]
+
+
+def _lent(families: Families, starts: Integers) -> Lent:
     """What wider levels know of the tails of the windows that end at these places."""
-    own = layouts.at(0)
+    own = families.own
     count = starts - own.begin[starts]
-    lent = Lent.nothing(starts.size, len(values))
-    for level in range(1, len(layouts.codes)):
-        small = (count >= _OWN_SAMPLES_MIN) & (count < _BORROWS_BELOW) & (lent.n == 0)
-        asking = np.flatnonzero(small)
+    lent = Lent.nothing(starts.size, len(families.values))
+    is_small = (count >= _OWN_SAMPLES_MIN) & (count < _BORROWS_BELOW)
+    if not is_small.any():
+        return lent
+    for _, family in families:
+        asking = np.flatnonzero(is_small & (lent.n == 0))
         if asking.size == 0:
             break
-        family = Family(values, own, layouts.at(level))
         family.lend(lent, asking, own.order[starts[asking]], count[asking])
     return lent
 
 
 def _wider(
-    values: list[Floats], layouts: Layouts, needy: Integers, share: float, config: AnalysisConfig
+    families: Families, needy: Integers, share: float, config: AnalysisConfig
 ) -> Iterator[tuple[int, Integers, Norms]]:
     """For samples of small cohorts, level by level, those that it can judge and their norms."""
     if needy.size == 0:
         return
-    own = layouts.at(0)
-    count, median, spread = own_locations(values, own, needy)
-    for level in range(1, len(layouts.codes)):
-        family = Family(values, own, layouts.at(level))
+    count, median, spread = own_locations(families.values, families.own, needy)
+    for level, family in families:
         norms, judged = family.norms(
             needy,
             count,

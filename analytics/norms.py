@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analytics.tails import growth, growth_error, quantile, spread, upper_limit
+from analytics.tails import Ascending, growth_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +125,7 @@ class Norms:
 class Lent:
     """What larger families know of the tails of small windows, a window each.
 
-    ``growth`` (statistics, windows) is that of :func:`analytics.tails.growth` for each of
+    ``growth`` (statistics, windows) is that of :attr:`analytics.tails.Ascending.growth` for each of
     :func:`statistics`, told by ``n`` samples (0 for none).
     """
 
@@ -174,6 +174,78 @@ def _batches(rows: Integers, size: int) -> Iterator[Integers]:
         yield rows[first : first + at_once]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One way to read windows: a location, and how far the samples lay from it."""
+
+    distances: Sequence[Floats]
+    """A matrix a part, a window a row."""
+    ordered: Sequence[Ascending]
+    """The same, each row sorted."""
+    location: Floats
+    """(parts, windows)"""
+    looks: int
+    """From how many independent looks the distances are."""
+
+    @classmethod
+    def around_median(cls, parts: Sequence[Floats], rows: Integers) -> Reading:
+        """The median, or that of the latest third where it is higher: a rise is followed early."""
+        distances, ordered, location = [], [], []
+        third = rows.shape[1] // 3
+        for values in parts:
+            window = values[rows]
+            ascending = np.sort(window, axis=1)
+            median = Ascending(ascending).median
+            late = np.partition(window[:, -third:], third // 2, axis=1)[:, third // 2]
+            distances.append(window - median[:, None])
+            ascending -= median[:, None]
+            ordered.append(Ascending(ascending))
+            location.append(np.maximum(median, late))
+        return cls(
+            distances=distances,
+            ordered=ordered,
+            location=np.stack(location),
+            looks=rows.shape[1],
+        )
+
+    @classmethod
+    def moving(cls, parts: Sequence[Floats], end: Integers, size: int) -> Reading:
+        """The median of the latest stretch; each stretch lies off that of the one before.
+
+        What a stretch lags behind it lags behind as a whole: only stretches count as looks.
+        """
+        length = min(max(size // 6, _STRETCH_MIN), _STRETCH_MAX)
+        stretches = size // length
+        rows = end[:, None] - stretches * length + np.arange(stretches * length)
+        distances, location = [], []
+        for values in parts:
+            cut = values[rows].reshape(end.size, stretches, length)
+            ordered = np.sort(cut, axis=2)
+            medians = (ordered[:, :, (length - 1) // 2] + ordered[:, :, length // 2]) / 2
+            distances.append((cut[:, 1:] - medians[:, :-1, None]).reshape(end.size, -1))
+            location.append(medians[:, -1])
+        return cls(
+            distances=distances,
+            ordered=[Ascending(np.sort(values, axis=1)) for values in distances],
+            location=np.stack(location),
+            looks=stretches,
+        )
+
+    def take(self, windows: Integers) -> Reading:
+        """The reading of some of the windows."""
+        return Reading(
+            distances=[values[windows] for values in self.distances],
+            ordered=[Ascending(values.rows[windows]) for values in self.ordered],
+            location=self.location[:, windows],
+            looks=self.looks,
+        )
+
+    @property
+    def errors(self) -> Floats:
+        """(parts, windows): how far off it was, by the middle and the upper spread around zero."""
+        return np.stack([values.spread_around(0.0) for values in self.ordered])
+
+
 def _norms_of(
     parts: Sequence[Floats],
     begin: Integers,
@@ -185,143 +257,78 @@ def _norms_of(
     """The norms of windows that are read at the same number of samples."""
     count = end - begin
     evenly = begin[:, None] + (np.arange(size) * count[:, None]) // size
-    whole = [values[evenly] for values in parts]
-    location = np.stack([_plain_location(values) for values in whole])
-    distances = [values - np.median(values, axis=1)[:, None] for values in whole]
-    norms = tail_norms(distances, count, location, share, lent)
-    moving, latest = _moving(parts, end, min(size, _LATEST_MAX))
-    closer = np.zeros(begin.size, dtype=np.bool_)
-    for still, off in zip(distances, moving, strict=True):
-        closer |= _error(off) < _CLOSER * _error(still)
-    some = np.flatnonzero(closer)
-    if some.size:
-        ahead = [values[some] for values in moving]
-        looks = min(size, _LATEST_MAX) // _length(min(size, _LATEST_MAX))
-        followed = tail_norms(ahead, count[some], latest[:, some], share, lent.take(some), looks)
-        norms.put(some, followed)
-        if size >= 2 * _SETTLED:
-            _settle(norms, parts, end, some, ahead, share, lent)
+    whole = Reading.around_median(parts, evenly)
+    norms = tail_norms(whole, count, share, lent)
+    moving = Reading.moving(parts, end, min(size, _LATEST_MAX))
+    closer = np.flatnonzero((moving.errors < _CLOSER * whole.errors).any(axis=0))
+    if closer.size == 0:
+        return norms
+    moving = moving.take(closer)
+    norms.put(closer, tail_norms(moving, count[closer], share, lent.take(closer)))
+    if size < 2 * _SETTLED:
+        return norms
+    # A cohort that moved and came to rest is read from there on, without the jump.
+    resting = Reading.around_median(parts, end[closer, None] - _SETTLED + np.arange(_SETTLED))
+    at = np.flatnonzero((resting.errors <= _SETTLES * moving.errors).all(axis=0))
+    if at.size:
+        rests = closer[at]
+        norms.put(rests, tail_norms(resting.take(at), count[rests], share, lent.take(rests)))
     return norms
 
 
-def _settle(  # The moving norms, and what they were read from.
-    norms: Norms,
-    parts: Sequence[Floats],
-    end: Integers,
-    some: Integers,
-    ahead: Sequence[Floats],
-    share: float,
-    lent: Lent,
-) -> None:
-    """Read a cohort that moved and came to rest from there on, without the jump."""
-    rows = end[some, None] - _SETTLED + np.arange(_SETTLED)
-    latest = [values[rows] for values in parts]
-    distances = [values - np.median(values, axis=1)[:, None] for values in latest]
-    rests = np.ones(some.size, dtype=np.bool_)
-    for still, moving in zip(distances, ahead, strict=True):
-        rests &= _error(still) <= _SETTLES * _error(moving)
-    at = np.flatnonzero(rests)
-    if at.size:
-        location = np.stack([_plain_location(values[at]) for values in latest])
-        resting = [values[at] for values in distances]
-        where = some[at]
-        norms.put(where, tail_norms(resting, norms.n[where], location, share, lent.take(where)))
-
-
-def _plain_location(values: Floats) -> Floats:
-    """The median, or that of the latest third where it is higher: a rise is followed early."""
-    third = values.shape[1] // 3
-    late = np.median(values[:, -third:], axis=1)
-    return np.asarray(np.maximum(np.median(values, axis=1), late))
-
-
-def _moving(parts: Sequence[Floats], end: Integers, size: int) -> tuple[list[Floats], Floats]:
-    """Distances of each stretch from the median of the one before, and the last median."""
-    length = _length(size)
-    stretches = size // length
-    rows = end[:, None] - stretches * length + np.arange(stretches * length)
-    distances, last = [], []
-    for values in parts:
-        cut = values[rows].reshape(end.size, stretches, length)
-        medians = np.median(cut, axis=2)
-        distances.append((cut[:, 1:] - medians[:, :-1, None]).reshape(end.size, -1))
-        last.append(medians[:, -1])
-    return distances, np.stack(last)
-
-
-def _length(size: int) -> int:
-    return min(max(size // 6, _STRETCH_MIN), _STRETCH_MAX)
-
-
-def _error(distances: Floats) -> Floats:
-    """How far off a reading was: the middle and upper spread of the distances around zero."""
-    ordered = np.sort(distances, axis=1)
-    return spread(ordered, np.zeros(ordered.shape[0]))
-
-
-def statistics(distances: Sequence[Floats]) -> tuple[list[Floats], Floats]:
-    """What limits are set on, each row sorted: the mean of the parts, and the least of several.
+def statistics(reading: Reading) -> tuple[list[Ascending], Floats]:
+    """What limits are set on: the mean of the parts, and the least of several.
 
     The least is counted in each part's own spread, which is the second answer (parts, rows).
     """
-    mean = np.sort(sum(distances) / len(distances), axis=1)
+    distances, ordered = reading.distances, reading.ordered
     if len(distances) == 1:
-        return [mean], np.ones((1, mean.shape[0]))
-    ordered = [np.sort(values, axis=1) for values in distances]
-    scale = np.stack([spread(values, quantile(values, 0.5)) for values in ordered])
+        return [ordered[0]], np.ones_like(reading.location)
+    mean = np.sort(sum(distances[1:], distances[0]) / len(distances), axis=1)
+    scale = np.stack([values.spread for values in ordered])
     least = np.minimum.reduce([v / s[:, None] for v, s in zip(distances, scale, strict=True)])
-    return [mean, np.sort(least, axis=1)], scale
+    return [Ascending(mean), Ascending(np.sort(least, axis=1))], scale
 
 
-def tail_norms(
-    distances: Sequence[Floats],
-    count: Integers,
-    location: Floats,
-    share: float,
-    lent: Lent,
-    looks: int = 0,
-) -> Norms:
-    """The norms that distances from a location stand for, a row each.
-
-    ``looks`` is from how many medians the distances are; by default from one of all of them.
-    """
-    told, scale = statistics(distances)
-    mean, size = told[0], told[0].shape[1]
+def tail_norms(reading: Reading, count: Integers, share: float, lent: Lent) -> Norms:
+    """The norms that a reading stands for, a window each."""
+    told, scale = statistics(reading)
+    mean = told[0]
     caution = _CAUTION_ALONE if len(told) == 1 else _CAUTION_TOGETHER
     # The location is uncertain too.
-    wider = (1 + _MEDIAN_VARIANCE / (looks or size)) ** 0.5
+    wider = (1 + _MEDIAN_VARIANCE / reading.looks) ** 0.5
     limit, *bar = (
-        wider * upper_limit(one, share, _growth(one, caution, lent, place))
+        wider * one.upper_limit(share, _growth(one, caution, lent, place))
         for place, one in enumerate(told)
     )
-    bars = np.full(location.shape, -np.inf)
+    bars = np.full(reading.location.shape, -np.inf)
     if bar:
         by_mean = _power(mean, _AIM, limit)
         by_bars = _power(told[1], _AIM / scale.max(axis=0), bar[0])
-        use_bars = (by_bars > by_mean) | (size < _MEAN_SAMPLES_MIN)
+        use_bars = (by_bars > by_mean) | (mean.size < _MEAN_SAMPLES_MIN)
         bars = np.where(use_bars, bar[0] * scale, bars)
         limit = np.where(use_bars, (bar[0] * scale).mean(axis=0), limit)
     return Norms(
         n=count,
-        location=location,
+        location=reading.location,
         bars=bars,
         limit=limit,
-        p95=quantile(mean, 0.95),
-        p99=quantile(mean, 0.99),
-        spread=spread(mean, quantile(mean, 0.5)),
+        p95=mean.at(0.95),
+        p99=mean.at(0.99),
+        spread=mean.spread,
     )
 
 
-def _power(ordered: Floats, shift: Floats | float, limit: Floats) -> Floats:
+def _power(ordered: Ascending, shift: Floats | float, limit: Floats) -> Floats:
     """By how many of its spreads a sample shifted so far would lie beyond the limit."""
-    median = quantile(ordered, 0.5)
-    return np.asarray((median + shift - limit) / spread(ordered, median))
+    return np.asarray((ordered.median + shift - limit) / ordered.spread)
 
 
-def _growth(ordered: Floats, caution: tuple[float, float], lent: Lent, place: int) -> Floats:
+def _growth(ordered: Ascending, caution: tuple[float, float], lent: Lent, place: int) -> Floats:
     """The growth of the tail that is reckoned with: the window's own, or a larger family's."""
-    size = ordered.shape[1]
-    own = growth(ordered) + _errors(caution, size)
+    own = ordered.growth + _errors(caution, ordered.size)
+    if not lent.n.any():
+        return np.asarray(own)
     borrowed = np.array([_errors(caution, n) if n else 0.0 for n in lent.n.tolist()])
     return np.where(lent.n > 0, lent.growth[place] + borrowed, own)
 
