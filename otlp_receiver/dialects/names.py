@@ -17,8 +17,14 @@ from otlp_receiver.dialects.operations import MODEL_OPERATIONS
 RAW_REQUEST = "raw_gen_ai_request"
 """LiteLLM's span of what went over the wire, below the span of its call."""
 
-_CONVENTION = "A B C2 E2 JG K L M N P"
+_CONVENTION = "A B C2 E2 F1 F2 F3+ J2 JG K L M N P"
 """Dialects that name spans as the convention does: the operation, then what it is about."""
+
+_CLASSES_OF_MODELS = (
+    r"^(Azure)?Chat(OpenAI|Anthropic|Bedrock(Converse)?|VertexAI|GoogleGenerativeAI|MistralAI"
+    r"|Cohere|Groq|DeepSeek|XAI|Ollama)$"
+)
+"""LangChain's classes of models, which name the spans of their calls."""
 
 _OPERATIONS = (
     # dialect codes, pattern of the name, operation
@@ -28,6 +34,10 @@ _OPERATIONS = (
     ("J1 J2", r"^invocation$", "invoke_workflow"),
     ("F1 F2 F3+", r"^running (tool|output function)", "execute_tool"),
     ("F1 F2 F3+", r"^agent run$|^invoke_agent ", "invoke_agent"),
+    ("A", r"^(anthropic|openai)\.(messages|chat\.completions|responses)\.create$", "chat"),
+    ("D G H I", _CLASSES_OF_MODELS, "chat"),
+    ("K", r"^chat$", "chat"),
+    ("F-logfire", r"^(Chat Completion|Message|Responses API|streaming response)\b", "chat"),
     ("O", r"claude_code\.llm_request", "chat"),
     ("O", r"claude_code\.tool$", "execute_tool"),
     ("O", r"claude_code\.interaction", "invoke_agent"),

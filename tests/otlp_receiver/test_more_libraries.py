@@ -234,3 +234,23 @@ def test_litellms_proxy_hands_on_what_the_asking_program_said_of_itself():
     span = span_of(sent, name="litellm_request", scope="litellm")
 
     assert (span["conversation_id"], span["user_id"]) == ("s-1", "u-1")
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "operation"),
+    [
+        ("pydantic-ai", "chat gpt-4o-mini", "chat"),
+        ("pydantic-ai", "execute_tool find", "execute_tool"),
+        ("strands.telemetry.tracer", "chat", "chat"),
+        ("gcp.vertex.agent", "generate_content gemini-2.5-flash", "generate_content"),
+        ("logfire.openai", "Chat Completion with {request_data[model]!r}", "chat"),
+        ("logfire.openai", "GET /", None),
+        ("langsmith", "ChatAnthropic", "chat"),
+        ("langsmith", "ChatPromptTemplate", None),
+        ("com.anthropic.sdk.python", "anthropic.messages.create", "chat"),
+    ],
+)
+def test_a_sender_that_lost_the_first_attributes_left_the_name(scope, name, operation):
+    span = span_of({"gen_ai.usage.output_tokens": 5}, name=name, scope=scope)
+
+    assert span["operation_name"] == operation
