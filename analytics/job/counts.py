@@ -25,9 +25,14 @@ def detector_counts(
     """Standing and new counts by detector; a newer revision replaces an older one's findings."""
     columns = ["trace_id", "revision", "detector", "decision"]
     stored = store.scan_raw("findings", project=project).select(columns).collect()
-    # Few traces are ever evaluated again: of all others the first findings stand.
+    # Of a trace that was never evaluated again the first findings stand.
     again = pl.col("revision") > 1
-    revisions = store.scan_raw("traces", project=project).filter(again)
+    flagged = pl.concat([stored["trace_id"], findings["trace_id"]]).unique().to_frame()
+    revisions = (
+        store.scan_raw("traces", project=project)
+        .filter(again)
+        .join(flagged.lazy(), on="trace_id", how="semi")
+    )
     newest = (
         pl.concat(
             [

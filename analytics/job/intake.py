@@ -191,18 +191,31 @@ def read_history(
         .select(*HISTORY_COLUMNS, "revision")
         .collect(engine="streaming")
     )
-    # Numbers tell which traces can be among those of the run, or be stored twice.
+    # Numbers tell which rows can be of the run's own traces; the ids of those few are compared.
     key = trace_keys(history["trace_id"])
     own = key.is_in(trace_keys(traces["trace_id"]).implode())
-    several = key.is_in(repeated(key).implode())
-    plain = history.filter(~(own | several))
-    others = (
-        history.filter(own | several)
-        .join(traces.select("trace_id"), on="trace_id", how="anti", maintain_order="left")
-        .sort("revision", maintain_order=True)
-        .unique("trace_id", keep="last", maintain_order=True)
-    )
-    return pl.concat([plain, others]).drop("revision")
+    if own.any():
+        is_own = history["trace_id"].is_in(traces["trace_id"].implode()) & own
+        history, key = history.filter(~is_own), key.filter(~is_own)
+    several = repeated(key)
+    if not several.is_empty():
+        history = history[last_rows(key, history["revision"], several)]
+    return history.drop("revision")
+
+
+def last_rows(key: pl.Series, revision: pl.Series, several: pl.Series) -> pl.Series:
+    """Where the newest row of each key stands: of the highest revision, and of those the last.
+
+    ``several`` are the keys of more than one row.
+    """
+    rows = key.is_in(several.implode()).arg_true().to_numpy()
+    order = rows[np.lexsort((revision.to_numpy()[rows], key.to_numpy()[rows]))]
+    keys = key.to_numpy()[order]
+    is_last = np.ones(len(keys), np.bool_)
+    is_last[:-1] = keys[:-1] != keys[1:]
+    stale = np.zeros(len(key), np.bool_)
+    stale[order[~is_last]] = True
+    return pl.Series(np.flatnonzero(~stale))
 
 
 HISTORY_COLUMNS = (
