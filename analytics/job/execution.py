@@ -336,7 +336,8 @@ class Job:
         return self.as_of_ns - int(self.config.age_seconds_max * _SECOND)
 
     def _run_id(self, detectors: list[Any]) -> str:
-        bounds = [str(moment) for moment in (self.as_of.astimezone(UTC), self.since, self.until)]
+        moments = (self.as_of, self.since, self.until)
+        bounds = [str(None if one is None else one.astimezone(UTC)) for one in moments]
         return digest(self.project, *bounds, repr(self.config), as_json(versions(detectors)))[:16]
 
     def _tell(self, stage: str, done: int, total: int) -> None:

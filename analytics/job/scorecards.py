@@ -127,8 +127,8 @@ class _Reviewed:
 class _Floor:
     """What people said about the traces of the random floor."""
 
-    votes: dict[str, list[tuple[bool, frozenset[str]]]]
-    """By trace: whether it is a ruling, and what is wrong."""
+    votes: dict[str, list[tuple[bool, frozenset[str], frozenset[str]]]]
+    """By trace: whether it is a ruling, what is wrong, and what the question offered."""
     chances: dict[str, float]
 
     @classmethod
@@ -138,11 +138,13 @@ class _Floor:
             for answer in verdicts.answers(queues, project=project, field=verdicts.FLOOR_FIELD)
             if answer.queue == RANDOM_FLOOR
         ]
-        votes: dict[str, list[tuple[bool, frozenset[str]]]] = {}
+        offered = verdicts.floor_categories(queues, project=project)
+        votes: dict[str, list[tuple[bool, frozenset[str], frozenset[str]]]] = {}
         for answer in answers:
             values = answer.value if isinstance(answer.value, list | tuple) else [answer.value]
             named = frozenset(str(value) for value in values)
-            votes.setdefault(answer.object_id, []).append((answer.adjudicated, named))
+            choice = offered.get(answer.field_version, frozenset())
+            votes.setdefault(answer.object_id, []).append((answer.adjudicated, named, choice))
         return cls(votes=votes, chances=_chances(queues, RANDOM_FLOOR, answers, project=project))
 
     def verdicts(self, detector: str, trace_ids: pl.Series) -> list[Verdict]:
@@ -150,7 +152,11 @@ class _Floor:
         drawn = pl.Series("trace_id", sorted(self.chances), dtype=pl.String)
         found = []
         for trace_id in drawn.filter(drawn.is_in(trace_ids.implode())):
-            votes = [(ruled, detector in named) for ruled, named in self.votes.get(trace_id, [])]
+            votes = [
+                (ruled, detector in named)
+                for ruled, named, choice in self.votes.get(trace_id, [])
+                if detector in choice
+            ]
             is_case = verdicts.said(votes)
             if votes and is_case is not None:
                 found.append(Verdict(is_case=is_case, chance=self.chances[trace_id]))

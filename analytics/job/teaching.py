@@ -106,11 +106,15 @@ def _detector(detector_id: str, config: AnalysisConfig) -> Detector:
 
 def trace_verdicts(queues: QueueStore, detector_id: str, *, project: str) -> dict[str, bool]:
     """By trace whether people say it is a case: on its flags, and on the random floor."""
-    given: dict[str, bool] = {}
+    offered = verdicts.floor_categories(queues, project=project)
+    votes: dict[str, list[tuple[bool, bool]]] = {}
     for answer in verdicts.answers(queues, project=project, field=verdicts.FLOOR_FIELD):
-        if answer.queue == RANDOM_FLOOR:
+        if answer.queue == RANDOM_FLOOR and detector_id in offered.get(answer.field_version, ()):
             values = answer.value if isinstance(answer.value, list | tuple) else [answer.value]
-            given[answer.object_id] = given.get(answer.object_id, False) or detector_id in values
+            vote = (answer.adjudicated, detector_id in values)
+            votes.setdefault(answer.object_id, []).append(vote)
+    said = {trace_id: verdicts.said(cast) for trace_id, cast in votes.items()}
+    given = {trace_id: is_case for trace_id, is_case in said.items() if is_case is not None}
     # A session is learned from as the trace that brought it.
     of_session = {
         (answer.queue, answer.object_id): answer.trace_id

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from queue_store.model import Queue
+    from queue_store.model import FieldDraft, Queue
     from queue_store.store import QueueStore
 
 VERDICT_FIELD = "flag_is_right"
@@ -26,37 +26,67 @@ _ACTOR = "spandocket"
 
 
 def ask(queues: QueueStore, present: Sequence[Queue], *, project: str, now: datetime) -> None:
-    """Put the two questions on the system queues that ask nothing yet."""
+    """Put the two questions on the system queues that ask nothing yet.
+
+    The floor's question names every category; for a detector that came later it gets a new version.
+    """
+    silent = [queue for queue in present if not queue.field_names]
+    categories = [queue.name for queue in present if queue.name != RANDOM_FLOOR]
+    known = {field.name: field for field in queues.fields(project=project)}
+    floor = known.get(FLOOR_FIELD)
+    options = [] if floor is None else [option.value for option in floor.options]
+    later = [name for name in categories if name not in options]
+    is_short = floor is not None and NOTHING in options and bool(later)
+    if not silent and not is_short:
+        return
+    drafts = {}
+    if VERDICT_FIELD not in known:
+        drafts[VERDICT_FIELD] = _verdict_draft()
+    if floor is None or is_short:
+        drafts[FLOOR_FIELD] = _floor_draft([*(options or [NOTHING]), *later])
+    for draft in drafts.values():
+        queues.create_field(
+            project=project, draft=draft, now=now, actor=_ACTOR, new_version=draft.name in known
+        )
+    for queue in present:
+        name = FLOOR_FIELD if queue.name == RANDOM_FLOOR else VERDICT_FIELD
+        asks_less = is_short and queue.name == RANDOM_FLOOR and queue.field_names == (name,)
+        if queue in silent or asks_less:
+            queues.update_queue(
+                project=project, name=queue.name, changes={"fields": (name,)}, now=now, actor=_ACTOR
+            )
+
+
+def _verdict_draft() -> FieldDraft:
+    from queue_store.model import FieldDraft, FieldType
+
+    return FieldDraft(
+        name=VERDICT_FIELD,
+        type=FieldType.BOOLEAN,
+        description="Is this flag right?",
+        positive="true",
+    )
+
+
+def _floor_draft(options: Sequence[str]) -> FieldDraft:
     from queue_store.model import FieldDraft, FieldOption, FieldType
 
-    silent = [queue for queue in present if not queue.field_names]
-    if not silent:
-        return
-    categories = [queue.name for queue in present if queue.name != RANDOM_FLOOR]
-    drafts = (
-        FieldDraft(
-            name=VERDICT_FIELD,
-            type=FieldType.BOOLEAN,
-            description="Is this flag right?",
-            positive="true",
-        ),
-        FieldDraft(
-            name=FLOOR_FIELD,
-            type=FieldType.CATEGORICAL,
-            description="What is wrong with this trace, if anything?",
-            options=tuple(FieldOption(value=name) for name in (NOTHING, *categories)),
-            multiple=True,
-        ),
+    return FieldDraft(
+        name=FLOOR_FIELD,
+        type=FieldType.CATEGORICAL,
+        description="What is wrong with this trace, if anything?",
+        options=tuple(FieldOption(value=name) for name in options),
+        multiple=True,
     )
-    known = {field.name for field in queues.fields(project=project)}
-    for draft in drafts:
-        if draft.name not in known:
-            queues.create_field(project=project, draft=draft, now=now, actor=_ACTOR)
-    for queue in silent:
-        name = FLOOR_FIELD if queue.name == RANDOM_FLOOR else VERDICT_FIELD
-        queues.update_queue(
-            project=project, name=queue.name, changes={"fields": (name,)}, now=now, actor=_ACTOR
-        )
+
+
+def floor_categories(queues: QueueStore, *, project: str) -> dict[int, frozenset[str]]:
+    """By version of the floor's question what it offers: nobody names what was not offered."""
+    return {
+        field.version: frozenset(option.value for option in field.options)
+        for field in queues.fields(project=project, every_version=True)
+        if field.name == FLOOR_FIELD
+    }
 
 
 def answers(queues: QueueStore, *, project: str, field: str) -> list[Any]:

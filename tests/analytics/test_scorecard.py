@@ -12,6 +12,7 @@ from analytics.config import AnalysisConfig, DeclaredDetectorConfig
 from analytics.detectors.catalog import load
 from analytics.job import run
 from analytics.job.scorecards import scorecards
+from analytics.job.teaching import trace_verdicts
 from analytics.job.verdicts import FLOOR_FIELD, VERDICT_FIELD, precisions
 from analytics.reach import Drawn, chances, lines
 from analytics.scorecard import (
@@ -253,3 +254,31 @@ def test_the_command_prints_every_version_and_says_where_data_is_missing(store, 
     assert rows["empty_response"]["precision"]["reason"] == "not enough data: 0 of 20 verdicts"
     assert "not enough data" in rows["empty_response"]["recall"]["reason"]
     assert len(rows) == 11
+
+
+def test_a_detector_that_came_later_is_offered_on_the_floor_and_judged_by_answers_since(
+    store, queues
+):
+    store.append("spans", frame([chat(f"t{n}", at=n * 60) for n in range(120)]))
+    config = AnalysisConfig(random_floor=1.0)
+    run(store, queues, project="default", as_of=AS_OF, config=config)
+    early = {identifier(f"t{n}", 32): ["nothing"] for n in range(60)}
+    answer(queues, "random_floor", early)
+
+    declared = DeclaredDetectorConfig(when="duration_ms > 5000")
+    config = AnalysisConfig(random_floor=1.0, detectors={"slow": declared})
+    run(store, queues, project="default", as_of=AS_OF + DAY, config=config)
+    run(store, queues, project="default", as_of=AS_OF + 2 * DAY, config=config)
+    (version,) = (key[1] for key in cards(store, queues, config) if key[0] == "slow")
+    before = cards(store, queues, config)["slow", version]
+    late = {identifier(f"t{n}", 32): ["slow"] for n in range(60, 120)}
+    answer(queues, "random_floor", late, now=AS_OF + 3 * DAY)
+    after = cards(store, queues, config)["slow", version]
+
+    assert before.prevalence.reason == "not enough data: 0 of 50 labelled in the random floor"
+    assert (after.prevalence.value, after.recall.value) == (1.0, 0.0)
+    versions = queues.fields(project="default", every_version=True)
+    assert [field.version for field in versions if field.name == FLOOR_FIELD] == [1, 2]
+    refusal = cards(store, queues, config)["refusal", load(config)[1].version]
+    assert refusal.prevalence.n == 120
+    assert len(trace_verdicts(queues, "slow", project="default")) == 60

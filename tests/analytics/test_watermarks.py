@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -37,6 +37,18 @@ def test_a_run_over_a_range_leaves_the_others_to_the_next_run(store, queues):
 
     assert (ranged.traces_evaluated, following.traces_evaluated) == (1, 1)
     assert ranged.watermark < AS_OF - DAY + HOUR < following.watermark
+
+
+def test_a_run_has_the_same_id_in_every_time_zone(store, queues):
+    berlin = timezone(HOUR)
+    since = AS_OF - DAY
+
+    reports = [
+        run(store, queues, project="default", as_of=as_of, since=begin, dry_run=True)
+        for as_of, begin in ((AS_OF, since), (AS_OF.astimezone(berlin), since.astimezone(berlin)))
+    ]
+
+    assert reports[0].run_id == reports[1].run_id
 
 
 def test_a_run_for_the_past_does_not_undo_what_a_later_one_saw(store, queues):
