@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otlp_receiver.record import SpoolRecord
+    from otlp_receiver.rows import ReadRecords
 
 LOADED_TABLES = ("contents", "evaluations", "spans")
 """In the order of the commits: a span is never seen before the content that belongs to it."""
@@ -50,6 +51,17 @@ class Decode(Protocol):
 
     def __call__(self, records: Sequence[SpoolRecord]) -> LoadedRows:
         """Decode a batch of records."""
+
+
+@runtime_checkable
+class DecodeInSteps(Decode, Protocol):
+    """Decodes in two steps, so that two batches can be worked on at the same time."""
+
+    def read(self, records: Sequence[SpoolRecord]) -> ReadRecords | None:
+        """The first step; None where only both together can be taken."""
+
+    def understand(self, read: ReadRecords) -> LoadedRows:
+        """The second step."""
 
 
 class Note(Protocol):

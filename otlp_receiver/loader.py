@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otlp_receiver.attempts import Attempts
-from otlp_receiver.decoding import LOADED_TABLES
+from otlp_receiver.decoding import LOADED_TABLES, DecodeInSteps
 from otlp_receiver.load_mark import read_mark, write_mark
 from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.spool_folder import delete_finished, spool_identity, sync_folder
 from otlp_receiver.spool_reader import SpoolReader
 from span_store.errors import SpanStoreError
+from span_store.ready_rows import ReadyRows, ready_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from otlp_receiver.decoding import Decode, LoadedRows, Note
     from otlp_receiver.record import SpoolRecord
+    from otlp_receiver.rows import ReadRecords
     from span_store.store import SpanStore
 
 
@@ -42,18 +44,57 @@ class LoadReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What a batch was decoded to."""
+
+    ready: dict[str, ReadyRows]
+    """The rows of each table that gets any, ready to be appended."""
+    failed: list[tuple[SpoolRecord, str]]
+    decoded_slowly: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What is known of a batch without its bytes."""
+
+    first_number: int
+    last_number: int
+    records: int
+    body_bytes: int
+    received_at: int
+
+    @staticmethod
+    def of(records: Sequence[SpoolRecord]) -> _Extent | None:
+        """None for no records."""
+        if not records:
+            return None
+        return _Extent(
+            first_number=records[0].number,
+            last_number=records[-1].number,
+            records=len(records),
+            body_bytes=sum(len(record.body) for record in records),
+            received_at=records[-1].received_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Batch:
     """Records that are loaded together."""
 
+    extent: _Extent | None
+    """None when there are none."""
     records: list[SpoolRecord]
+    """Given to the decoder, they are not kept here."""
     finished_segment: int | None
     """Segments before this one hold nothing but this batch and older ones; None: not known."""
-    decoded: Future[tuple[LoadedRows, list[tuple[int, str]]]] | None = None
+    read: ReadRecords | None = None
+    """The records, when their bytes were read while the batch before was understood."""
+    decoded: Future[_Decoded] | None = None
     """The rows, when they are made while the batch before is written."""
 
     def is_large(self, load_bytes: int) -> bool:
         """Whether there was about as much as is loaded in one go, so that more may well wait."""
-        return sum(len(record.body) for record in self.records) >= load_bytes // 2
+        return self.extent is not None and self.extent.body_bytes >= load_bytes // 2
 
 
 class Loader:
@@ -66,9 +107,9 @@ class Loader:
     ``note`` is told of every batch that was decoded, before it is written; perhaps not in the
     thread that steps, and of the same batch again after a failure.
 
-    While much waits, one batch is written, the next one decoded and the one after that read at the
-    same time, each on a thread of its own. Not so after a loader died in the middle of a batch:
-    then the one that kills must be found.
+    While much waits, one batch is written, the next one understood and the one after that read at
+    the same time, each on a thread of its own. Not so after a loader died in the middle of a
+    batch: then the one that kills must be found.
     """
 
     def __init__(
@@ -86,6 +127,7 @@ class Loader:
         self._quarantine = Quarantine(quarantine)
         self._store = store
         self._decode = decode
+        self._in_steps = decode if isinstance(decode, DecodeInSteps) else None
         self._note = note
         self._load_bytes = load_bytes
         self._attempts = Attempts(spool)
@@ -120,55 +162,75 @@ class Loader:
         """
         batch = self._ahead or self._taken()
         self._ahead = None
-        if not batch.records:
+        extent = batch.extent
+        if extent is None:
             self._delete_finished(batch)
             return None
-        records = batch.records
-        self._attempts.begin(records[0].number, len(records))
+        self._attempts.begin(extent.first_number, extent.records)
         try:
-            rows, failed = batch.decoded.result() if batch.decoded else self._decoded(records)
+            decoded = batch.decoded.result() if batch.decoded else self._decoded(batch)
             if batch.is_large(self._load_bytes):
                 self._decode_ahead()
-            self._quarantine_failed(records, failed)
-            counts = self._append(rows, records[-1].number)
+            for record, reason in decoded.failed:
+                self._quarantine.add(self._item_id(record), record, reason)
+            counts = self._append(decoded.ready, extent.last_number)
         except (SpanStoreError, OSError):
             # The place is at fault, not the batch.
             self._attempts.end()
             raise
-        write_mark(self._folder, records[-1].number)
+        write_mark(self._folder, extent.last_number)
         self._attempts.end()
         self._delete_finished(batch)
         return LoadReport(
-            last_number=records[-1].number,
-            records=len(records),
-            body_bytes=sum(len(record.body) for record in records),
-            received_at=records[-1].received_at,
+            last_number=extent.last_number,
+            records=extent.records,
+            body_bytes=extent.body_bytes,
+            received_at=extent.received_at,
             rows=counts,
-            quarantined=len(failed),
-            decoded_slowly=rows.decoded_slowly,
+            quarantined=len(decoded.failed),
+            decoded_slowly=decoded.decoded_slowly,
         )
 
-    def _decoded(self, records: Sequence[SpoolRecord]) -> tuple[LoadedRows, list[tuple[int, str]]]:
+    def _decoded(self, batch: _Batch) -> _Decoded:
         """Rows, and the records that have none; a record in quarantine is not tried again."""
+        records = batch.records
         if self._attempts.is_deadly(records[0].number, len(records)):
             rows = self._decode([])
             failed = [(records[0].number, "the loader died of it each time")]
         else:
-            held = self._quarantine.ids()
-            rows = self._decode([record for record in records if self._item_id(record) not in held])
+            rows = self._rows(batch)
             failed = rows.failed
         if self._note is not None:
             self._note(records, rows)
-        return rows, failed
+        frames: dict[str, pl.DataFrame] = {table: getattr(rows, table) for table in LOADED_TABLES}
+        by_number = {record.number: record for record in records}
+        return _Decoded(
+            ready={
+                table: ready_rows(table, frame)
+                for table, frame in frames.items()
+                if not frame.is_empty()
+            },
+            failed=[(by_number[number], reason) for number, reason in failed],
+            decoded_slowly=rows.decoded_slowly,
+        )
 
-    def _append(self, rows: LoadedRows, last_number: int) -> dict[str, int]:
+    def _rows(self, batch: _Batch) -> LoadedRows:
+        if batch.read is not None and self._in_steps is not None:
+            return self._in_steps.understand(batch.read)
+        return self._decode(self._wanted(batch.records))
+
+    def _wanted(self, records: Sequence[SpoolRecord]) -> list[SpoolRecord]:
+        """The records that are not in quarantine."""
+        held = self._quarantine.ids()
+        return [record for record in records if self._item_id(record) not in held]
+
+    def _append(self, ready: dict[str, ReadyRows], last_number: int) -> dict[str, int]:
         counts = dict.fromkeys(LOADED_TABLES, 0)
-        for table in LOADED_TABLES:
-            frame: pl.DataFrame = getattr(rows, table)
-            if last_number > self._held[table] and not frame.is_empty():
-                self._store.append(table, frame, (self._application(table), last_number))
+        for table, rows in ready.items():
+            if last_number > self._held[table]:
+                self._store.append(table, rows, (self._application(table), last_number))
                 self._held[table] = last_number
-                counts[table] = frame.height
+                counts[table] = rows.rows.height
         return counts
 
     def standing(self) -> LoadReport:
@@ -187,31 +249,31 @@ class Loader:
             records = [record for record in records if record.number <= border]
             records = records[:records_max]
         self._pending = self._pending[len(records) :]
-        return _Batch(records, None if self._pending else self._reader.segment)
+        finished = None if self._pending else self._reader.segment
+        return _Batch(_Extent.of(records), records, finished)
 
     def _decode_ahead(self) -> None:
         """Begin with the batch after the one that is written now, and read the one after that."""
         if self._attempts.records_max is None:
             batch = self._taken()
             if batch.is_large(self._load_bytes):
-                self._read_ahead = self._spool_reader.submit(self._next_batch)
-            if batch.records:
-                decoded = self._decoder.submit(self._decoded, batch.records)
-                self._ahead = replace(batch, decoded=decoded)
+                self._read_ahead = self._spool_reader.submit(self._read_batch)
+            if batch.extent is not None:
+                decoded = self._decoder.submit(self._decoded, batch)
+                self._ahead = replace(batch, records=[], read=None, decoded=decoded)
+
+    def _read_batch(self) -> _Batch:
+        """The next batch, with its bytes read where that is a step of its own."""
+        batch = self._next_batch()
+        if self._in_steps is None or batch.extent is None:
+            return batch
+        return replace(batch, read=self._in_steps.read(self._wanted(batch.records)))
 
     def _taken(self) -> _Batch:
         """The batch that was read ahead, or what is there now."""
         reading, self._read_ahead = self._read_ahead, None
         batch = None if reading is None else reading.result()
-        return batch if batch is not None and batch.records else self._next_batch()
-
-    def _quarantine_failed(
-        self, records: Sequence[SpoolRecord], failed: Sequence[tuple[int, str]]
-    ) -> None:
-        by_number = {record.number: record for record in records}
-        for number, reason in failed:
-            record = by_number[number]
-            self._quarantine.add(self._item_id(record), record, reason)
+        return batch if batch is not None and batch.extent is not None else self._next_batch()
 
     def _item_id(self, record: SpoolRecord) -> str:
         return f"{self._identity[:8]}-{record.number}"

@@ -6,13 +6,13 @@ import gc
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from otlp_receiver.decode import BATCH_BYTES_MAX, Signal, decode
+from otlp_receiver.decode import BATCH_BYTES_MAX, Decoded, Signal, decode
 from otlp_receiver.dialects.evaluations import evaluation_rows
 from otlp_receiver.dialects.logs import log_rows
 from otlp_receiver.dialects.mapping import FieldMapping, shipped_mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from otlp_receiver.decoding import Decode
     from otlp_receiver.record import SpoolRecord
 
 
@@ -49,12 +48,21 @@ class Rows:
     numbers: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadRecords:
+    """Records of which the bytes are read and nothing is understood yet."""
+
+    records: Sequence[SpoolRecord]
+    parts: list[tuple[Signal, list[SpoolRecord], Decoded]]
+
+
 def to_rows(
     records: Sequence[SpoolRecord],
     mapping: Mapping[str, str | list[str]] | FieldMapping | None = None,
     prices: PriceTable | None = None,
+    read: ReadRecords | None = None,
 ) -> Rows:
-    """Understand a batch of records.
+    """Understand a batch of records; ``read`` is what their bytes were read to.
 
     ``mapping`` holds a user's own keys, ``{field: key or [keys]}``, or a whole
     :class:`FieldMapping`; ``prices`` replaces the shipped price table. Content never raises: what
@@ -65,7 +73,8 @@ def to_rows(
     elif not isinstance(mapping, FieldMapping):
         mapping = shipped_mapping().with_keys(mapping)
     with _collector_at_rest():
-        return _understood(records, mapping, load_prices() if prices is None else prices)
+        prices = load_prices() if prices is None else prices
+        return _understood(records, mapping, prices, read)
 
 
 @contextmanager
@@ -80,13 +89,18 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _understood(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: PriceTable) -> Rows:
+def _understood(
+    records: Sequence[SpoolRecord],
+    mapping: FieldMapping,
+    prices: PriceTable,
+    read: ReadRecords | None = None,
+) -> Rows:
     """Rows of all records but those that a defect of ours cannot take: these have failed.
 
     Content must never stop the loading of everything behind it.
     """
     try:
-        return _to_rows(records, mapping, prices)
+        return _to_rows(_parts(records) if read is None else read.parts, mapping, prices)
     except Exception as error:
         if len(records) == 1:
             logger.exception("A request meets a defect.", extra={"number": records[0].number})
@@ -106,13 +120,23 @@ def _understood(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: P
         )
 
 
-def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: PriceTable) -> Rows:
+def _parts(records: Sequence[SpoolRecord]) -> list[tuple[Signal, list[SpoolRecord], Decoded]]:
+    return [
+        (signal, chunk, decode([record.body for record in chunk], signal))
+        for signal, chunk in _chunks(records)
+    ]
+
+
+def _to_rows(
+    read: Sequence[tuple[Signal, list[SpoolRecord], Decoded]],
+    mapping: FieldMapping,
+    prices: PriceTable,
+) -> Rows:
     parts: dict[str, list[pl.DataFrame]] = {"spans": [], "contents": [], "evaluations": []}
     failed: list[tuple[int, str]] = []
     numbers = [np.zeros(0, dtype=np.int64)]
     slowly = 0
-    for signal, chunk in _chunks(records):
-        decoded = decode([record.body for record in chunk], signal)
+    for signal, chunk, decoded in read:
         failed += [(chunk[position].number, reason) for position, reason in decoded.failed]
         slowly += decoded.decoded_slowly
         projects = [record.project for record in chunk]
@@ -137,13 +161,36 @@ def _to_rows(records: Sequence[SpoolRecord], mapping: FieldMapping, prices: Pric
     )
 
 
-def rows_reader(attributes: Mapping[str, str | list[str]], prices: str) -> Decode:
+@dataclass(frozen=True, slots=True)
+class RowsReader:
+    """:func:`to_rows` with a user's own attribute keys and prices, in one step or in two."""
+
+    mapping: FieldMapping
+    prices: PriceTable
+
+    def __call__(self, records: Sequence[SpoolRecord]) -> Rows:
+        """Both steps."""
+        return to_rows(records, self.mapping, self.prices)
+
+    def read(self, records: Sequence[SpoolRecord]) -> ReadRecords | None:
+        """The first step: read the bytes; None where something is to be looked at closer."""
+        try:
+            return ReadRecords(records, _parts(records))
+        except Exception:  # noqa: BLE001  # to_rows meets it again, and finds the record at fault
+            return None
+
+    def understand(self, read: ReadRecords) -> Rows:
+        """The second step."""
+        return to_rows(read.records, self.mapping, self.prices, read)
+
+
+def rows_reader(attributes: Mapping[str, str | list[str]], prices: str) -> RowsReader:
     """:func:`to_rows` with a user's own attribute keys and price file.
 
     Raises ValueError when a field does not exist or the price file cannot be read.
     """
     mapping = shipped_mapping().with_keys(attributes) if attributes else shipped_mapping()
-    return partial(to_rows, mapping=mapping, prices=load_prices(prices))
+    return RowsReader(mapping, load_prices(prices))
 
 
 def _chunks(records: Sequence[SpoolRecord]) -> Iterator[tuple[Signal, list[SpoolRecord]]]:

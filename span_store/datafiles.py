@@ -58,10 +58,12 @@ def write_data_file(
     written_at_ms: int,
     storage_options: dict[str, str] | None,
     data_change: bool = True,
+    statistics: dict[str, Any] | None = None,
 ) -> AddAction:
     """Write one Parquet file below ``uri`` and return the action that adds it to the table.
 
-    On a local disk the file and its folder are synced before this returns.
+    ``statistics`` are those of the rows, where they are known already. On a local disk the file and
+    its folder are synced before this returns.
     """
     name = f"part-{uuid4().hex}.{encoding.compression}.parquet"
     path = f"{uri}/{name}"
@@ -83,7 +85,7 @@ def write_data_file(
         partition_values={},
         modification_time=written_at_ms,
         data_change=data_change,
-        stats=json.dumps(file_statistics(rows, schema)),
+        stats=json.dumps(statistics or file_statistics(rows, schema)),
     )
 
 

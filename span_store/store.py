@@ -9,14 +9,13 @@ import polars as pl
 
 from span_store.contents import needs_contents, with_contents
 from span_store.datafiles import APPENDED, delete_data_file, write_data_file
-from span_store.duplicates import resolve
 from span_store.errors import UnknownColumnError, unavailable
 from span_store.filters import compile_filter
 from span_store.judged import COLUMNS as JUDGED_COLUMNS
 from span_store.judged import sought, with_judged_spans
-from span_store.layout import APPEND_VERSION, ROW_KEY, physical_rows
 from span_store.model_calls import counted_once, needs_calls, uncounted
 from span_store.open_tables import OpenTables
+from span_store.ready_rows import ReadyRows, ready_rows
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
 from span_store.selection import Selection
@@ -48,30 +47,28 @@ class SpanStore(OpenTables):
     def append(
         self,
         table: str,
-        frame: pl.DataFrame,
+        frame: pl.DataFrame | ReadyRows,
         transaction: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
     ) -> None:
         """Append rows in one atomic commit, durable when this returns.
 
-        ``frame`` holds every column of the table with its physical type (times as integers).
+        ``frame`` holds every column of the table with its physical type (times as integers), or
+        is what :func:`span_store.ready_rows.ready_rows` made of such a frame.
         ``transaction`` is ``(application id, number)``, or several: it is committed with the rows
         and read back by :meth:`last_transaction`, so that a writer that died knows where to go on.
         Raises :class:`StoreUnavailableError` when the place cannot be written, and
         :class:`ConcurrentWriterError` when another process commits under the same application id.
         """
-        schema = TABLES[table]
-        rows = physical_rows(frame, schema)
+        ready = frame if isinstance(frame, ReadyRows) else ready_rows(table, frame)
         log = self.table_log(table)
         version = log.create().version() + 1
-        rows = rows.with_columns(pl.lit(version, pl.Int64).alias(APPEND_VERSION))
-        if rows[ROW_KEY].n_unique() < rows.height:
-            rows = self._without_repeats(rows, schema)
         try:
             added = write_data_file(
                 log.uri,
-                rows,
-                schema,
+                ready.at_version(version),
+                TABLES[table],
                 encoding=APPENDED,
+                statistics=ready.statistics,
                 written_at_ms=int(self._clock() * 1000),
                 storage_options=self.storage_options,
             )
@@ -338,19 +335,6 @@ class SpanStore(OpenTables):
             view._logs[table] = log
             view._scans[table] = TableScan(log, TABLES[table], self.storage_options, scan.index)
         return view
-
-    @staticmethod
-    def _without_repeats(rows: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
-        """One version a key within one append; where the rank is equal the last row wins."""
-        order = rows.columns
-        if schema.name == "spans":
-            return resolve(rows.lazy(), schema).select(order).collect()
-        # Among very many traces the upper halves of some row keys are equal by chance.
-        place = pl.int_range(pl.len())
-        suspects = rows.select(*schema.key, place=place).filter(rows[ROW_KEY].is_duplicated())
-        last = suspects.unique(subset=list(schema.key), keep="last")["place"]
-        losers = suspects.filter(~pl.col("place").is_in(last.implode()))["place"]
-        return rows.filter(~place.is_in(losers.implode()))
 
 
 def nanoseconds(value: datetime | int | None) -> int | None:

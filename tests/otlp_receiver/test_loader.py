@@ -6,10 +6,12 @@ from threading import Semaphore
 from typing import TYPE_CHECKING
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from otlp_receiver.decoding import LOADED_TABLES
 from otlp_receiver.loader import Loader
 from otlp_receiver.quarantine import Quarantine
+from otlp_receiver.rows import rows_reader
 from otlp_receiver.segment import segments
 from otlp_receiver.spool_writer import SpoolWriter
 from span_store.errors import StoreUnavailableError
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def fill(folder: Path, bodies: list[tuple[str, bytes]], first: int = 1) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     writer = SpoolWriter(folder, next_number=first, segment_bytes=2000, clock=lambda: 7)
     for signal, body in bodies:
         writer.append("p", signal, body, lambda _: None)  # type: ignore[arg-type]
@@ -100,6 +102,44 @@ def test_the_next_batch_is_decoded_while_one_is_written(tmp_path: Path) -> None:
     assert 0 < stored(tmp_path).height < 60
     run(loader(tmp_path))
     assert stored(tmp_path).height == 60
+
+
+class StepsCounted:
+    """The real decoding, which counts the batches that it understood in a second step."""
+
+    def __init__(self, attributes, prices):  # type: ignore[no-untyped-def]
+        self.whole = rows_reader(attributes, prices)
+        self.read = self.whole.read
+        self.steps = 0
+
+    def __call__(self, records):  # type: ignore[no-untyped-def]
+        return self.whole(records)
+
+    def understand(self, read):  # type: ignore[no-untyped-def]
+        self.steps += 1
+        return self.whole.understand(read)
+
+
+def test_batches_that_are_read_ahead_give_the_rows_that_single_ones_give(tmp_path: Path) -> None:
+    requests = [*traces(40), ("logs", log_request().SerializeToString())]
+    requests[7:7] = [("traces", b"\xff no request")]
+    ways = {"small": 1, "larger": 1500}
+    for way, load_bytes in ways.items():
+        fill(tmp_path / way / "spool", requests)
+        subject = loader(tmp_path / way, load_bytes=load_bytes)
+        subject._decode = subject._in_steps = StepsCounted({}, "")
+        reports = []
+        while (report := subject.step()) is not None:
+            reports.append(report)
+        assert sum(report.quarantined for report in reports) == 1
+        assert sum(report.records for report in reports) == 42
+        assert Quarantine(tmp_path / way / "quarantine").count() == 1
+        assert subject._in_steps.steps > 0
+
+    for table in LOADED_TABLES:
+        one, other = (stored(tmp_path / way, table).drop("received_at") for way in ways)
+        assert_frame_equal(one.sort(one.columns), other.sort(other.columns))
+    assert stored(tmp_path / "larger").height == 120
 
 
 class Dying(SpanStore):
