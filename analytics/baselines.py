@@ -20,14 +20,12 @@ the window's own samples, so a backfill and a run every minute reach the same ve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from analytics.judging import Judged, Samples, judge_metric, limits, nested_codes
-from analytics.norms import window_norms
 from analytics.traces import METRICS
 
 if TYPE_CHECKING:
@@ -49,6 +47,8 @@ TOGETHER = "duration_and_tokens"
 """Duration and tokens at once: their geometric mean is large, or both are. It shows what is not so
 large on either that it would stand out alone; its cohort tells how far the two go together."""
 
+TOGETHER_PARTS = ("duration_ms", "total_tokens")
+
 JUDGED = (*METRICS, TOGETHER)
 """What is compared with a norm; the false-alarm budget is shared among these."""
 
@@ -60,6 +60,7 @@ OUTLIERS = pl.Schema(
         "cohort_level": pl.String(),
         "cohort": pl.String(),
         "n": pl.Int64(),
+        "own_n": pl.Int64(),
         "median": pl.Float64(),
         "p95": pl.Float64(),
         "p99": pl.Float64(),
@@ -69,15 +70,20 @@ OUTLIERS = pl.Schema(
         "z_threshold": pl.Float64(),
     }
 )
-"""One metric of one trace that exceeds its norm."""
+"""One metric of one trace that exceeds its norm.
 
-_PARTS = {metric: (metric,) for metric in METRICS} | {TOGETHER: ("duration_ms", "total_tokens")}
+``n`` samples of ``cohort`` tell the limit. ``median`` is that of the ``own_n`` earlier traces of
+the narrow cohort; where that has none, of ``cohort``.
+"""
+
+_PARTS = {metric: (metric,) for metric in METRICS} | {TOGETHER: TOGETHER_PARTS}
 _SUMMARY_SAMPLES_MIN = 5
 _SUMMARY = pl.Schema(
     dict.fromkeys(("cohort_level", "cohort", "metric"), pl.String())
     | {"n": pl.Int64()}
     | dict.fromkeys(("median", "p90", "p95", "p99", "log_mad"), pl.Float64())
 )
+_HUGE = 1e100
 _NO_CLAIM_RATIO = 1_000.0
 """A limit beyond so many times the usual says that the tail cannot be told."""
 _BUDGET_SHARES = dict.fromkeys(METRICS, 0.1) | {TOGETHER: 0.8}
@@ -157,6 +163,7 @@ def _outliers(
             "cohort_level": [LEVELS[level] for level in levels],
             "cohort": [rows[COHORT_COLUMNS[level]][row] for row, level in enumerate(levels)],
             "n": norms.n,
+            "own_n": norms.own_n,
             "median": _told(np.exp(location)),
             "p95": _told(np.exp(location + norms.p95)),
             "p99": _told(np.exp(location + norms.p99)),
@@ -174,23 +181,33 @@ def _told(values: Floats) -> list[float]:
     return [float(f"{value:.10g}") for value in values.tolist()]
 
 
-def limit_of(values: pl.Series, metric: str, config: AnalysisConfig) -> float | None:
-    """From where on the next trace of a cohort would be an outlier; None where nothing is claimed.
+def next_limits(traces: pl.DataFrame, config: AnalysisConfig) -> dict[tuple[str, str], float]:
+    """From where on the next trace of a cohort would be an outlier, by narrow cohort and metric.
 
-    ``values`` are the cohort's samples in order of time, above zero.
+    ``traces`` hold what :func:`judge` asks for but ``is_candidate``. What nothing is claimed of is
+    missing: too few samples, or a tail that they cannot tell.
     """
-    share = config.false_alarm_budget * _BUDGET_SHARES[metric]
-    norms = window_norms(
-        [np.log(values.cast(pl.Float64).to_numpy())],
-        np.array([0]),
-        np.array([values.len()]),
-        share=share,
-        samples_min=config.baseline_samples_min,
+    numbers = {metric: pl.col(metric).cast(pl.Float64) for metric in METRICS}
+    samples = traces.select("trace_id", "end_time", *COHORT_COLUMNS, **numbers)
+    # The next trace of each cohort is so large that it exceeds any limit.
+    following = (
+        samples.filter(pl.col("end_time").is_not_null())
+        .unique(COHORT_COLUMNS[0], keep="first", maintain_order=True)
+        .with_columns(
+            *(pl.lit(_HUGE).alias(metric) for metric in METRICS),
+            trace_id=pl.lit("~") + pl.col(COHORT_COLUMNS[0]),
+            end_time=pl.lit(samples["end_time"].max(), dtype=pl.Int64),
+        )
     )
-    limit = limits(norms, config)[0]
-    if np.isnan(limit) or limit > log(_NO_CLAIM_RATIO):
-        return None
-    return float(np.exp(norms.location[0, 0] + limit))
+    together = [samples.with_columns(is_candidate=False), following.with_columns(is_candidate=True)]
+    found = judge(pl.concat(together), config).outliers
+    names = dict(following.select("trace_id", COHORT_COLUMNS[0]).iter_rows())
+    columns = ("trace_id", "metric", "median", "threshold")
+    return {
+        (names[trace_id], metric): threshold
+        for trace_id, metric, median, threshold in found.select(columns).iter_rows()
+        if threshold <= _NO_CLAIM_RATIO * median
+    }
 
 
 def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.DataFrame:

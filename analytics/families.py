@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _PREVIOUS_MAX = 5
 _OWN_MAX = 60
-_LATEST_MAX = 1_000
+_LATEST_MAX = 10_000
+"""How many of a family's latest samples are looked at, ..."""
+_DISTANCES_MAX = 1_000
+"""... and how many of them are compared with their own cohort."""
 _SPREAD_SAMPLES_MIN = 8
 _STRANGER_SAMPLES_MIN = 100
 _ROWS_AT_ONCE = 20_000
@@ -150,6 +153,7 @@ class Family:
         bounds = np.array([0]), np.array([end - begin])
         family = window_norms(values, *bounds, share=share, samples_min=end - begin)
         family.limit = np.maximum(family.limit, family.p99 + floor)
+        family.own_n[:] = 0
         return family
 
     def _distances(self, begin: int, end: int) -> list[Floats]:
@@ -163,21 +167,23 @@ class Family:
 
         In the unit of a sample whose cohort's median is known.
         """
+        own = self._own
         samples = self._wide.order[begin:end]
         oldest = samples[0]
-        own = self._own
+        last = np.maximum(own.place[samples] - 1, 0)
+        has_any = (last >= own.begin[last + 1]) & (own.order[last] >= oldest)
+        samples = samples[has_any & (own.place[samples] > 0)][-_DISTANCES_MAX:]
         back = own.place[samples][:, None] - 1 - np.arange(_PREVIOUS_MAX)
         within = back >= own.begin[own.place[samples]][:, None]
         previous = own.order[np.maximum(back, 0)]
         # Samples come in order of time, so an earlier one has a smaller number.
         within &= previous >= oldest
         count = within.sum(axis=1)
-        has_any = count > 0
         distances = []
         for values in self._parts:
-            ordered = np.sort(np.where(within, values[previous], np.nan)[has_any])
-            median = _ragged(ordered, count[has_any], 0.5)
-            distances.append((values[samples][has_any] - median) / uncertainty(count[has_any]))
+            ordered = np.sort(np.where(within, values[previous], np.nan))
+            median = _ragged(ordered, count, 0.5)
+            distances.append((values[samples] - median) / uncertainty(count))
         return distances
 
 
@@ -213,6 +219,7 @@ def _lowered(  # The family's norm, and what is known of the samples it is for.
         own = np.where(is_told, spread[part, known] / np.maximum(usual, 1e-9), 1.0)
         wider = np.maximum(wider, uncertainty(count[known]) * own)
     chosen.location = median[:, known]
+    chosen.own_n = count[known]
     chosen.bars = chosen.bars * wider
     for name in ("limit", "p95", "p99", "spread"):
         setattr(chosen, name, getattr(chosen, name) * wider)

@@ -63,6 +63,9 @@ _MEAN_SAMPLES_MIN = 256
 """With fewer samples the choice between two tests would be chance."""
 
 
+_BY_NORM = ("n", "own_n", "limit", "p95", "p99", "spread")
+
+
 @dataclass(slots=True, kw_only=True)
 class Norms:
     """Norms of as many blocks or samples; NaN where there is none.
@@ -72,7 +75,9 @@ class Norms:
     """
 
     n: Integers
-    """Samples in the window."""
+    """Samples that tell the limit."""
+    own_n: Integers
+    """Samples of the narrow cohort, which tell the location; 0 where others have to."""
     location: Floats
     """(parts, norms)"""
     bars: Floats
@@ -88,6 +93,7 @@ class Norms:
         """No norm for anything."""
         return cls(
             n=np.zeros(size, dtype=np.int64),
+            own_n=np.zeros(size, dtype=np.int64),
             location=np.full((parts, size), np.nan),
             bars=np.full((parts, size), -np.inf),
             **{name: np.full(size, np.nan) for name in ("limit", "p95", "p99", "spread")},
@@ -95,7 +101,7 @@ class Norms:
 
     def put(self, where: Integers, other: Norms) -> None:
         """Replace the norms at these places."""
-        for name in ("n", "limit", "p95", "p99", "spread"):
+        for name in _BY_NORM:
             getattr(self, name)[where] = getattr(other, name)
         for name in ("location", "bars"):
             getattr(self, name)[:, where] = getattr(other, name)
@@ -103,7 +109,7 @@ class Norms:
     def take(self, where: Integers) -> Norms:
         """The norms at these places."""
         return Norms(
-            **{name: getattr(self, name)[where] for name in ("n", "limit", "p95", "p99", "spread")},
+            **{name: getattr(self, name)[where] for name in _BY_NORM},
             location=self.location[:, where],
             bars=self.bars[:, where],
         )
@@ -112,10 +118,7 @@ class Norms:
     def joined(cls, several: Sequence[Norms]) -> Norms:
         """All of them, one after another."""
         return cls(
-            **{
-                name: np.concatenate([getattr(one, name) for one in several])
-                for name in ("n", "limit", "p95", "p99", "spread")
-            },
+            **{name: np.concatenate([getattr(one, name) for one in several]) for name in _BY_NORM},
             location=np.concatenate([one.location for one in several], axis=1),
             bars=np.concatenate([one.bars for one in several], axis=1),
         )
@@ -310,6 +313,7 @@ def tail_norms(reading: Reading, count: Integers, share: float, lent: Lent) -> N
         limit = np.where(use_bars, (bar[0] * scale).mean(axis=0), limit)
     return Norms(
         n=count,
+        own_n=count,
         location=reading.location,
         bars=bars,
         limit=limit,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analytics.baselines import limit_of
+from analytics.baselines import TOGETHER, TOGETHER_PARTS, next_limits, with_cohorts
 from analytics.run_figures import distribution, week
 from analytics.seasons import hours_of_week
 from analytics.traces import METRICS
@@ -65,10 +65,11 @@ def render(
         *_changed(changes),
         f"<h2>Baselines</h2><p>{_legend(len(ordered), cohorts_max)}</p>",
     ]
+    limits = next_limits(with_cohorts(traces), config)
     for cohort in ordered[:cohorts_max]:
         norms = narrow.filter(pl.col("cohort") == cohort)
         own = traces.filter(pl.col("cohort") == cohort).sort("end_time", "trace_id")
-        sections += [f"<h3>{escape(cohort)}</h3>", *_figures(norms, own, outliers, config)]
+        sections += [f"<h3>{escape(cohort)}</h3>", *_figures(norms, own, outliers, limits)]
     body = "\n".join(sections)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -91,7 +92,8 @@ def _legend(cohorts: int, cohorts_max: int) -> str:
     )
     return (
         f"{shown}. Bars: traces of the window. Lines: median, p95 and p99, and the limit beyond "
-        "which the next trace is an outlier. Dots: traces flagged for this metric. "
+        "which the next trace is an outlier, where one is claimed. Dots: traces flagged for this "
+        "metric, alone or together with another. "
         "Below, the hours of the week against what is usual."
     )
 
@@ -114,7 +116,10 @@ def _amount(value: Any) -> str:
 
 
 def _figures(
-    norms: pl.DataFrame, own: pl.DataFrame, outliers: pl.DataFrame, config: AnalysisConfig
+    norms: pl.DataFrame,
+    own: pl.DataFrame,
+    outliers: pl.DataFrame,
+    limits: Mapping[tuple[str, str], float],
 ) -> Iterator[str]:
     """The plots of one cohort."""
     for metric in METRICS:
@@ -122,9 +127,12 @@ def _figures(
         known = own.filter(pl.col(metric) > 0)
         if norm.is_empty() or known.is_empty():
             continue
-        flagged = known.join(outliers.filter(pl.col("metric") == metric), on="trace_id", how="semi")
-        limit = limit_of(known[metric], metric, config)
-        lines = norm.row(0, named=True) | {"limit": limit}
+        told = (metric, TOGETHER) if metric in TOGETHER_PARTS else (metric,)
+        flagged = known.join(
+            outliers.filter(pl.col("metric").is_in(told)), on="trace_id", how="semi"
+        )
+        line = norm.row(0, named=True)
+        lines = line | {"limit": limits.get((line["cohort"], metric))}
         yield f"<figure>{distribution(metric, known[metric], lines, flagged[metric])}</figure>"
     hours = hours_of_week(own, metrics=("duration_ms",), levels=(_NARROW,))
     if hours.height > 1:

@@ -55,10 +55,10 @@ def _matched(trace_id: str, metrics: pl.DataFrame, root_span_id: str | None) -> 
     sentences = []
     for row in metrics.sort("ratio", descending=True).iter_rows(named=True):
         words, unit = _WORDS[row["metric"]]
+        limit = _amount(row["threshold"], unit)
         sentences.append(
             f"{words} {_amount(row['value'], unit)} is {row['ratio']:.1f} times the median "
-            f"{_amount(row['median'], unit)} (limit {_amount(row['threshold'], unit)}) of "
-            f"{row['n']} earlier traces of {row['cohort_level']} {row['cohort']!r}"
+            f"{_amount(row['median'], unit)} of {_cohort(row, limit)}"
         )
         evidence.append({"span_id": root_span_id} | {key: row[key] for key in _EVIDENCE})
     largest = float(metrics["ratio"].max() or 1.0)  # type: ignore[arg-type]
@@ -74,6 +74,18 @@ def _matched(trace_id: str, metrics: pl.DataFrame, root_span_id: str | None) -> 
     )
 
 
+def _cohort(row: dict[str, Any], limit: str) -> str:
+    """Whose median it is, and whose spread tells the limit."""
+    wider = f"{row['n']} earlier traces of {row['cohort_level']} {row['cohort']!r}"
+    if row["cohort_level"] == _NARROW:
+        return f"{wider} (limit {limit})"
+    if row["own_n"] == 0:
+        return f"{wider} (limit {limit}); of its own kind it is the first"
+    own = "the one earlier trace" if row["own_n"] == 1 else f"the {row['own_n']} earlier traces"
+    return f"{own} of its kind (limit {limit}, by how {wider} spread)"
+
+
+_NARROW = "operation_model_agent"
 _EVIDENCE = (
     "metric",
     "value",
@@ -84,6 +96,7 @@ _EVIDENCE = (
     "ratio",
     "z",
     "n",
+    "own_n",
     "cohort_level",
     "cohort",
 )
