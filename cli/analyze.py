@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ from cli.moments import MOMENT
 from cli.output import default_format, format_option, say, to_json, write_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analytics.job.report import RunReport
+    from queue_store.store import QueueStore
 
 _LOOK_AGAIN_SECONDS = 1.0
 _DETECTOR_COLUMNS = ("detector", "version", "matched", "new", "ambiguous", "skipped")
@@ -150,10 +154,10 @@ def _run(
     from cli.progress import progress_bar
 
     judge = judge_of(context)
-    with progress_bar() as progress:
+    with progress_bar() as progress, _queues(context, dry_run=dry_run) as queues:
         report = run(
             context.span_store,
-            context.queue_store,
+            queues,
             project=context.project,
             as_of=as_of or context.now(),
             since=since,
@@ -171,6 +175,23 @@ def _run(
         say_what_was_judged(judge)
         judge.endpoint.close()
     return report
+
+
+@contextmanager
+def _queues(context: Context, *, dry_run: bool) -> Iterator[QueueStore]:
+    """The queue store; where there is none yet, a dry run makes one that is gone afterwards."""
+    if not dry_run or context.has_queue_store:
+        yield context.queue_store
+        return
+    from contextlib import closing
+    from tempfile import TemporaryDirectory
+
+    from queue_store.store import QueueStore
+
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/queue.sqlite3"
+        with closing(QueueStore.open(url, context.configuration.queue)) as store:
+            yield store
 
 
 def _print(report: RunReport, output_format: str | None) -> None:

@@ -97,8 +97,12 @@ def report_run(context: Context, run_id: str | None, html_file: str, cohorts_max
 
     rows = sorted(_rows(context), key=lambda row: (row["as_of"], row["run_id"]))
     known = {row["run_id"]: row for row in rows}
-    if not rows or (run_id is not None and run_id not in known):
-        raise click.UsageError(f"no run {run_id or ''}; see spandocket runs list")
+    if not rows:
+        raise click.UsageError("no run is recorded yet; spandocket analyze makes one")
+    if run_id is not None and run_id not in known:
+        from cli.nearest import nearest_names
+
+        raise click.UsageError(f"unknown run {run_id!r}{nearest_names(run_id, known)}")
     run = rows[-1] if run_id is None else known[run_id]
     page = render(
         run,

@@ -75,6 +75,16 @@ def test_following_goes_on_when_another_run_has_ended(lock, tmp_path):
     assert following.returncode == 0
 
 
+def test_a_dry_run_on_new_data_leaves_every_file_as_it_was(command, tmp_path):
+    SpanStore(tmp_path / "tables").append("spans", frame([chat("blank", answer="")]))
+    before = {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))}
+
+    done = command("analyze", "--dry-run", "--format", "json")
+
+    assert json.loads(done.out)["traces_evaluated"] == 1
+    assert {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))} == before
+
+
 def test_a_range_that_ends_before_it_begins_is_wrong_usage(command):
     done = command("analyze", "--since", "2026-03-02", "--until", "2026-03-01")
 
