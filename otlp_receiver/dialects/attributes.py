@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Positions = NDArray[np.int64]
 """Row numbers in an attribute table."""
 
+_MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+"""Odd numbers that spread what they multiply over 64 bits."""
+
 _NONE: Positions = np.empty(0, dtype=np.int64)
 
 
@@ -108,6 +111,26 @@ class AttributeTable:
             last = np.append(self.owner[found][1:] != self.owner[found][:-1], True)
             found = found[last]
         return found
+
+    def distinct_owners(self) -> tuple[Positions, Positions]:
+        """The first owner of each kind, and for each owner the place of its kind among them.
+
+        Owners are of one kind when they have the same attributes in the same order, which is
+        told by a hash of 64 bits.
+        """
+        said = self.text.hash(1).to_numpy()
+        for kind, values in ((Kind.INTEGER, self.integer), (Kind.NUMBER, self.number)):
+            said = np.where(self.kind == kind, values.view(np.uint64) * _MIXERS[0], said)
+        said = np.where(self.kind == Kind.BOOLEAN, self.boolean.astype(np.uint64), said)
+        said ^= self.kind.astype(np.uint64) * _MIXERS[1] ^ self.code.astype(np.uint64) * _MIXERS[2]
+        ends = np.searchsorted(self.owner, np.arange(1, self.owner_count + 1))
+        begins = np.append(np.int64(0), ends[:-1])
+        place = np.arange(len(self)) - begins[self.owner]
+        sums = np.zeros(len(self) + 1, dtype=np.uint64)
+        np.cumsum(said * (2 * place.astype(np.uint64) + np.uint64(1)), out=sums[1:])
+        whole = sums[ends] - sums[begins] + (ends - begins).astype(np.uint64)
+        _, first, where = np.unique(whole, return_index=True, return_inverse=True)
+        return first, where
 
     @cached_property
     def text(self) -> pl.Series:

@@ -59,10 +59,15 @@ _OPENLLMETRY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SpanSignals:
-    """What detection looks at; ``scope`` and ``request`` number a span's scope and request."""
+    """What detection looks at.
+
+    ``scope`` and ``request`` number a span's scope and request; ``scope_name`` is the place of the
+    scope's name among the distinct ``scope_names``.
+    """
 
     table: AttributeTable
     scope_names: Sequence[str]
+    scope_name: NDArray[np.int64]
     scope: NDArray[np.int64]
     request: NDArray[np.int64]
     names: Sequence[str | None]
@@ -82,11 +87,10 @@ class SpanSignals:
     def scoped(self, pattern: str | re.Pattern[str]) -> Mask:
         """Spans whose scope's name the pattern matches at its beginning."""
         matches = re.compile(pattern).match
-        known = {name: matches(name) is not None for name in set(self.scope_names)}
-        if not any(known.values()):
+        hits = np.array([matches(name) is not None for name in self.scope_names], dtype=np.bool_)
+        if not hits.any():
             return np.zeros(self.table.owner_count, dtype=np.bool_)
-        hits = np.array([known[name] for name in self.scope_names], dtype=np.bool_)
-        return hits[self.scope]
+        return hits[self.scope_name]
 
     def valued(self, key: str, *values: str) -> Mask:
         """Spans whose attribute has one of these texts."""

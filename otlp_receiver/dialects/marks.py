@@ -59,14 +59,13 @@ def marks(fields: FieldSet) -> dict[str, Mask]:
 def _silent(fields: FieldSet, of_langchain: Mask) -> Mask:
     """Spans of libraries that send the stream flag only when streaming."""
     says = _in(fields, "A") & fields.signals.scoped(_SAYS_WHEN_STREAMING)
-    newer = np.array(
-        [_SECOND_PYDANTIC.match(version or "") is not None for version in fields.scope_versions],
-        dtype=np.bool_,
-    )
-    pydantic = _in(fields, "F1 F2 F3+") & newer[fields.signals.scope]
-    return (
-        _in(fields, "E2 JG N F-logfire I") | says | (_in(fields, "C2") & ~of_langchain) | pydantic
-    )
+    silent: Mask = _in(fields, "E2 JG N F-logfire I") | says | (_in(fields, "C2") & ~of_langchain)
+    pydantic = _in(fields, "F1 F2 F3+")
+    if pydantic.any():
+        versions = [_SECOND_PYDANTIC.match(said or "") for said in fields.scope_versions]
+        newer = np.array([version is not None for version in versions], dtype=np.bool_)
+        silent |= pydantic & newer[fields.signals.scope]
+    return silent
 
 
 def _in(fields: FieldSet, codes: str) -> Mask:

@@ -55,10 +55,12 @@ def span_rows(
     table = AttributeTable(spans.field("attributes"))
     events = SpanEvents(spans.field("events"))
     envelope = _envelope(decoded, projects, received)
-    scopes = decoded.scopes.field("name").to_pylist()
+    scopes = [name or "" for name in decoded.scopes.field("name").to_pylist()]
+    names = {name: number for number, name in enumerate(dict.fromkeys(scopes))}
     signals = SpanSignals(
         table=table,
-        scope_names=[name or "" for name in scopes],
+        scope_names=[*names],
+        scope_name=np.array([names[name] for name in scopes], dtype=np.int64)[decoded.scope],
         scope=decoded.scope,
         request=decoded.request,
         names=envelope["name"].to_list(),
@@ -74,8 +76,7 @@ def span_rows(
         events=events.as_json(),
         links=links_json(spans.field("links")),
     )
-    resources = AttributeTable(decoded.resources.field("attributes"))
-    frame = frame.with_columns(**_resource(resources, decoded.resource))
+    frame = frame.with_columns(**_resource(decoded))
     kept = _valid(frame) & ~fields.placeholders
     scores = [*_scores(frame, events, kept), *flattened_scores(table, frame, kept)]
     frame = frame.select(_COLUMNS)
@@ -137,8 +138,15 @@ def _words(numbers: np.ndarray, words: Sequence[str]) -> pl.Series:
     return pl.Series(words, dtype=pl.String)[known]
 
 
-def _resource(table: AttributeTable, resource: np.ndarray) -> dict[str, pl.Series]:
-    """The resource's service name and attributes, given to each of its spans."""
+def _resource(decoded: Decoded) -> dict[str, pl.Series]:
+    """The resource's service name and attributes, given to each of its spans.
+
+    Most requests come from the same few resources: each distinct one is written once.
+    """
+    lists = decoded.resources.field("attributes")
+    first, where = AttributeTable(lists).distinct_owners()
+    resource = where[decoded.resource]
+    table = AttributeTable(lists.take(first))
     names = pl.Series([None] * table.owner_count, dtype=pl.String)
     at = table.positions("service.name")
     if len(at):

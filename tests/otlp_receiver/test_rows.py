@@ -206,3 +206,27 @@ def test_a_request_that_meets_a_defect_has_failed_and_no_other(caplog):
     assert number == 5
     assert "ZeroDivisionError: meets-the-defect" in reason
     assert len(caplog.records) == 1
+
+
+def test_each_span_has_its_own_resource_however_alike_they_are():
+    resources = [
+        {"service.name": "a", "n": 1},
+        {"service.name": "a", "n": 2},
+        {"service.name": "a", "n": 1.0},
+        {"service.name": "a", "n": True},
+        {"service.name": "a", "n": "1"},
+        {"service.name": "a", "n": [1]},
+        {"service.name": "a", "n": None},
+        {"n": 1, "service.name": "a"},
+        {"service.name": "a", "m": 1},
+        {"service.name": "b", "n": 1},
+        {"service.name": "a"},
+        {"service.name": "a", "n": 1},
+    ]
+
+    rows = rows_of(*(request({"attributes": CHAT}, resource=resource) for resource in resources))
+
+    told = rows.spans["resource_attributes"].to_list()
+    assert [json.loads(text) for text in told] == resources
+    assert rows.spans["service_name"].to_list() == [entry["service.name"] for entry in resources]
+    assert len(set(told)) == len(resources) - 1
