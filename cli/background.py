@@ -64,9 +64,14 @@ class Background:
             step_back(self._process.pid)
             _, said = self._process.communicate()
             for line in said.splitlines():
-                logger.info("Maintenance: %s", line)
+                logger.info("Maintenance: %s", line, extra={"event": "maintenance"})
             if self._process.returncode and not self._stop.is_set():
-                logger.error("Maintenance ended with code %d.", self._process.returncode)
+                code = self._process.returncode
+                logger.error(
+                    "Maintenance ended with code %d.",
+                    code,
+                    extra={"event": "maintenance_failed", "code": code},
+                )
 
 
 def step_back(pid: int) -> None:

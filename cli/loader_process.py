@@ -41,10 +41,14 @@ def _note(options: dict[str, Any], spool: Path) -> Note:
         try:
             writer.write(records, signals.of(rows))
         except OSError as error:
-            logger.warning("Findings are left to forwarding: %s", error)
+            logger.warning(
+                "Findings are left to forwarding: %s", error, extra={"event": "findings_not_left"}
+            )
         except Exception:
             # Loading comes first; forwarding finds again what is not there.
-            logger.exception("Findings are left to forwarding.")
+            logger.exception(
+                "Findings are left to forwarding.", extra={"event": "findings_not_left"}
+            )
 
     return note
 

@@ -105,8 +105,11 @@ def keep_connections_over_forks() -> None:
 def _log_sentences() -> None:
     import logging
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    from otlp_receiver.log_lines import use_log_lines
+
+    use_log_lines()
+    # What is no HTTP is answered and counted; a line each would let anybody fill the disk.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def _clear(ready_file: Path) -> None:

@@ -115,5 +115,5 @@ class Courier:
                 deliver_due(self._context)
                 pause = PAUSE_SECONDS
             except QueueStoreError as error:
-                logger.warning("Webhooks wait: %s", error)
+                logger.warning("Webhooks wait: %s", error, extra={"event": "webhooks_wait"})
                 pause = min(pause * 2, 60.0)

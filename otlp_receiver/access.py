@@ -45,7 +45,7 @@ class Access:
                 )
             project = self._tokens.project_of(text)
         except InvalidTokenFileError as error:
-            logger.exception("The token file cannot be read.")
+            logger.exception("The token file cannot be read.", extra={"event": "tokens_unreadable"})
             raise Refusal(Reason.OVERLOADED, "the tokens cannot be checked") from error
         if project is None:
             raise Refusal(Reason.UNAUTHENTICATED, "this token is unknown or revoked")

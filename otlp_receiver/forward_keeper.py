@@ -81,7 +81,11 @@ class ForwardKeeper:
             await self._follow(self._process)
             code = await self._process.wait()
             if not self._is_stopping:
-                logger.error("Forwarding ended with code %d; starting it again.", code)
+                logger.error(
+                    "Forwarding ended with code %d; starting it again.",
+                    code,
+                    extra={"event": "forwarding_restarted", "code": code},
+                )
                 await asyncio.sleep(_RESTART_SECONDS)
 
     async def stop(self, patience_seconds: float) -> None:
@@ -115,6 +119,10 @@ class ForwardKeeper:
             known = {name: value for name, value in document.items() if name in _STATE_NAMES}
             before, self.state = self.state, replace(ForwardState(), **known)
             if self.state.problem and not before.problem:
-                logger.warning("Forwarding has a problem: %s", self.state.problem)
+                logger.warning(
+                    "Forwarding has a problem: %s",
+                    self.state.problem,
+                    extra={"event": "forwarding_has_a_problem"},
+                )
             elif before.problem and not self.state.problem:
-                logger.info("Forwarding goes on.")
+                logger.info("Forwarding goes on.", extra={"event": "forwarding_goes_on"})

@@ -113,7 +113,9 @@ class GrpcServer:
                 await self._refuse(context, refusal)
             except Exception as error:
                 # Anything else would surface as UNKNOWN, and clients would drop the data.
-                logger.exception("A request failed.", extra={"signal": signal})
+                logger.exception(
+                    "A request failed.", extra={"event": "request_failed", "signal": signal}
+                )
                 await self._refuse(context, Refusal(Reason.DEFECT, type(error).__name__))
             if not inspected.rejected:
                 return b""

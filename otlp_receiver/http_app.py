@@ -73,7 +73,7 @@ class HttpApp:
         except Refusal as refusal:
             status, body, extra = self._refusal(refusal, content_type)
         except Exception as error:
-            logger.exception("A request failed.")
+            logger.exception("A request failed.", extra={"event": "request_failed"})
             defect = Refusal(Reason.DEFECT, type(error).__name__)
             status, body, extra = self._refusal(defect, content_type)
         listed = [(name.encode(), value.encode()) for name, value in {**extra, **cors}.items()]

@@ -160,7 +160,9 @@ class Intake:
             self._metrics.add("rejected_spans_total", count, reason)
         self._rejections.add(project, inspected.rejected, self._clock())
         logger.warning(
-            "%s", inspected.message(), extra={"project": project, "reasons": dict(reasons)}
+            "%s",
+            inspected.message(),
+            extra={"event": "spans_rejected", "project": project, "reasons": dict(reasons)},
         )
 
 

@@ -83,7 +83,11 @@ class LoaderKeeper:
             if code == 0 and self._is_draining:
                 return
             self._metrics.add("loader_restarts_total")
-            logger.error("The loader ended with code %d; starting it again.", code)
+            logger.error(
+                "The loader ended with code %d; starting it again.",
+                code,
+                extra={"event": "loader_restarted", "code": code},
+            )
             await asyncio.sleep(0 if self._is_draining else _RESTART_SECONDS)
 
     def _order_drain(self) -> None:
@@ -98,6 +102,10 @@ class LoaderKeeper:
             report: dict[str, Any] = json.loads(line)
             if "error" in report:
                 self._metrics.add("loader_errors_total")
-                logger.error("The loader cannot write, and tries again: %s", report["error"])
+                logger.error(
+                    "The loader cannot write, and tries again: %s",
+                    report["error"],
+                    extra={"event": "loader_cannot_write"},
+                )
             else:
                 self._reported(report)

@@ -7,6 +7,7 @@ the stream means that the receiver died) and reads one JSON report a line from i
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from otlp_receiver.loader import Loader
+from otlp_receiver.log_lines import use_log_lines
 from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory, prepare_polars
 from span_store.errors import SpanStoreError
 
@@ -113,6 +115,7 @@ def main(given: dict[str, Any], make_note: Callable[[], Note] | None = None) -> 
     # Acknowledging comes first; the limits on the spool slow senders down before it grows too far.
     # Not nicer than that, or a busy machine would leave nothing for it.
     os.nice(5)
+    use_log_lines(logging.WARNING)
     keep_freed_memory(_KEPT_BATCHES * given["load_bytes"], arenas_max=1)
     prepare_polars()
     run(given, None if make_note is None else make_note())

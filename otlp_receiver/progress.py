@@ -100,4 +100,8 @@ class Progress:
             temporary.write_text(json.dumps(facts), encoding="utf-8")
             temporary.replace(self._path)
         except OSError as error:
-            logger.warning("Cannot write the numbers of the receiver: %s", error)
+            logger.warning(
+                "Cannot write the numbers of the receiver: %s",
+                error,
+                extra={"event": "stats_unwritable"},
+            )

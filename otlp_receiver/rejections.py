@@ -45,7 +45,11 @@ class RejectionLog:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write("\n".join(lines) + "\n")
         except OSError as error:
-            logger.warning("Cannot write the log of rejected spans: %s", error)
+            logger.warning(
+                "Cannot write the log of rejected spans: %s",
+                error,
+                extra={"event": "rejections_unwritable"},
+            )
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Every remembered span, oldest first."""

@@ -103,7 +103,10 @@ def _understood(
         return _to_rows(_parts(records) if read is None else read.parts, mapping, prices)
     except Exception as error:
         if len(records) == 1:
-            logger.exception("A request meets a defect.", extra={"number": records[0].number})
+            logger.exception(
+                "A request meets a defect.",
+                extra={"event": "decoder_defect", "number": records[0].number},
+            )
             reason = f"a defect of the decoder: {type(error).__name__}: {error}"
             return replace(_to_rows([], mapping, prices), failed=[(records[0].number, reason)])
         middle = len(records) // 2

@@ -171,6 +171,12 @@ def _tell_of(repaired: Repair) -> None:
             repaired.records,
             repaired.cut_bytes,
             len(repaired.damaged),
+            extra={
+                "event": "spool_repaired",
+                "requests": repaired.records,
+                "torn_bytes": repaired.cut_bytes,
+                "damaged": len(repaired.damaged),
+            },
         )
 
 

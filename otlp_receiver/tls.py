@@ -65,9 +65,17 @@ class Certificates:
             context = self._load_context()
             self._grpc = self._load_grpc()
             self._context, self._stamp = context, stamp
-            logger.info("Read the renewed certificate %s.", self._certificate)
+            logger.info(
+                "Read the renewed certificate %s.",
+                self._certificate,
+                extra={"event": "certificate_renewed"},
+            )
         except (OSError, ssl.SSLError) as error:
-            logger.warning("Keeping the old certificate, the new one is unusable: %s", error)
+            logger.warning(
+                "Keeping the old certificate, the new one is unusable: %s",
+                error,
+                extra={"event": "certificate_unusable"},
+            )
 
     def _stamps(self) -> tuple[tuple[int, int], ...]:
         files = [self._certificate, self._key]
