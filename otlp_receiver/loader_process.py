@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from otlp_receiver.loader import Loader
 from otlp_receiver.log_lines import use_log_lines
 from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory, prepare_polars
 from span_store.errors import SpanStoreError
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from otlp_receiver.decoding import Note
+    from otlp_receiver.loader import Loader
 
 _RETRY_SECONDS_MAX = 30.0
 _KEPT_BATCHES = 12
@@ -82,6 +82,8 @@ def run(settings: dict[str, Any], note: Note | None = None) -> None:
 
 def _open(settings: dict[str, Any], orders: _Orders, note: Note | None) -> Loader | None:
     """Open the tables, again and again while their place is unavailable."""
+    # Polars must not be imported before it is prepared.
+    from otlp_receiver.loader import Loader
     from otlp_receiver.rows import rows_reader
     from span_store.store import SpanStore
 
