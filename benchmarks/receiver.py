@@ -307,7 +307,8 @@ class Watch:
 
     def _sample(self) -> None:
         parent = psutil.Process(self.receiver.process.pid)
-        while not self.ended.wait(0.5):
+        # Looking at every process of the machine takes time from what is measured.
+        while not self.ended.wait(2.0):
             spool = 0
             for path in (self.receiver.data_dir / "spool").glob("*.segment"):
                 try:
