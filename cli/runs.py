@@ -12,7 +12,10 @@ from cli.output import format_option, write_object, write_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COLUMNS = ("run_id", "as_of", "watermark", "evaluated", "unchanged", "waiting", "matched", "added")
+_COLUMNS = (
+    *("run_id", "as_of", "kind", "since", "until"),
+    *("evaluated", "unchanged", "waiting", "matched", "added"),
+)
 
 
 @click.group(epilog="Example: spandocket runs list --limit 5")
@@ -27,7 +30,10 @@ def runs() -> None:
 @format_option
 @pass_context
 def list_runs(context: Context, limit: int, output_format: str | None) -> None:
-    """Print the runs, the newest first."""
+    """Print the runs, the newest first.
+
+    kind is full, backfill (--since, --until) or follow.
+    """
     rows = sorted(_rows(context), key=lambda row: (row["as_of"], row["run_id"]), reverse=True)
     write_rows([_line(row) for row in rows[:limit]], output_format, _COLUMNS)
 
@@ -57,12 +63,22 @@ def _rows(context: Context) -> Iterator[dict[str, Any]]:
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     counts = row["counts"]
     return row | {
+        "kind": _kind(counts),
+        "since": counts.get("since"),
+        "until": counts.get("until"),
         "evaluated": counts["traces_evaluated"],
         "unchanged": counts["traces_unchanged"],
         "waiting": counts["traces_waiting"],
         "matched": sum(one["matched_new"] for one in counts["detectors"]),
         "added": sum(one["added"] for one in counts["queues"]),
     }
+
+
+def _kind(counts: dict[str, Any]) -> str:
+    """What sort of run it was."""
+    if counts.get("incremental"):
+        return "follow"
+    return "backfill" if counts.get("since") or counts.get("until") else "full"
 
 
 @runs.command("report", epilog="Example: spandocket runs report --html run.html")

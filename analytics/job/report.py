@@ -51,6 +51,11 @@ class RunReport:
     run_id: str
     project: str
     as_of: datetime
+    since: datetime | None
+    until: datetime | None
+    """The range that a backfill asked for."""
+    incremental: bool
+    """Whether it read only what had arrived since the run before it (``--follow``)."""
     dry_run: bool
     traces_seen: int
     """Traces with spans received up to ``as_of``, in the range asked for."""

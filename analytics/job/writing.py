@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -131,7 +132,12 @@ class Writer:
 
 
 def _counts(report: RunReport) -> dict[str, Any]:
+    asked = (report.since, report.until)
+    since, until = (None if one is None else one.astimezone(UTC).isoformat() for one in asked)
     return {
+        "since": since,
+        "until": until,
+        "incremental": report.incremental,
         "traces_seen": report.traces_seen,
         "traces_evaluated": report.traces_evaluated,
         "traces_unchanged": report.traces_unchanged,

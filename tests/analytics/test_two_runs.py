@@ -103,3 +103,15 @@ def test_the_samples_for_schedulers_call_a_command_that_there_is(name):
     assert done.exit_code == 0, done.stderr
     options = set(re.findall(r"--[a-z-]+", called))
     assert options <= set(re.findall(r"--[a-z-]+", done.stdout))
+
+
+def test_the_log_says_which_runs_were_backfills_and_over_which_range(command):
+    command("analyze", "--as-of", "2026-03-02")
+    command("analyze", "--as-of", "2026-03-03", "--since", "2026-03-01T01:00:00+01:00")
+
+    rows = [json.loads(line) for line in command("runs", "list").out.splitlines()]
+
+    shown = [(row["kind"], row["since"], row["until"]) for row in rows]
+    assert shown == [("backfill", "2026-03-01T00:00:00+00:00", None), ("full", None, None)]
+    table = command("runs", "list", "--format", "table").out
+    assert "backfill" in table
