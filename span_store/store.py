@@ -150,15 +150,18 @@ class SpanStore(OpenTables):
             received_until=received_until,
             left_out=told,
         )
-        if reading.height(files) <= SPANS_AT_ONCE:
-            frame = reading.at_once()
-            if (version, whole) not in self._calls:
-                self._calls[version, whole] = uncounted(frame.lazy())
-            yield reading.answer(frame, self._calls[version, whole])
-        else:
-            losers = self._uncounted(whole)
-            for frame in reading.parts(files):
-                yield reading.answer(frame, losers)
+        is_large = reading.height(files) > SPANS_AT_ONCE
+        if is_large and reading.has_shared_responses():
+            self._uncounted(whole)
+        known = self._calls.get((version, whole))
+        found = []
+        for frame in reading.parts(files) if is_large else [reading.at_once()]:
+            found.append(uncounted(frame.lazy()) if known is None else known)
+            frame = reading.answer(frame, found[-1])  # noqa: PLW2901  # Nothing else is kept.
+            yield frame
+            del frame
+        if known is None:
+            self._calls[version, whole] = pl.concat(found)
         if not told.is_empty():
             yield self._integers(
                 columns, project=project, trace_ids=told, received_until=received_until
