@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from otlp_receiver.dialects.attributes import AttributeTable, Kind, Positions
 from otlp_receiver.dialects.canonical_text import CANONICAL_INSTRUCTIONS, CANONICAL_MESSAGES
 from otlp_receiver.dialects.json_text import loads
+from otlp_receiver.dialects.plain_messages import are_plain
 from otlp_receiver.dialects.transforms import COUNT_MAX, TRANSFORMS
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _convert_messages(
     rule: Rule, texts: pl.Series, dtype: pl.DataType
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Messages as text: those that need no change stay the text that they are."""
-    foreign = texts.str.contains(_CANONICAL[rule.transform]).not_().fill_null(value=True).arg_true()
+    foreign = _foreign(texts, rule.transform)
     if foreign.is_empty():
         return texts, None, None
     contents = texts[foreign].to_list()
@@ -243,6 +244,18 @@ def _convert_messages(
     cut[foreign.to_numpy()] = [answer[1] for answer in answers]
     values = texts.scatter(foreign, pl.Series([answer[0] for answer in answers], dtype=dtype))
     return values, cut if cut.any() else None, None
+
+
+def _foreign(texts: pl.Series, transform: str) -> pl.Series:
+    """The places of texts that are not known to be canonical."""
+    canonical = _CANONICAL[transform]
+    if transform == "instructions":
+        return texts.str.contains(canonical).not_().fill_null(value=True).arg_true()
+    doubtful = pl.Series(~are_plain(texts)).arg_true()
+    if doubtful.is_empty():
+        return doubtful
+    unlike = texts.gather(doubtful).str.contains(canonical).not_().fill_null(value=True)
+    return doubtful.filter(unlike)
 
 
 _CANONICAL: dict[str, str] = {

@@ -1,0 +1,83 @@
+"""The most common canonical texts, told from the rest in a fraction of the time.
+
+One message with one part of text, whose string needs no escape, is known by its beginning, its
+end, and the number of its quotes: with no backslash there can be no other quote inside. That is
+counted eight times as fast as :mod:`otlp_receiver.dialects.canonical_text`'s expression reads,
+which accepts all of these texts and more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+Mask = NDArray[np.bool_]
+_ROLES = ("user", "assistant", "system", "tool")
+
+
+def _heads() -> list[tuple[str, int]]:
+    """Beginnings up to the text, and how many quotes each holds."""
+    return [
+        (f'[{{"role":{gap}"{role}",{gap}"parts":{gap}[{{{kind}"content":{gap}"', quotes)
+        for role in _ROLES
+        for gap in ("", " ")
+        for kind, quotes in (("", 9), (f'"type":{gap}"text",{gap}', 13))
+    ]
+
+
+def _tails() -> list[tuple[str, int]]:
+    """Ends from the text's last quote on, and how many quotes each holds."""
+    return [
+        (f'"{kind}}}]{reason}}}]', 1 + 4 * bool(kind) + 4 * bool(reason))
+        for gap in ("", " ")
+        for kind in ("", f',{gap}"type":{gap}"text"')
+        for reason in ("", f',{gap}"finish_reason":{gap}"stop"')
+    ]
+
+
+_HEADS = _heads()
+# Some ends are the ends of others.
+_TAILS = sorted(dict.fromkeys(_tails()), key=lambda tail: -len(tail[0]))
+
+
+def are_plain(texts: pl.Series) -> Mask:
+    """Which of these texts are such a message; false for others, though they may be canonical."""
+    begin = _quotes(texts.str.starts_with, _HEADS, len(texts))
+    if not begin.any() or _hold_control_characters(texts):
+        return np.zeros(len(texts), dtype=np.bool_)
+    end = _quotes(texts.str.ends_with, _TAILS, len(texts))
+    held = texts.str.count_matches('"', literal=True).fill_null(0).to_numpy()
+    escaped = texts.str.contains("\\", literal=True).fill_null(value=True).to_numpy()
+    plain: Mask = (begin > 0) & (end > 0) & (held == begin + end) & ~escaped
+    return plain
+
+
+def _quotes(
+    has: Callable[[str], pl.Series], edges: list[tuple[str, int]], count: int
+) -> NDArray[np.int64]:
+    """How many quotes the edge of each text holds; 0 where it is of no known kind."""
+    held = np.zeros(count, dtype=np.int64)
+    for edge, quotes in edges:
+        found = has(edge)
+        if not found.any():
+            continue
+        held[found.fill_null(value=False).to_numpy() & (held == 0)] = quotes
+        # A batch is mostly of one kind.
+        if held.all():
+            break
+    return held
+
+
+def _hold_control_characters(texts: pl.Series) -> bool:
+    """Whether any text holds a character below the space, which JSON strings hold escaped only."""
+    content = texts.to_arrow().buffers()[-1]
+    if content is None or not content.size:
+        return False
+    return bool(np.frombuffer(content, dtype=np.uint8).min() < ord(" "))
