@@ -133,6 +133,42 @@ class AnalysisConfig:
         metadata={"doc": "Traces of one chunk; the content of two chunks is in memory at a time."},
     )
 
+    def __post_init__(self) -> None:
+        """Refuse what would fail a run half-way, or quietly choose nothing."""
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
+        for name, least in _LEAST.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
+        for filter_sql, weight in self.business_weights.items():
+            if not 0 < weight <= WEIGHT_MAX:
+                raise ValueError(
+                    f"business_weights: the weight of {filter_sql!r} lies above 0 and is at most "
+                    f"{WEIGHT_MAX:,}, not {weight}"
+                )
+
+
+_SHARES = (
+    *("random_floor", "matched_rate", "ambiguous_rate", "semantic_sample_rate"),
+    *("http_client_error_severity", "false_alarm_budget"),
+)
+_LEAST = {
+    "quiet_seconds": 0,
+    "timeout_seconds": 0,
+    "age_seconds_max": 0,
+    "spans_max": 1,
+    "baseline_window_seconds": 1,
+    "baseline_samples_min": 2,
+    "ratio_min": 1,
+    "repeats_min": 2,
+    "session_traces_max": 0,
+    "items_max": 0,
+    "chunk_traces": 1,
+}
+WEIGHT_MAX = 1_000_000
+"""Beyond it a priority may be no finite number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeConfig:
@@ -190,3 +226,8 @@ class JudgeConfig:
             raise ValueError(
                 f"output: expected json_schema, json_object or none, not {self.output!r}"
             )
+        if not 0 <= self.no_match_rate <= 1:
+            raise ValueError(f"no_match_rate lies between 0 and 1, not {self.no_match_rate}")
+        for name in ("calls_max", "usd_max", "calls_per_minute", "retries"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is at least 0, not {getattr(self, name)}")
