@@ -8,8 +8,9 @@ such a twin is known when both have arrived, so it is decided when spans are rea
   and no agent, whose response ids do not contradict: the outer one counts, because it holds what
   the program asked; when several lie below one span, or the inner one alone knows the usage, the
   outer one is a wrapper, and those below it count;
-- model calls with one response id that overlap in time: one that an instrumentation made counts
-  before one that a provider's own client made, then the one that began first;
+- model calls with one response id that overlap in time: one that knows the usage counts before
+  one that does not, one that an instrumentation made before one that a provider's own client made,
+  then the one that began first;
 - a tool span below another one of the same tool: a client and a server of the model context
   protocol, or a framework and the client it uses, make two spans of one call. The outer one counts.
 
@@ -194,9 +195,10 @@ def _same_response(calls: pl.DataFrame) -> pl.DataFrame:
         shared.with_columns(apart=apart)
         .with_columns(
             cluster=pl.col("apart").cum_sum().over(group),
+            knows_no_usage=pl.col("input_tokens").is_null(),
             of_client=pl.col("scope_name").fill_null("").str.contains(_CLIENT_SCOPE),
         )
-        .sort("of_client", "start_time", "trace_id", "span_id")
+        .sort("knows_no_usage", "of_client", "start_time", "trace_id", "span_id")
         .filter(pl.int_range(pl.len()).over(*group, "cluster") > 0)
         .select(_KEY)
     )

@@ -126,6 +126,19 @@ def test_one_response_in_two_traces_counts_for_the_instrumentation(client_first)
     assert counted(chat("a", response_id="r", start_time=3), client) == "a"
 
 
+def test_of_one_response_in_two_traces_the_span_that_knows_the_usage_counts():
+    client = chat(
+        "b",
+        trace_id="f" * 32,
+        response_id="r-1",
+        scope_name="com.anthropic.sdk.python",
+        input_tokens=24,
+    )
+
+    assert counted(chat("a", response_id="r-1"), client) == "b"
+    assert counted(chat("a", response_id="r-1", input_tokens=24), client) == "a"
+
+
 def test_a_client_and_a_server_of_one_tool_call_count_once():
     sent = tool("b", "a")
     server = tool("c", "b")
