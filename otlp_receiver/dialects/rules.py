@@ -61,13 +61,18 @@ def _tokens() -> pl.Expr:
 
 
 def _output() -> pl.Expr:
-    """Google's ADK adds reasoning that LiteLLM's output holds already."""
+    """Output includes reasoning; a library that sends it exclusive may send less than that.
+
+    Google's ADK adds reasoning that LiteLLM's output holds already.
+    """
     given, reasoning = pl.col("output_tokens"), pl.col("reasoning_tokens")
     through_litellm = pl.col("of_adk") & pl.col("request_model").str.contains("/", literal=True)
     twice = through_litellm & ~pl.col("provider_name").str.starts_with("gcp").fill_null(value=True)
     return (
         pl.when(twice & (given >= 2 * reasoning))
         .then(given - reasoning)
+        .when(given < reasoning)
+        .then(given + reasoning)
         .otherwise(given)
         .alias("output_tokens")
     )

@@ -254,3 +254,13 @@ def test_a_sender_that_lost_the_first_attributes_left_the_name(scope, name, oper
     span = span_of({"gen_ai.usage.output_tokens": 5}, name=name, scope=scope)
 
     assert span["operation_name"] == operation
+
+
+@pytest.mark.parametrize(("output", "reasoning", "whole"), [(94, 256, 350), (350, 256, 350)])
+def test_reasoning_is_a_part_of_output_whatever_was_sent(output, reasoning, whole):
+    usage = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": output}
+
+    span = span_of(CHAT | usage | {"gen_ai.usage.reasoning.output_tokens": reasoning})
+
+    assert (span["output_tokens"], span["reasoning_tokens"]) == (whole, reasoning)
+    assert span["total_tokens"] == 10 + whole
