@@ -2,7 +2,7 @@
 
 To ask the rules and classifiers of the semantic detectors costs as much for a hundred texts as for
 ten, and in most traffic hardly any text wants it. So chunks leave such traces, with their content,
-to be decided some thousand at a time.
+to be decided some hundred at a time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import polars as pl
 APART_SHARE_MAX = 0.1
 """Of a chunk with more such traces nothing is set apart: it is enough by itself."""
 
-TRACES_TOGETHER = 4_000
-"""So many are decided together; their content is in memory until then."""
+TRACES_TOGETHER = 250
+"""So many are decided together, beside the next chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

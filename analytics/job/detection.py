@@ -62,15 +62,20 @@ class Detection:
         done = 0
         tell(done)
         cut = chunks(self.store, evaluated, self.config.chunk_traces, project=self.project)
-        with ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool:
+        close: list[Future[pl.DataFrame]] = []
+        with (
+            ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool,
+            ThreadPoolExecutor(1, thread_name_prefix="closely") as reader,
+        ):
             for chunk, (own, closely) in in_order(pool, self._offline, cut):
                 parts.append(own)
                 if closely is not None:
                     apart.add(closely)
                 if apart.is_enough:
-                    parts.append(self._closely(apart.taken()))
+                    close.append(reader.submit(self._closely, apart.taken()))
                 done += chunk.height
                 tell(done)
+            parts += [answer.result() for answer in close]
         parts.append(self._closely(apart.taken()))
         found = pl.concat(parts)
         if self.judge is not None:
