@@ -8,6 +8,7 @@ died is simply run again; with the same input and ``as_of`` it decides the same.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Thread
@@ -24,6 +25,7 @@ from analytics.job.counts import detector_counts
 from analytics.job.detection import Detection
 from analytics.job.intake import (
     HISTORY_COLUMNS,
+    every_trace,
     read_history,
     read_traces,
 )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     from analytics.baselines import Verdicts
     from analytics.config import AnalysisConfig
+    from analytics.detectors.catalog import Detector
     from analytics.judge.bench import Judge
     from analytics.learning.rung import LearnedRung
     from queue_store.store import QueueStore
@@ -97,9 +100,8 @@ class Job:
         Thread(target=prefilters.prepare, name="prepare", daemon=True).start()
         self.reading = self.store.snapshot("spans", "contents")
         self.before = last_run(self.store, project=self.project)
-        detectors = load(self.config)
         self._tell("reading", 0, 1)
-        traces = self._intake({detector.id: detector.version for detector in detectors})
+        detectors, traces = self._intake()
         stages.next("baselines")
         samples = self._samples(traces)
         verdicts = judge(samples, self.config)
@@ -206,18 +208,30 @@ class Job:
         """The moment of the run in nanoseconds."""
         return nanoseconds(self.as_of)
 
-    def _intake(self, detector_versions: Mapping[str, str]) -> pl.DataFrame:
-        """Every trace with its facts and cohorts; ``is_candidate`` marks those to evaluate."""
+    def _intake(self) -> tuple[list[Detector], pl.DataFrame]:
+        """The detectors, and every trace with its facts; ``is_candidate`` marks those to evaluate.
+
+        Spans are read while the detectors' many expressions are compiled: one waits for Polars,
+        the other for Python.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="detectors") as beside:
+            loading = beside.submit(load, self.config)
+            assembled = None
+            if not self.incremental:
+                assembled = every_trace(self.reading, project=self.project, as_of_ns=self.as_of_ns)
+            detectors = loading.result()
+        versions_by_id = {detector.id: detector.version for detector in detectors}
         intake = read_traces(
             self.reading,
             project=self.project,
             as_of=self.as_of,
             as_of_ns=self.as_of_ns,
             config=self.config,
-            versions=detector_versions,
-            touched_since=self._touched_since(detector_versions),
+            versions=versions_by_id,
+            touched_since=self._touched_since(versions_by_id),
+            assembled=assembled,
         )
-        return with_cohorts(intake.traces).with_columns(
+        return detectors, with_cohorts(intake.traces).with_columns(
             is_changed=intake.changed, is_candidate=intake.changed & self._in_range()
         )
 

@@ -61,13 +61,17 @@ def read_traces(
     config: AnalysisConfig,
     versions: Mapping[str, str],
     touched_since: int | None = None,
+    assembled: pl.DataFrame | None = None,
 ) -> Intake:
     """Assemble every trace from the light columns of the spans received up to ``as_of``.
 
     With ``touched_since`` (ns), only the traces that received spans or content after it.
+    ``assembled`` is what :func:`every_trace` gives, where a caller has it.
     ``versions`` are the detectors' by id.
     """
-    if touched_since is None:
+    if assembled is not None:
+        traces = assembled
+    elif touched_since is None:
         traces = every_trace(store, project=project, as_of_ns=as_of_ns)
     else:
         traces = assemble(
