@@ -118,25 +118,20 @@ def _run_alone(
 
 def _follow(context: Context, interval: float, output_format: str | None) -> None:
     """Run until stopped by SIGINT or SIGTERM; print the runs that found anything to evaluate."""
-    import signal
-    import threading
-
     from analytics.errors import RunInProgressError
+    from cli.stopping import Stop
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    say(f"Following every {interval:g} s; stop with Ctrl-C.")
-    while not stop.is_set():
-        try:
-            report = _run(context, None, None, None, dry_run=False, incremental=True)
-        except RunInProgressError as error:
-            say(f"{error.holder} is analysing; looking again in {interval:g} s")
+    with Stop() as stop:
+        say(f"Following every {interval:g} s; stop with Ctrl-C.")
+        while not stop.is_set:
+            try:
+                report = _run(context, None, None, None, dry_run=False, incremental=True)
+            except RunInProgressError as error:
+                say(f"{error.holder} is analysing; looking again in {interval:g} s")
+            else:
+                if report.traces_evaluated or report.traces_looked_at_again:
+                    _print(report, output_format)
             stop.wait(interval)
-            continue
-        if report.traces_evaluated or report.traces_looked_at_again:
-            _print(report, output_format)
-        stop.wait(interval)
 
 
 def _run(
