@@ -96,8 +96,6 @@ class Job:
     def run(self, *, dry_run: bool) -> RunReport:
         """Do it, or, when dry, only say what it would do."""
         stages = Stages(self.clock)
-        # Compiling takes one processor, which reading leaves idle half of the time.
-        Thread(target=prefilters.prepare, name="prepare", daemon=True).start()
         self.reading = self.store.snapshot("spans", "contents")
         self.before = last_run(self.store, project=self.project)
         self._tell("reading", 0, 1)
@@ -211,9 +209,10 @@ class Job:
     def _intake(self) -> tuple[list[Detector], pl.DataFrame]:
         """The detectors, and every trace with its facts; ``is_candidate`` marks those to evaluate.
 
-        Spans are read while the detectors' many expressions are compiled: one waits for Polars,
-        the other for Python.
+        Spans are read while the detectors' many expressions are compiled: reading leaves one
+        processor idle half of the time.
         """
+        Thread(target=prefilters.prepare, name="prepare", daemon=True).start()
         with ThreadPoolExecutor(1, thread_name_prefix="detectors") as beside:
             loading = beside.submit(load, self.config)
             assembled = None
