@@ -12,7 +12,6 @@ from analytics.completion import with_completion
 from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job.revisions import outdated_evaluations
 from analytics.traces import LIGHT_COLUMNS, METRICS, assemble
-from span_store.contents import with_contents
 from span_store.duplicates import repeated
 from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once, uncounted
@@ -180,9 +179,24 @@ def read_touched(
         spans = spans.sort(
             ["end_time", "received_at"], descending=[True, False], nulls_last=True
         ).unique(key, keep="first", maintain_order=True)
+    lazy = spans.lazy()
+    light = counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
     contents = store.scan_raw("contents", project=project, trace_ids=ids)
-    lazy = with_contents(spans.lazy(), contents, LIGHT_COLUMNS)
-    return counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
+    told = contents.select("trace_id").unique().collect()["trace_id"]
+    if told.is_empty():
+        return light
+    # What logs tell may say how an answer ended, which takes the content of its span.
+    times = pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
+    whole = store.scan(
+        "spans",
+        project=project,
+        columns=LIGHT_COLUMNS,
+        trace_ids=told,
+        received_since=oldest,
+        received_until=as_of_ns + 1,
+    )
+    others = light.filter(~pl.col("trace_id").is_in(told.implode()))
+    return pl.concat([others, whole.with_columns(times).collect(engine="streaming")])
 
 
 def read_history(

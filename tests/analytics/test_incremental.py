@@ -7,13 +7,17 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from analytics.config import AnalysisConfig
 from analytics.errors import RunInProgressError
 from analytics.job import run
+from analytics.job.intake import every_trace, read_touched
 from analytics.job.lock import run_lock
+from analytics.traces import assemble
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
 from tests.analytics.spans import AS_OF, chat, frame, span
+from tests.span_store.rows import frame_of
 
 BEGIN = AS_OF - timedelta(days=1)
 
@@ -124,3 +128,28 @@ def test_two_runs_do_not_overlap(tmp_path, store, queues):
         run(store, queues, project="default", as_of=AS_OF, lock_file=lock)
 
     assert run(store, queues, project="default", as_of=AS_OF, lock_file=lock).traces_seen == 0
+
+
+def test_an_answer_that_logs_tell_ends_alike_in_both_kinds_of_run(tmp_path):
+    store = SpanStore(tmp_path)
+    rows = frame([chat("told", at=0), chat("plain", at=60)])
+    rows = rows.with_columns(pl.lit(None, pl.String).alias("output_messages")).with_columns(
+        pl.lit(None, rows.schema["finish_reasons"]).alias("finish_reasons")
+    )
+    store.append("spans", rows)
+    told = rows.row(0, named=True)
+    part = '[{"role":"assistant","parts":[{"type":"text","content":"x"}],"finish_reason":"stop"}]'
+    piece = {name: told.get(name) for name in ("project", "trace_id", "span_id", "received_at")}
+    piece |= {"field": "output_messages", "content_id": "1", "position": 0, "time": 5}
+    store.append(
+        "contents", frame_of("contents", [piece | {"fragment": part, "is_fragment": False}])
+    )
+    until = int(rows["received_at"].max())
+
+    nightly = every_trace(store, project="default", as_of_ns=until)
+    touched = assemble(
+        read_touched(store, project="default", since_ns=0, as_of_ns=until, config=AnalysisConfig())
+    )
+
+    assert sorted(nightly["finish_reason"].fill_null("-")) == ["-", "stop"]
+    assert touched.equals(nightly)
