@@ -26,6 +26,7 @@ import numpy as np
 import polars as pl
 
 from analytics.judging import Judged, Samples, judge_metric, limits, nested_codes
+from analytics.tails import Spending
 from analytics.traces import METRICS
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ _SUMMARY = pl.Schema(
 _HUGE = 1e100
 _NO_CLAIM_RATIO = 1_000.0
 """A limit beyond so many times the usual says that the tail cannot be told."""
-_BUDGET_SHARES = dict.fromkeys(METRICS, 0.1) | {TOGETHER: 0.8}
-"""The share of the false-alarm budget that each metric may spend. They add up to a little more than
-one, but tokens and cost rise and fall together."""
+_BUDGET_SHARES = dict.fromkeys(METRICS, (0.15, 0.05)) | {TOGETHER: (0.85, 0.65)}
+"""The share of the false-alarm budget that each metric may spend, where its tail is surely light
+and where it may be heavy. Those of light tails add up to more than one: their limits keep a margin,
+and about half of each share is spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +133,9 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
         if known.size < config.baseline_samples_min or not candidate[known].any():
             continue
         logs = [samples.logs(part)[known] for part in _PARTS[metric]]
-        share = config.false_alarm_budget * _BUDGET_SHARES[metric]
-        answer = judge_metric(logs, candidate[known], layouts, share, config)
+        light, heavy = (config.false_alarm_budget * share for share in _BUDGET_SHARES[metric])
+        spending = Spending(light=light, heavy=heavy)
+        answer = judge_metric(logs, candidate[known], layouts, spending, config)
         judged[known[answer.has_norm]] += 1
         rows = samples.rows(known[answer.outliers], ("trace_id", *COHORT_COLUMNS))
         logs = [values[answer.outliers] for values in logs]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from analytics.layouts import Layout
     from analytics.norms import Floats, Integers
+    from analytics.tails import Spending
 
 _PREVIOUS_MAX = 5
 _OWN_MAX = 60
@@ -121,7 +122,7 @@ class Family:
         median: Floats,
         spread: Floats,
         *,
-        share: float,
+        spending: Spending,
         samples_min: int,
         stranger_floor: float,
     ) -> tuple[Norms, Integers]:
@@ -134,16 +135,16 @@ class Family:
             known = members[count[members] > 0]
             distances = self._distances(begin, end) if known.size else []
             if known.size and distances[0].size >= samples_min:
-                family = _of_family(distances, share)
+                family = _of_family(distances, spending)
                 norms.put(known, _lowered(family, known, distances, count, median, spread))
             strangers = members[count[members] == 0]
             if strangers.size and end - begin >= _STRANGER_SAMPLES_MIN:
-                family = self._of_strangers(begin, end, share, stranger_floor)
+                family = self._of_strangers(begin, end, spending, stranger_floor)
                 norms.put(strangers, family.take(np.zeros(strangers.size, dtype=np.int64)))
         judged = np.flatnonzero(~np.isnan(norms.limit))
         return norms.take(judged), judged
 
-    def _of_strangers(self, begin: int, end: int, share: float, floor: float) -> Norms:
+    def _of_strangers(self, begin: int, end: int, spending: Spending, floor: float) -> Norms:
         """A workload never seen before may be normal at any size.
 
         It is an outlier only when it exceeds, twice over, nearly everything the family ever did.
@@ -151,7 +152,7 @@ class Family:
         places = self._wide.order[begin:end]
         values = [known[places] for known in self._parts]
         bounds = np.array([0]), np.array([end - begin])
-        family = window_norms(values, *bounds, share=share, samples_min=end - begin)
+        family = window_norms(values, *bounds, spending=spending, samples_min=end - begin)
         family.limit = np.maximum(family.limit, family.p99 + floor)
         family.own_n[:] = 0
         return family
@@ -197,9 +198,9 @@ def _reading(distances: list[Floats]) -> Reading:
     )
 
 
-def _of_family(distances: list[Floats], share: float) -> Norms:
+def _of_family(distances: list[Floats], spending: Spending) -> Norms:
     size = np.array([distances[0].size])
-    return tail_norms(_reading(distances), size, share, Lent.nothing(1, len(distances)))
+    return tail_norms(_reading(distances), size, spending, Lent.nothing(1, len(distances)))
 
 
 def _lowered(  # The family's norm, and what is known of the samples it is for.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
     from analytics.norms import Floats, Integers
+    from analytics.tails import Spending
 
     Booleans = NDArray[np.bool_]
 
@@ -140,12 +141,12 @@ def judge_metric(
     values: list[Floats],
     candidate: Booleans,
     layouts: Layouts,
-    share: float,
+    spending: Spending,
     config: AnalysisConfig,
 ) -> Judged:
     """Compare one metric, or several together, of the candidates with their norms.
 
-    ``values`` are logarithms, by sample; at most ``share`` of ordinary samples may exceed.
+    ``values`` are logarithms, by sample; ``spending`` of ordinary samples may exceed.
     """
     own = layouts.at(0)
     families = Families(values, layouts)
@@ -160,7 +161,7 @@ def judge_metric(
             by_place,
             own.begin[starts],
             starts,
-            share=share,
+            spending=spending,
             samples_min=max(config.baseline_samples_min, _OWN_SAMPLES_MIN),
             lent=_lent(families, starts),
         ),
@@ -174,7 +175,7 @@ def judge_metric(
     levels = [np.zeros(exceeds.size, dtype=np.int64)]
     found = [norms.take(np.searchsorted(own.starts, exceeds, side="right") - 1)]
     needy = np.sort(own.order[asked & ~is_known])
-    for level, samples, wider in _wider(families, needy, share, config):
+    for level, samples, wider in _wider(families, needy, spending, config):
         has_norm[samples] = True
         logs = [known[samples] for known in values]
         each = np.ones(samples.size, dtype=np.int64)
@@ -242,7 +243,7 @@ def _lent(families: Families, starts: Integers) -> Lent:
 
 
 def _wider(
-    families: Families, needy: Integers, share: float, config: AnalysisConfig
+    families: Families, needy: Integers, spending: Spending, config: AnalysisConfig
 ) -> Iterator[tuple[int, Integers, Norms]]:
     """For samples of small cohorts, level by level, those that it can judge and their norms."""
     if needy.size == 0:
@@ -254,7 +255,7 @@ def _wider(
             count,
             median,
             spread,
-            share=share,
+            spending=spending,
             samples_min=config.baseline_samples_min,
             stranger_floor=log(config.ratio_min),
         )

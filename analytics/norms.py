@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analytics.tails import Ascending, growth_error
+from analytics.tails import Ascending, Spending, growth_error, lightness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,13 +150,13 @@ def window_norms(
     begin: Integers,
     end: Integers,
     *,
-    share: float,
+    spending: Spending,
     samples_min: int,
     lent: Lent | None = None,
 ) -> Norms:
     """The norms of the windows ``[begin, end)`` of values in order of time, cohort after cohort.
 
-    ``share`` of ordinary samples may exceed them. Windows of too few samples have none.
+    ``spending`` of ordinary samples may exceed them. Windows of too few samples have none.
     """
     lent = lent or Lent.nothing(begin.size, len(parts))
     norms = Norms.blank(begin.size, len(parts))
@@ -167,7 +167,9 @@ def window_norms(
         size = int(_SIZES[size_code])
         rows = np.flatnonzero((sizes == size_code) & (norms.n >= enough))
         for some in _batches(rows, size):
-            norms.put(some, _norms_of(parts, begin[some], end[some], size, share, lent.take(some)))
+            norms.put(
+                some, _norms_of(parts, begin[some], end[some], size, spending, lent.take(some))
+            )
     return norms
 
 
@@ -254,20 +256,20 @@ def _norms_of(
     begin: Integers,
     end: Integers,
     size: int,
-    share: float,
+    spending: Spending,
     lent: Lent,
 ) -> Norms:
     """The norms of windows that are read at the same number of samples."""
     count = end - begin
     evenly = begin[:, None] + (np.arange(size) * count[:, None]) // size
     whole = Reading.around_median(parts, evenly)
-    norms = tail_norms(whole, count, share, lent)
+    norms = tail_norms(whole, count, spending, lent)
     moving = Reading.moving(parts, end, min(size, _LATEST_MAX))
     closer = np.flatnonzero((moving.errors < _CLOSER * whole.errors).any(axis=0))
     if closer.size == 0:
         return norms
     moving = moving.take(closer)
-    norms.put(closer, tail_norms(moving, count[closer], share, lent.take(closer)))
+    norms.put(closer, tail_norms(moving, count[closer], spending, lent.take(closer)))
     if size < 2 * _SETTLED:
         return norms
     # A cohort that moved and came to rest is read from there on, without the jump.
@@ -275,7 +277,7 @@ def _norms_of(
     at = np.flatnonzero((resting.errors <= _SETTLES * moving.errors).all(axis=0))
     if at.size:
         rests = closer[at]
-        norms.put(rests, tail_norms(resting.take(at), count[rests], share, lent.take(rests)))
+        norms.put(rests, tail_norms(resting.take(at), count[rests], spending, lent.take(rests)))
     return norms
 
 
@@ -293,7 +295,7 @@ def statistics(reading: Reading) -> tuple[list[Ascending], Floats]:
     return [Ascending(mean), Ascending(np.sort(least, axis=1))], scale
 
 
-def tail_norms(reading: Reading, count: Integers, share: float, lent: Lent) -> Norms:
+def tail_norms(reading: Reading, count: Integers, spending: Spending, lent: Lent) -> Norms:
     """The norms that a reading stands for, a window each."""
     told, scale = statistics(reading)
     mean = told[0]
@@ -301,7 +303,7 @@ def tail_norms(reading: Reading, count: Integers, share: float, lent: Lent) -> N
     # The location is uncertain too.
     wider = (1 + _MEDIAN_VARIANCE / reading.looks) ** 0.5
     limit, *bar = (
-        wider * one.upper_limit(share, _growth(one, caution, lent, place))
+        wider * one.upper_limit(spending, *_tail(one, caution, lent, place))
         for place, one in enumerate(told)
     )
     bars = np.full(reading.location.shape, -np.inf)
@@ -328,13 +330,16 @@ def _power(ordered: Ascending, shift: Floats | float, limit: Floats) -> Floats:
     return np.asarray((ordered.median + shift - limit) / ordered.spread)
 
 
-def _growth(ordered: Ascending, caution: tuple[float, float], lent: Lent, place: int) -> Floats:
-    """The growth of the tail that is reckoned with: the window's own, or a larger family's."""
-    own = ordered.growth + _errors(caution, ordered.size)
-    if not lent.n.any():
-        return np.asarray(own)
-    borrowed = np.array([_errors(caution, n) if n else 0.0 for n in lent.n.tolist()])
-    return np.where(lent.n > 0, lent.growth[place] + borrowed, own)
+def _tail(
+    ordered: Ascending, caution: tuple[float, float], lent: Lent, place: int
+) -> tuple[Floats, Floats]:
+    """The growth that is reckoned with (the window's, or a larger family's), and its lightness."""
+    told = lent.n > 0
+    sizes = np.where(told, lent.n, ordered.size)
+    grown = np.where(told, lent.growth[place], ordered.growth)
+    known = {size: (growth_error(size), _errors(caution, size)) for size in set(sizes.tolist())}
+    error, added = (np.array([known[size][at] for size in sizes.tolist()]) for at in (0, 1))
+    return grown + added, lightness(grown, error)
 
 
 def _errors(caution: tuple[float, float], size: int) -> float:

@@ -12,6 +12,7 @@ themselves, have no say.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, cached_property
 from math import sqrt
 from statistics import NormalDist
@@ -43,6 +44,8 @@ _CONTAMINATION = 0.025
 _FAKED = {0.9: 0.06, 0.95: 0.09}
 """By how much the same, and taking the largest of several scales, moves that of a quantile."""
 _LIGHT_BELOW = 0.05
+_LIGHT_ERRORS = 1.0
+"""Half the growth of a Student tail with three degrees of freedom; errors that are added to it."""
 _GROWTH_MAX = 0.5
 _SPREAD_MIN = 1e-9
 _HUMPS_SAMPLES_MIN = 1_000
@@ -64,6 +67,26 @@ def _inner(size: int) -> tuple[float, ...]:
 def growth_error(size: int) -> float:
     """The standard error of :meth:`Ascending.growth` in normal samples of this size."""
     return _GROWTH_ERRORS[_tellable(size)[-1]] / sqrt(size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """The share of ordinary values that may exceed a limit, by what is known of their tail."""
+
+    light: float
+    """Where samples have shown that the tail is light: the limit is told well."""
+    heavy: float
+    """Where it is heavy, or where too few samples say: it is told badly, and often too low."""
+
+    def z(self, light: Floats) -> Floats:
+        """The z of the limit, between the two by how light the tail is (0 to 1)."""
+        heaviest = z_of(self.heavy)
+        return np.asarray(heaviest + (z_of(self.light) - heaviest) * light)
+
+
+def lightness(growth: Floats, error: Floats | float) -> Floats:
+    """How sure it is that a tail is light, from 0 to 1, by its growth and the error of that."""
+    return np.clip(1.0 - (growth + _LIGHT_ERRORS * error) / _LIGHT_BELOW, 0.0, 1.0)
 
 
 class Ascending:
@@ -111,24 +134,28 @@ class Ascending:
         body = np.maximum((self.at(0.75) - self.median) / _Z[0.75], _SPREAD_MIN)
         outer = np.maximum((self.at(top) - self.median) / _Z[top], _SPREAD_MIN)
         grown = np.log(outer / body) / (_Z[top] ** 2 - _Z[0.75] ** 2)
-        return np.asarray(grown - _CONTAMINATION)
+        # In a tail that grows more than outliers explain, nothing is put down to them.
+        faked = np.clip((3 * _CONTAMINATION - grown) / (2 * _CONTAMINATION), 0.0, 1.0)
+        return np.asarray(grown - _CONTAMINATION * faked)
 
-    def upper_limit(self, share: float, growth: Floats) -> Floats:
-        """What a share of ordinary values exceeds, when the tail's scale grows like this."""
-        far = z_of(share)
-        reach = max(far**2 - _Z[_inner(self.size)[-1]] ** 2, 0.0)
+    def upper_limit(self, spending: Spending, growth: Floats, light: Floats) -> Floats:
+        """What a share of ordinary values exceeds, when the tail's scale grows like this.
+
+        ``light`` says how sure it is that the tail is light, from 0 to 1.
+        """
+        far = spending.z(light)
+        reach = np.maximum(far**2 - _Z[_inner(self.size)[-1]] ** 2, 0.0)
         grown = np.exp(np.clip(growth, 0.0, _GROWTH_MAX) * reach)
-        limit = self.median + far * self._outer_scale(growth) * grown
+        limit = self.median + far * self._outer_scale(light) * grown
         if self.size < _HUMPS_SAMPLES_MIN:
             return np.asarray(limit)
         return np.where(self._has_hump(), self._beyond_hump(far), limit)
 
-    def _outer_scale(self, growth: Floats) -> Floats:
+    def _outer_scale(self, light: Floats) -> Floats:
         """The scale of the upper quantiles, less what one outlier in a hundred adds to a light one.
 
         In a heavy tail the outliers are not told apart, and nothing is taken off.
         """
-        light = np.clip(1.0 - growth / _LIGHT_BELOW, 0.0, 1.0)
         scales = [
             (self.at(at) - self.median) / _Z[at] * np.exp(-_FAKED[at] * light)
             for at in _inner(self.size)
@@ -140,7 +167,7 @@ class Ascending:
         at90, at95, at975 = ((self.at(at) - self.median) / _Z[at] for at in _ANCHORS)
         return np.asarray(np.maximum(at95, at975) < _CONCAVE * at90)
 
-    def _beyond_hump(self, far: float) -> Floats:
+    def _beyond_hump(self, far: Floats) -> Floats:
         """The hump's own slope, continued."""
         slope = (self.at(0.975) - self.at(0.9)) / (_Z[0.975] - _Z[0.9])
         return np.asarray(self.at(0.975) + slope * (far - _Z[0.975]))

@@ -10,8 +10,8 @@ from analytics.baselines import judge, next_limits, with_cohorts
 from analytics.config import AnalysisConfig
 from analytics.detectors.resource_outliers import ResourceOutliers
 from analytics.layouts import layout
-from analytics.tails import Ascending, growth_error, z_of
-from benchmarks.baselines import HOUR, world
+from analytics.tails import Ascending, Spending, growth_error, lightness, z_of
+from benchmarks.baselines import HOUR, rates, world
 from tests.analytics.contexts import context_of
 from tests.analytics.spans import chat
 
@@ -179,6 +179,26 @@ def test_a_normal_tail_does_not_grow_and_a_heavy_one_does():
     assert float(np.std(normal.growth)) == pytest.approx(growth_error(2_000), rel=0.2)
     assert float(np.mean(heavy.growth)) > 0.06
     # t with three degrees of freedom exceeds 10.2 once in a thousand, a normal sample 3.1.
-    limits = normal.upper_limit(0.001, normal.growth), heavy.upper_limit(0.001, heavy.growth)
+    spending = Spending(light=0.001, heavy=0.001)
+    limits = [one.upper_limit(spending, one.growth, np.zeros(200)) for one in (normal, heavy)]
     assert float(np.median(limits[0])) == pytest.approx(z_of(0.001), rel=0.1)
     assert 7.0 < float(np.median(limits[1])) < 13.0
+
+
+def test_more_is_spent_where_a_tail_is_surely_light():
+    light = lightness(np.array([-0.03, 0.02, 0.12]), 0.01)
+
+    assert light.tolist() == pytest.approx([1.0, 0.4, 0.0])
+    z = Spending(light=0.002, heavy=0.0005).z(light)
+    assert z[0] == pytest.approx(z_of(0.002))
+    assert z[0] < z[1] < z[2] == pytest.approx(z_of(0.0005))
+
+
+def test_four_times_the_duration_alone_is_found_where_a_cohort_is_large():
+    found = [
+        rates(world("stationary", 20_000, seed, sigma=0.2, duration_alone=True))
+        for seed in range(2)
+    ]
+
+    assert np.mean([one["recall"] for one in found]) >= 0.8
+    assert np.mean([one["false_alarms"] for one in found]) <= CONFIG.false_alarm_budget
