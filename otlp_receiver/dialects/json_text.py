@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dumps", "escaped", "joined", "loads", "quoted"]
 
-_ESCAPED = r'["\\\x00-\x1f]'
+_ESCAPED = ['"', "\\", *map(chr, range(32))]
 """Characters that a JSON string holds only escaped."""
 
 
@@ -29,7 +29,7 @@ def quoted(texts: pl.Series) -> pl.Series:
 
 def escaped(texts: pl.Series) -> pl.Series:
     """Each text as it stands between the quotes of a JSON string; null stays null."""
-    needs = texts.str.contains(_ESCAPED).arg_true()
+    needs = texts.str.contains_any(_ESCAPED).arg_true()
     if needs.is_empty():
         return texts
     return texts.scatter(needs, _escaped(texts[needs]))
