@@ -123,17 +123,7 @@ class Job:
         )
         stages.next("routing")
         evaluated = self._with_revisions(evaluated)
-        routing = RoutingStage(
-            store=self.store,
-            queues=self.queues,
-            project=self.project,
-            as_of_ns=self.as_of_ns,
-            config=self.config,
-            detectors=detectors,
-            judged=pl.DataFrame(schema=EVALUATIONS.polars)
-            if self.judge is None
-            else self.judge.evaluations,
-        )
+        routing = self._routing(detectors)
         routed = routing.run(evaluated, found, self._backfilled(traces), sessions)
         if self.learned is not None and self.learned.queues:
             routed.routed.drafts = put_in_order(
@@ -152,6 +142,18 @@ class Job:
         report = self._write(decided, detectors, stages, dry_run=dry_run)
         self._tell("done", 1, 1)
         return report
+
+    def _routing(self, detectors: list[Any]) -> RoutingStage:
+        nothing = pl.DataFrame(schema=EVALUATIONS.polars)
+        return RoutingStage(
+            store=self.store,
+            queues=self.queues,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            detectors=detectors,
+            judged=nothing if self.judge is None else self.judge.evaluations,
+        )
 
     def _write(
         self, decided: Decided, detectors: list[Any], stages: Stages, *, dry_run: bool

@@ -121,6 +121,7 @@ def _ordered(draft: Draft, chance: float, classifier: LearnedClassifier) -> Draf
         draft,
         terms=terms,
         priority=importance / max(draft.terms["u"], SMALLEST_DRAW),
+        selection=replace(draft.selection, importance=importance),
         reason=f"{draft.reason}; people would say yes with probability {chance:.2f} "
         f"(learned from {verdicts_read} verdicts)",
     )
