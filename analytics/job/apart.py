@@ -15,7 +15,7 @@ import polars as pl
 APART_SHARE_MAX = 0.1
 """Of a chunk with more such traces nothing is set apart: it is enough by itself."""
 
-TRACES_TOGETHER = 250
+TRACES_TOGETHER = 400
 """So many are decided together, beside the next chunks."""
 
 
