@@ -15,7 +15,6 @@ from cli.output import say
 if TYPE_CHECKING:
     from cli.context import Context
 
-_EXPERIMENTS = "-event_engine_listener,-event_engine_client"
 _KEPT_BYTES = 128 * 2**20
 """Freed memory that the servers keep: some requests of the largest size."""
 
@@ -43,7 +42,7 @@ def serve(
     import time
     from dataclasses import replace
 
-    keep_connections()
+    keep_connections_over_forks()
     import uvloop
 
     from cli.background import Background
@@ -93,19 +92,14 @@ def serve(
     )
 
 
-def keep_connections() -> None:
-    """Before gRPC is imported: neither starting the loader nor an attack must disturb callers.
+def keep_connections_over_forks() -> None:
+    """Before gRPC is imported: starting the loader must not disturb callers.
 
     gRPC's own handling of forks, which is on by default, closes open connections now and then when
     a child is started ("Socket closed", twice in a thousand calls beside 150 starts); the children
     here run other programs and need none of it.
-
-    Its new event engine, on by default too, can end the process with a segmentation fault in one of
-    the engine's threads when connections with TLS break under load (grpcio 1.85.1: four of fifty
-    sieges with hostile clients, none of sixteen with the engine before it).
     """
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    os.environ.setdefault("GRPC_EXPERIMENTS", _EXPERIMENTS)
 
 
 def _log_sentences() -> None:
