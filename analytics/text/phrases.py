@@ -11,12 +11,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
-
-import polars as pl
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +47,3 @@ def _read() -> dict[str, tuple[Rule, ...]]:
 
 RULES: dict[str, tuple[Rule, ...]] = _read()
 """Every set of rules by name."""
-
-
-def rule_counts(text: pl.Expr, rules: Sequence[Rule]) -> list[pl.Expr]:
-    """One column a rule, named after it: how often it occurs in the normalised text."""
-    return [text.str.count_matches(rule.pattern).alias(rule.name) for rule in rules]
-
-
-def any_rule(text: pl.Expr, rules: Sequence[Rule]) -> pl.Expr:
-    """Whether any rule occurs in the normalised text."""
-    return pl.any_horizontal(text.str.contains(rule.pattern) for rule in rules)
