@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,11 @@ class Certificates:
         self._certificate = Path(config.tls_certificate)
         self._key = Path(config.tls_key)
         self._client_ca = Path(config.tls_client_ca) if config.tls_client_ca else None
+        self._lock = threading.Lock()
         try:
             self._stamp = self._stamps()
             self._context = self._load_context()
-            self._grpc = self._load_grpc()
+            self._grpc = self._handed = self._load_grpc()
         except (OSError, ssl.SSLError) as error:
             raise UnusableCertificateError(str(self._certificate), str(error)) from error
 
@@ -48,16 +50,28 @@ class Certificates:
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """Credentials for the gRPC server; each handshake uses the newest files."""
-
-        def newest() -> Any:
-            self._refresh()
-            return self._grpc
-
         return grpc.dynamic_ssl_server_credentials(
-            self._grpc, newest, require_client_authentication=self._client_ca is not None
+            self._handed, self.renewed, require_client_authentication=self._client_ca is not None
         )
 
+    def renewed(self) -> Any:
+        """What gRPC must use from now on, once; None as long as the files are the same.
+
+        gRPC puts what it is given in the place of the old without a lock, while other handshakes
+        may be using that: given anew at each handshake, some hundred handshakes end the process.
+        """
+        self._refresh()
+        with self._lock:
+            if self._handed is self._grpc:
+                return None
+            self._handed = self._grpc
+            return self._grpc
+
     def _refresh(self) -> None:
+        with self._lock:
+            self._read_again()
+
+    def _read_again(self) -> None:
         try:
             stamp = self._stamps()
             if stamp == self._stamp:

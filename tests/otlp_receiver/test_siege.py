@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import signal
 import ssl
 import threading
 from collections import defaultdict
@@ -105,7 +104,7 @@ class Siege:
         try:
             channel.unary_unary(TRACES)(
                 body,
-                timeout=60,
+                timeout=120,
                 wait_for_ready=True,
                 metadata=[("x-api-key", token)],
                 compression=compression,
@@ -188,9 +187,7 @@ class Siege:
         return self.call(request.SerializeToString()), span_ids(request)
 
 
-def besiege(  # noqa: C901  # Two kinds of clients, each with an end of its own.
-    siege: Siege,
-) -> tuple[dict[str, set[str]], set[str], set[tuple[str, str]], int]:
+def besiege(siege: Siege) -> tuple[dict[str, set[str]], set[str], set[tuple[str, str]], int]:
     """Let everybody loose at once until each slow one was ended.
 
     Gives the answers by attack, the honest ones' answers and spans, and how many honest requests
@@ -205,18 +202,12 @@ def besiege(  # noqa: C901  # Two kinds of clients, each with an end of its own.
     slow = {"slow body", "slow head"}
     waiting = set(slow)
     over = threading.Event()
-    unanswered: list[str] = []
     meanwhile = 0
 
     def attack(name: str, act: Callable[[], str]) -> None:
         begun.wait(120)
         while True:
-            try:
-                answer = act()
-            except (OSError, http.client.HTTPException):
-                unanswered.append(name)
-                over.set()
-                return
+            answer = act()
             with lock:
                 answers[name].add(answer)
                 if name in slow:
@@ -231,15 +222,10 @@ def besiege(  # noqa: C901  # Two kinds of clients, each with an end of its own.
         begun.wait(120)
         while True:
             seed += 1
-            try:
-                answer, spans = act(seed)
-            except (OSError, http.client.HTTPException):
-                unanswered.append("an honest client")
-                over.set()
-                return
+            answer, spans = act(seed)
             with lock:
                 honest_answers.add(answer)
-                honest_spans.update(spans if answer in {"OK", "200"} else ())
+                honest_spans.update(spans)
                 meanwhile += not over.is_set()
             if over.is_set():
                 return
@@ -257,22 +243,7 @@ def besiege(  # noqa: C901  # Two kinds of clients, each with an end of its own.
     for thread in threads:
         thread.join(300)
         assert not thread.is_alive(), "somebody was never answered"
-    if siege.served.process.poll() == -signal.SIGSEGV:
-        raise CrashedError(honest_spans)
-    assert unanswered == []
     return answers, honest_answers, honest_spans, meanwhile
-
-
-class CrashedError(Exception):
-    """gRPC's own code ended the receiver, with the spans acknowledged before.
-
-    grpcio 1.85.1 does so now and then when many handshakes fail at once; nothing here can prevent
-    it. What operators need is that whoever starts the receiver again has lost nothing.
-    """
-
-    def __init__(self, acknowledged: set[tuple[str, str]]) -> None:
-        super().__init__("gRPC crashed")
-        self.acknowledged = acknowledged
 
 
 @pytest.mark.acceptance
@@ -284,26 +255,14 @@ def test_all_attacks_at_once_are_answered_by_the_table_while_honest_traffic_goes
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
     (tmp_path / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    for attempt in range(5):
-        data_dir = tmp_path / f"data-{attempt}"
-        _, token = TokenFile(data_dir / "tokens.json").create("shop", now=1)
-        config = CONFIG.format(folder=tmp_path)
-        try:
-            with Served(data_dir, config=config) as served:
-                siege = Siege(served, authority, token)
-                expected = {name: {answer} for name, (_, answer) in siege.attacks().items()}
-                answers, honest_answers, honest_spans, meanwhile = besiege(siege)
-                code = served.stop()
-            break
-        except CrashedError as crash:
-            with Served(data_dir, config=config) as again:
-                assert again.stop() == 0
-            kept = SpanStore(data_dir).scan_raw("spans").select("trace_id", "span_id").collect()
-            lost = crash.acknowledged - set(kept.rows())
-            assert lost == set()
-            assert not kept.is_duplicated().any()
-    else:
-        pytest.fail("gRPC crashed in every siege")
+    data_dir = tmp_path / "data"
+    _, token = TokenFile(data_dir / "tokens.json").create("shop", now=1)
+    with Served(data_dir, config=CONFIG.format(folder=tmp_path)) as served:
+        siege = Siege(served, authority, token)
+        expected = {name: {answer} for name, (_, answer) in siege.attacks().items()}
+
+        answers, honest_answers, honest_spans, meanwhile = besiege(siege)
+        code = served.stop()
 
     stored = SpanStore(data_dir).scan_raw("spans").select("trace_id", "span_id").collect()
     assert dict(answers) == expected
