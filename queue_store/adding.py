@@ -20,7 +20,7 @@ from queue_store.tables.queues import QUEUES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queue_store.model import Item, ItemDraft, Queue
+    from queue_store.model import Item, ItemDraft, Queue, Selection
     from queue_store.writing import Writing
 
 PRIORITY_MAX = 1e308
@@ -118,7 +118,10 @@ def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:
     """Decide what a draft means for the item that is there; names the count it adds to."""
     if item.state is ItemState.REMOVED:
         return "removed"
+    why = _why(draft) | _wider(item.selection, draft)
     if draft.revision <= item.revision:
+        if _is_wider(item.selection, draft.selection):
+            _keep_selection(writing, item, why)
         return "duplicates"
     if item.state in _FINISHED:
         move(
@@ -131,13 +134,42 @@ def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:
             round=item.round + 1,
             labels_done=0,
             open_seats=item.labels_wanted,
-            **_why(draft),
+            **why,
         )
         return "reentered"
     writing.connection.execute(
         update(ITEMS)
         .where(ITEMS.c.id == item.id)
-        .values(revision=draft.revision, updated_at=writing.now, **_why(draft))
+        .values(revision=draft.revision, updated_at=writing.now, **why)
     )
     writing.audit("item_revised", queue_id=item.queue_id, item_id=item.id, revision=draft.revision)
     return "duplicates"
+
+
+def _is_wider(known: Selection | None, new: Selection | None) -> bool:
+    """Whether the same draw gives the object a larger chance than the one it is there with.
+
+    A rule that looks again and takes more (a cap let in the next ones, a share grew) would have
+    taken the object anyway: its labels stand for fewer others than they did.
+    """
+    if known is None or new is None or known.p is None or new.p is None:
+        return False
+    return _draw(known) == _draw(new) and new.p > known.p
+
+
+def _draw(selection: Selection) -> tuple[Any, ...]:
+    return selection.rule, selection.salt, selection.u
+
+
+def _wider(known: Selection | None, draft: ItemDraft) -> dict[str, Any]:
+    """The columns of the draw that stays although the draft brings another."""
+    if not _is_wider(draft.selection, known):
+        return {}
+    assert known is not None
+    return {"selection_p": known.p, "selection_rule_version": known.rule_version}
+
+
+def _keep_selection(writing: Writing, item: Item, why: dict[str, Any]) -> None:
+    names = ("selection_p", "selection_rule_version", "selection_selected")
+    values = {name: why[name] for name in names}
+    writing.connection.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(**values))

@@ -15,6 +15,7 @@ from tests.analytics.test_live_queues import live
 
 LONG_AGO = AS_OF - timedelta(days=9)
 HOUR = timedelta(hours=1)
+RECORDS = pl.List(pl.Struct({"queue": pl.String, "p": pl.Float64}))
 
 
 @pytest.fixture
@@ -104,6 +105,29 @@ def test_weights_stand_for_everything_although_a_cap_kept_few(store, queues):
     union = rows["inclusion_probability"].unique()
     assert union.len() == 1
     assert 0.1 < union.item() < 0.3
+
+
+@pytest.mark.parametrize("later_max", [40, 0], ids=["next best", "no cap any more"])
+def test_weights_stand_for_everything_once_although_later_runs_let_more_in(
+    store, queues, later_max
+):
+    store.append("spans", frame([chat(f"t{n}", at=n) for n in range(400)]))
+    live(queues, "all", None, 0.5)
+    config = AnalysisConfig(items_max=40, random_floor=0.6)
+    later = AnalysisConfig(items_max=later_max, random_floor=0.6)
+
+    run(store, queues, project="default", as_of=AS_OF, config=config)
+    for hours in (1, 2):
+        moment = AS_OF + hours * HOUR
+        run(store, queues, project="default", as_of=moment, since=LONG_AGO, config=later)
+
+    records = store.scan("traces").collect()["selections"].str.json_decode(RECORDS).explode()
+    known = records.struct.unnest().group_by("queue").agg(pl.col("p").max())
+    for queue in ("all", "random_floor"):
+        kept = items(queues, queue)
+        chances = {item.selection.p for item in kept}
+        assert chances == set(known.filter(queue=queue)["p"])
+        assert 280 < sum(1 / item.selection.p for item in kept) < 520, queue
 
 
 def test_a_trace_that_was_kept_keeps_its_chance_when_the_queue_takes_less_later(store, queues):

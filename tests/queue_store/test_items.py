@@ -242,3 +242,41 @@ def test_an_item_knows_its_place_and_its_neighbours(desk):
     assert [(place.position, place.total) for place in places] == [(n, 4) for n in (1, 2, 3, 4)]
     assert [place.before for place in places] == [None, *order[:-1]]
     assert [place.after for place in places] == [*order[1:], None]
+
+
+def drawn(p, **values):
+    parts = {"rule": "live:all", "rule_version": f"v{p}", "u": 0.1, "salt": "s", "selected": True}
+    return Selection(p=p, **parts | values)
+
+
+def test_a_rule_that_looks_again_and_takes_more_widens_the_chance_of_what_is_there(desk):
+    desk.queue()
+    desk.add_drafts([trace(0, selection=drawn(0.2), reason="first")])
+
+    result = desk.add_drafts([trace(0, selection=drawn(0.5), reason="again")])
+
+    item = desk.item(result.item_ids[0])
+    assert (result.duplicates, item.selection, item.reason) == (1, drawn(0.5), "first")
+
+
+def test_a_chance_never_shrinks_while_the_draw_is_the_same(desk):
+    desk.queue()
+    desk.add_drafts([trace(0, selection=drawn(0.5))])
+
+    for revision in (1, 2):
+        result = desk.add_drafts([trace(0, selection=drawn(0.2), revision=revision)])
+
+    assert desk.item(result.item_ids[0]).selection == drawn(0.5)
+    desk.complete(desk.next())
+    desk.add_drafts([trace(0, selection=drawn(0.2), revision=3)])
+    assert desk.item(result.item_ids[0]).selection == drawn(0.5)
+
+
+@pytest.mark.parametrize("other", [{"salt": "new"}, {"u": 0.05}, {"rule": "live:other"}])
+def test_another_draw_changes_nothing_of_the_chance_that_is_there(desk, other):
+    desk.queue()
+    desk.add_drafts([trace(0, selection=drawn(0.2))])
+
+    result = desk.add_drafts([trace(0, selection=drawn(0.5, **other))])
+
+    assert desk.item(result.item_ids[0]).selection == drawn(0.2)
