@@ -40,6 +40,9 @@ class LiveRule:
     """A hash of filter and rate."""
     trace_ids: frozenset[str]
     """The evaluated traces that the filter lets through."""
+    by_session: frozenset[str] = frozenset()
+    """Those of them that it lets through by a score of their session alone: the queue takes the
+    session, once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,8 @@ def route(  # Everything a rule may look at.
     """Choose and draft.
 
     ``traces`` are the evaluated ones with ``u``, ``item_revision``, ``asks_floor`` (whether the
-    random floor looks at it), ``session_place`` (from 1: where the trace stands in its session)
+    random floor looks at it), ``session_place`` (from 1: where the trace stands in its session),
+    ``scored_place`` (the same, but 1 when the session was last scored before the trace arrived)
     and the facts shown on items; ``findings`` the matched and ambiguous decisions with
     ``detector`` and ``detector_version``; ``similar`` counts earlier findings by signature;
     ``weights`` are business weights by trace (1 where missing). The order of the answer is that
@@ -124,14 +128,9 @@ def route(  # Everything a rule may look at.
     if config.random_floor > 0:
         routed.floor_considered = int(traces["asks_floor"].sum())
     _route_findings(routed, facts, findings, project, config, precisions, similar, weights)
-    routed.drafts = _latest_of_sessions(routed.drafts)
     for rule in live_rules:
-        for trace_id in sorted(rule.trace_ids & facts.keys()):
-            record = _record(
-                facts[trace_id], rule.queue, f"live:{rule.queue}", rule.version, rule.rate, config
-            )
-            reason = f"Matches the filter of live queue {rule.queue!r} (rate {rule.rate:g})"
-            _add(routed, facts[trace_id], record, _rule_terms(facts[trace_id], weights), reason)
+        _route_live(routed, facts, rule, project, config, weights)
+    routed.drafts = _latest_of_sessions(routed.drafts)
     for trace_id in sorted(facts):
         row = facts[trace_id]
         if not row["asks_floor"] or config.random_floor <= 0:
@@ -174,9 +173,7 @@ def _route_findings(  # The parts of one choice.
     for row in with_order.sort("end_time", "trace_id", "detector").iter_rows(named=True):
         fact = facts[row["trace_id"]]
         if row["detector"] in SESSION_DETECTORS and fact["conversation_id"] is not None:
-            # A session is drawn once, whichever of its traces is flagged.
-            u = draw(config.salt, f"{project}/session", fact["conversation_id"])
-            fact = fact | {"object_type": "session", "u": u}
+            fact = _of_session(fact, project, config)
         is_match = row["decision"] == "matched"
         rate = config.matched_rate if is_match else config.ambiguous_rate
         record = _record(
@@ -201,6 +198,30 @@ def _route_findings(  # The parts of one choice.
             u=fact["u"],
         )
         _add(routed, fact, record, terms, row["reason"] or row["decision"], row["detector"])
+
+
+def _route_live(  # The parts of one choice.
+    routed: Routed,
+    facts: Mapping[str, dict[str, Any]],
+    rule: LiveRule,
+    project: str,
+    config: AnalysisConfig,
+    weights: Mapping[str, float],
+) -> None:
+    filtered = f"the filter of live queue {rule.queue!r} (rate {rule.rate:g})"
+    for trace_id in sorted(rule.trace_ids & facts.keys()):
+        fact, reason = facts[trace_id], f"Matches {filtered}"
+        if trace_id in rule.by_session:
+            fact = _of_session(fact, project, config) | {"session_place": fact["scored_place"]}
+            reason = f"A score of the session matches {filtered}"
+        record = _record(fact, rule.queue, f"live:{rule.queue}", rule.version, rule.rate, config)
+        _add(routed, fact, record, _rule_terms(fact, weights), reason)
+
+
+def _of_session(fact: dict[str, Any], project: str, config: AnalysisConfig) -> dict[str, Any]:
+    """A trace as its session: drawn once, whichever of its traces is kept."""
+    u = draw(config.salt, f"{project}/session", fact["conversation_id"])
+    return fact | {"object_type": "session", "u": u}
 
 
 def traces_order(facts: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
@@ -274,13 +295,20 @@ def _add(  # The parts of one draft.
 
 
 def _latest_of_sessions(drafts: list[Draft]) -> list[Draft]:
-    """One draft a queue and object: of a session flagged more than once, the latest."""
+    """One draft a queue and object: of a session kept more than once, the latest.
+
+    It came in by any of them: its chance is the largest, or its labels would stand for too many.
+    """
     kept: dict[tuple[str, str, str], Draft] = {}
     for draft in drafts:
         key = (draft.queue, draft.object_type, draft.object_id)
         known = kept.get(key)
-        if known is None or draft.revision >= known.revision:
+        if known is None:
             kept[key] = draft
+            continue
+        latest = draft if draft.revision >= known.revision else known
+        p = max(draft.selection.p, known.selection.p)
+        kept[key] = replace(latest, selection=replace(latest.selection, p=p))
     return list(kept.values())
 
 

@@ -112,6 +112,7 @@ def weights(salt: str, count: int = 1_500) -> dict[str, float]:
         u=draws(salt, "p", pl.Series("trace_id", ids)),
         item_revision=pl.lit(1),
         session_place=pl.lit(1),
+        scored_place=pl.lit(1),
         asks_floor=pl.lit(value=True),
     )
     unsure = ids[: count // 3]

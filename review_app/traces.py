@@ -8,7 +8,7 @@ import polars as pl
 
 from analytics.filters import compile_trace_filter, decisions_read
 from analytics.filters import matching as matching_facts
-from analytics.job.scores import scores_until, with_decisions, with_scores
+from analytics.job.scores import of_sessions, scores_until, with_decisions, with_scores
 from analytics.sessions import SESSIONS, TRACE_COLUMNS, roll_up
 from span_store.filters import compile_filter
 from span_store.schema import TRACES, Form
@@ -53,6 +53,7 @@ def matching_condition(spans: SpanStore, project: str, where: str | None) -> pl.
         return latest.filter(condition)
     facts = with_decisions(latest.collect(), decisions_read([where]))
     scores = scores_until(spans, project=project, as_of_ns=_FOR_EVER_NANOSECONDS)
+    scores = pl.concat([scores, of_sessions(scores, facts)])
     wanted = sorted(matching_facts(with_scores(facts, scores), where))
     return latest.filter(pl.col("trace_id").is_in(wanted))
 

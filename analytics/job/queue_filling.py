@@ -81,8 +81,13 @@ def closed_queues(queues: QueueStore, *, project: str) -> list[str]:
     return [queue.name for queue in known if queue.state is QueueState.ARCHIVED]
 
 
-def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list[LiveRule]:
-    """The live queues with the traces that their filters let through."""
+def live_rules(
+    queues: QueueStore, facts: pl.DataFrame, own_facts: pl.DataFrame, *, project: str
+) -> list[LiveRule]:
+    """The live queues with the traces that their filters let through.
+
+    ``own_facts`` are the same traces without what was said of their sessions.
+    """
     from queue_store.model import QueueKind, QueueState
 
     rules = []
@@ -90,12 +95,15 @@ def live_rules(queues: QueueStore, facts: pl.DataFrame, *, project: str) -> list
         if queue.state in (QueueState.ARCHIVED, QueueState.DRAFT):
             continue
         rate = LIVE_RATE if queue.sample_rate is None else queue.sample_rate
+        passed = matching(facts, queue.filter_sql)
+        own = passed if own_facts is facts else matching(own_facts, queue.filter_sql)
         rules.append(
             LiveRule(
                 queue=queue.name,
                 rate=rate,
                 version=digest(queue.filter_sql or "", repr(rate))[:8],
-                trace_ids=matching(facts, queue.filter_sql),
+                trace_ids=passed,
+                by_session=passed - own,
             )
         )
     return rules

@@ -58,13 +58,25 @@ def last_run(store: SpanStore, *, project: str) -> LastRun | None:
     )
 
 
-def evaluated_rows(store: SpanStore, trace_ids: Collection[str], *, project: str) -> pl.DataFrame:
-    """The newest evaluated revision of these traces, as stored."""
-    if not trace_ids:
+def evaluated_rows(
+    store: SpanStore,
+    trace_ids: Collection[str],
+    conversation_ids: Collection[str] = (),
+    *,
+    project: str,
+) -> pl.DataFrame:
+    """The newest evaluated revision of these traces, and of those of these sessions, as stored."""
+    if not trace_ids and not conversation_ids:
         return pl.DataFrame(schema=TRACES.polars)
+    wanted = {"trace_id": sorted(trace_ids), "conversation_id": sorted(conversation_ids)}
+    rows = store.scan_raw("traces", project=project)
+    found = [
+        rows.join(pl.LazyFrame({name: ids}), on=name, how="semi")
+        for name, ids in wanted.items()
+        if ids
+    ]
     return (
-        store.scan_raw("traces", project=project)
-        .join(pl.LazyFrame({"trace_id": sorted(trace_ids)}), on="trace_id", how="semi")
+        pl.concat(found)
         .collect()
         .sort("trace_id", "revision", "evaluated_at", maintain_order=True)
         .unique("trace_id", keep="last", maintain_order=True)

@@ -13,7 +13,13 @@ from analytics.job import queue_filling, verdicts
 from analytics.job.records import trace_rows
 from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new_selections
 from analytics.job.revisions import material_revisions
-from analytics.job.scores import as_facts, scores_until, with_decisions, with_scores
+from analytics.job.scores import (
+    as_facts,
+    of_sessions,
+    scores_until,
+    with_decisions,
+    with_scores,
+)
 from analytics.routing import Routed, route, signatures
 from analytics.selection import RANDOM_FLOOR, draws
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
     from analytics.job.session_history import SessionHistory
+    from analytics.routing import LiveRule
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
 
@@ -75,14 +82,7 @@ class RoutingStage:
             pl.col("received_at") > seen_until, pl.col("source").ne_missing("judge")
         )
         again = self._again(late, set(backfilled), set(evaluated["trace_id"].to_list()))
-        filters = [*queue_filling.live_filters(self.queues, project=self.project)]
-        filters += self.config.business_weights
-        facts = pl.DataFrame(schema={"trace_id": pl.String})
-        if filters:
-            # Facts are wide, and most projects at most times have no rule that reads them.
-            fresh = self._rows(evaluated, found)
-            facts = with_scores(as_facts(pl.concat([fresh, again])), scores)
-            facts = with_decisions(facts, decisions_read(filters))
+        facts, own_facts = self._facts(evaluated, found, again, scores)
         stored = self._stored_findings(again, set(backfilled))
         flagged = found.filter(pl.col("decision").is_in(_FLAGGED)).select(stored.columns)
         u = draws(self.config.salt, self.project, again["trace_id"])
@@ -97,10 +97,11 @@ class RoutingStage:
         findings = pl.concat([flagged, stored]).filter(~pl.col("detector").is_in(closed))
         floor_closed = RANDOM_FLOOR in closed
         traces = pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed")
+        live = queue_filling.live_rules(self.queues, facts, own_facts, project=self.project)
         routed = route(
-            _with_places(traces, findings, sessions),
+            _with_places(traces, findings, live, sessions, scores),
             findings,
-            queue_filling.live_rules(self.queues, facts, project=self.project),
+            live,
             project=self.project,
             config=replace(self.config, random_floor=0.0) if floor_closed else self.config,
             precisions=verdicts.precisions(self.queues, project=self.project),
@@ -116,6 +117,28 @@ class RoutingStage:
             scores_watermark=newest if isinstance(newest, int) else seen_until,
         )
 
+    def _facts(
+        self,
+        evaluated: pl.DataFrame,
+        found: pl.DataFrame,
+        again: pl.DataFrame,
+        scores: pl.DataFrame,
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What filters read of each trace: with what was said of its session, and without."""
+        filters = [*queue_filling.live_filters(self.queues, project=self.project)]
+        filters += self.config.business_weights
+        if not filters:
+            # Facts are wide, and most projects at most times have no rule that reads them.
+            nothing = pl.DataFrame(schema={"trace_id": pl.String})
+            return nothing, nothing
+        plain = as_facts(pl.concat([self._rows(evaluated, found), again]))
+        plain = with_decisions(plain, decisions_read(filters))
+        of_session = of_sessions(scores, plain)
+        own = with_scores(plain, scores)
+        if of_session.is_empty():
+            return own, own
+        return with_scores(plain, pl.concat([scores, of_session])), own
+
     def _rows(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         return trace_rows(
             evaluated,
@@ -130,8 +153,10 @@ class RoutingStage:
 
     def _again(self, late: pl.DataFrame, backfilled: set[str], fresh: set[str]) -> pl.DataFrame:
         """Evaluated before: in the range of a backfill, or scored since the last run."""
-        wanted = (set(late["trace_id"].drop_nulls().to_list()) | backfilled) - fresh
-        return evaluated_rows(self.store, wanted, project=self.project)
+        wanted = set(late["trace_id"].drop_nulls().to_list()) | backfilled
+        sessions = set(late["conversation_id"].drop_nulls().to_list())
+        rows = evaluated_rows(self.store, wanted - fresh, sessions, project=self.project)
+        return rows.filter(~pl.col("trace_id").is_in(sorted(fresh)))
 
     def _stored_findings(self, again: pl.DataFrame, backfilled: set[str]) -> pl.DataFrame:
         """The standing findings on backfilled traces."""
@@ -170,12 +195,33 @@ class RoutingStage:
 
 
 def _with_places(
-    traces: pl.DataFrame, findings: pl.DataFrame, sessions: SessionHistory
+    traces: pl.DataFrame,
+    findings: pl.DataFrame,
+    live: Sequence[LiveRule],
+    sessions: SessionHistory,
+    scores: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The traces with ``session_place``, which only those flagged as sessions need to know."""
+    """The traces with ``session_place``, which only those that stand for sessions need to know.
+
+    ``scored_place`` is that of a trace that was there when its session was scored last. A trace
+    that came later brings no item back: nobody said anything of it.
+    """
     flagged = findings.filter(pl.col("detector").is_in(list(SESSION_DETECTORS)))["trace_id"]
-    if flagged.is_empty():
-        return traces.with_columns(session_place=pl.lit(1, pl.Int64))
-    places = sessions.places(flagged.unique())
-    joined = traces.join(places, on="trace_id", how="left", maintain_order="left")
-    return joined.with_columns(pl.col("session_place").fill_null(1))
+    by_session = sorted({trace_id for rule in live for trace_id in rule.by_session})
+    asked = pl.concat([flagged, pl.Series("trace_id", by_session, dtype=pl.String)]).unique()
+    if asked.is_empty():
+        first = pl.lit(1, pl.Int64)
+        return traces.with_columns(session_place=first, scored_place=first)
+    known = traces.filter(pl.col("trace_id").is_in(asked.implode()))
+    scored = scores.group_by("conversation_id").agg(scored_at=pl.col("received_at").max())
+    return (
+        traces.join(sessions.places(known), on="trace_id", how="left", maintain_order="left")
+        .join(scored, on="conversation_id", how="left", maintain_order="left")
+        .with_columns(pl.col("session_place").fill_null(1))
+        .with_columns(
+            scored_place=pl.when(pl.col("received_at") <= pl.col("scored_at"))
+            .then("session_place")
+            .otherwise(1)
+        )
+        .drop("scored_at")
+    )

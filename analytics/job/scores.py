@@ -23,7 +23,9 @@ def scores_until(
 ) -> pl.DataFrame:
     """The newest score a trace and evaluator: of the trace itself before that of its spans.
 
-    ``own`` holds rows of ``evaluations`` that this run makes and has not written yet.
+    A score of a session that names no trace has ``conversation_id`` in place of ``trace_id``, and
+    stands for all traces of the session. ``own`` holds rows of ``evaluations`` that this run makes
+    and has not written yet.
     """
     stored = store.scan("evaluations", project=project).with_columns(
         pl.col("received_at", "time").dt.epoch("ns")
@@ -31,29 +33,45 @@ def scores_until(
     parts = [stored.select(_READ)]
     if own is not None:
         parts.append(own.lazy().select(_READ))
+    of_session = pl.col("object_type") == "session"
     return (
         pl.concat(parts)
         .filter(pl.col("received_at") <= as_of_ns, pl.col("error_type").is_null())
         .with_columns(
             trace_id=pl.when(pl.col("object_type") == "trace")
             .then("object_id")
-            # A score of a session counts for the trace that brought it.
-            .when(pl.col("object_type") == "session")
+            # A score of a session may name the trace that brought it: it counts for that one.
+            .when(of_session)
             .then("trace_id")
             .otherwise(pl.coalesce("trace_id", pl.col("object_id").str.slice(0, 32))),
+            conversation_id=pl.when(of_session & pl.col("trace_id").is_null()).then("object_id"),
             of_trace=pl.col("object_type") == "trace",
         )
-        .filter(pl.col("trace_id").is_not_null())
-        .select("trace_id", *_SHOWN, "of_trace")
+        .filter(pl.col("trace_id").is_not_null() | pl.col("conversation_id").is_not_null())
+        .select("trace_id", "conversation_id", *_SHOWN, "of_trace")
         .sort("of_trace", "time", "received_at", nulls_last=False)
-        .unique(["trace_id", "evaluator"], keep="last", maintain_order=True)
+        .unique(["trace_id", "conversation_id", "evaluator"], keep="last", maintain_order=True)
         .collect()
     )
 
 
+def of_sessions(scores: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """The scores of the sessions of these traces, one row for each of the traces."""
+    return (
+        facts.select("trace_id", "conversation_id")
+        .join(scores.drop("trace_id"), on="conversation_id", how="inner")
+        .select(scores.columns)
+    )
+
+
 def with_scores(facts: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """Add ``scored_by``, ``score:EVALUATOR`` and ``label:EVALUATOR``."""
-    own = scores.join(facts.select("trace_id"), on="trace_id", how="semi")
+    """Add ``scored_by``, ``score:EVALUATOR`` and ``label:EVALUATOR``.
+
+    Where an evaluator scored a trace more than once, the first of ``scores`` counts.
+    """
+    own = scores.join(facts.select("trace_id"), on="trace_id", how="semi").unique(
+        ["trace_id", "evaluator"], keep="first", maintain_order=True
+    )
     scored_by = own.group_by("trace_id").agg(scored_by=pl.col("evaluator").sort())
     wide = facts.join(scored_by, on="trace_id", how="left", maintain_order="left").with_columns(
         pl.col("scored_by").fill_null(pl.lit([], dtype=pl.List(pl.String)))

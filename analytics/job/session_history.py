@@ -84,15 +84,14 @@ class SessionHistory:
             is_partial=incremental,
         )
 
-    def places(self, trace_ids: pl.Series) -> pl.DataFrame:
+    def places(self, traces: pl.DataFrame) -> pl.DataFrame:
         """``trace_id, session_place`` of some traces: the how manieth of its session each is.
 
-        However long ago the session began: a place that fell back would hide the trace behind an
-        older revision of the session's item.
+        ``traces`` hold ``trace_id`` and ``conversation_id``. However long ago the session began: a
+        place that fell back would hide the trace behind an older revision of the session's item.
         """
         known = pl.concat([self.traces, self.members.select(_MEMBER_COLUMNS)])
-        own = known.filter(pl.col("trace_id").is_in(trace_ids.implode()))
-        sessions = own.select("conversation_id").unique()
+        sessions = traces.select("conversation_id").drop_nulls().unique()
         if self.is_partial:
             stored = (
                 self.store.scan_raw("traces", project=self.project)
@@ -106,7 +105,7 @@ class SessionHistory:
             .unique("trace_id")
             .sort("conversation_id", "start_time", "trace_id")
             .select("trace_id", session_place=pl.int_range(1, pl.len() + 1).over("conversation_id"))
-            .filter(pl.col("trace_id").is_in(trace_ids.implode()))
+            .join(traces.select("trace_id"), on="trace_id", how="semi")
         )
 
     def before(self, chunk: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.job import run
+from analytics.routing import route
 from analytics.selection import draw
 from queue_store.model import AnnotationDraft
 from tests.analytics.semantic.chats import talk
@@ -215,6 +216,34 @@ def test_a_session_has_a_draw_of_its_own_shared_by_its_traces(store, queues):
     assert 0 < len(kept) < len(names)
     flagged = store.scan("traces").collect().filter(pl.col("selections").str.contains("session"))
     assert flagged["inclusion_probability"].unique().to_list() == [0.5]
+
+
+def test_a_session_that_is_kept_by_two_of_its_traces_has_the_larger_chance():
+    rows = [
+        {"trace_id": trace_id, "end_time": place, "conversation_id": "talk", "u": 0.5}
+        | {"session_place": place, "scored_place": place, "item_revision": 1, "asks_floor": True}
+        for place, trace_id in enumerate(("a", "b"), 1)
+    ]
+    findings = [
+        {"trace_id": trace_id, "decision": decision, "severity": 0.5, "confidence": 0.5}
+        | {"detector": "frustration", "detector_version": "1", "reason": "r"}
+        for trace_id, decision in (("a", "matched"), ("b", "ambiguous"))
+    ]
+    salt = next(n for n in map(str, range(99)) if draw(n, "default/session", "talk") < 0.2)
+
+    routed = route(
+        pl.DataFrame(rows),
+        pl.DataFrame(findings),
+        [],
+        project="default",
+        config=config(salt=salt),
+        precisions={},
+        similar={},
+        weights={},
+    )
+
+    (draft,) = routed.drafts
+    assert (draft.trace_id, draft.revision, draft.selection.p) == ("b", 2, 1.0)
 
 
 def test_without_a_session_the_queue_holds_the_trace(store, queues):
