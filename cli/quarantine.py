@@ -55,12 +55,14 @@ def retry(context: Context, item_ids: tuple[str, ...], output_format: str | None
 
     Ends with 1 when one of them still cannot be loaded.
     """
-    from otlp_receiver.rows import to_rows
+    from otlp_receiver.rows import rows_reader
 
     held = _quarantine(context)
-    wanted = item_ids or tuple(item.id for item in held.items())
+    wanted = _known(held, item_ids) or tuple(item.id for item in held.items())
+    settings = context.configuration.receiver
+    decode = rows_reader(settings.attributes, settings.prices)
     results = [
-        {"id": item_id, **held.retry(item_id, context.span_store, to_rows)} for item_id in wanted
+        {"id": item_id, **held.retry(item_id, context.span_store, decode)} for item_id in wanted
     ]
     write_rows(results, output_format, ("id", "loaded", "reason"))
     if not all(result["loaded"] for result in results):
@@ -74,13 +76,19 @@ def retry(context: Context, item_ids: tuple[str, ...], output_format: str | None
 def drop(context: Context, item_ids: tuple[str, ...], yes: bool) -> None:
     """Forget requests for good."""
     held = _quarantine(context)
-    for item_id in item_ids:
-        held.item(item_id)
+    wanted = _known(held, item_ids)
     if not yes:
-        click.confirm(f"Forget {len(item_ids)} requests for good?", abort=True, err=True)
-    for item_id in item_ids:
+        click.confirm(f"Forget {len(wanted)} requests for good?", abort=True, err=True)
+    for item_id in wanted:
         held.drop(item_id)
         say(f"Dropped {item_id}.")
+
+
+def _known(held: Quarantine, item_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """The ids once each; a wrong one is told before anything changes."""
+    for item_id in item_ids:
+        held.item(item_id)
+    return tuple(dict.fromkeys(item_ids))
 
 
 def _quarantine(context: Context) -> Quarantine:

@@ -14,7 +14,6 @@ import grpc
 import pytest
 
 from otlp_receiver.config import ReceiverConfig
-from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.segment import segments
 from otlp_receiver.spool_level import SpoolLevel
 from otlp_receiver.whereabouts import find
@@ -243,32 +242,6 @@ def test_what_does_not_load_in_time_is_loaded_at_the_next_start(tmp_path: Path) 
     assert code == 0
     assert "at the next start" in log
     assert set(span_ids(request)) <= rows(data_dir)
-
-
-def test_poison_is_listed_shown_retried_and_dropped(spandocket, tmp_path: Path) -> None:
-    import json
-
-    from otlp_receiver.record import SpoolRecord
-
-    quarantine = Quarantine(tmp_path / "data" / "quarantine")
-    good = trace_request(2, seed=6)
-    for name, body in (("a-1", good.SerializeToString()), ("a-2", b"\x0a\xff\xff")):
-        record = SpoolRecord(number=1, project="shop", signal="traces", received_at=7, body=body)
-        quarantine.add(name, record, "nobody could read it")
-
-    listed = [json.loads(line)["id"] for line in spandocket("quarantine", "list").out.splitlines()]
-    shown = json.loads(spandocket("quarantine", "show", "a-2").out)
-    retried = spandocket("quarantine", "retry")
-    dropped = spandocket("quarantine", "drop", "a-2", "--yes")
-    unknown = spandocket("quarantine", "show", "a-3")
-
-    assert listed == ["a-1", "a-2"]
-    assert (shown["reason"], shown["head"]) == ("nobody could read it", "0affff")
-    loaded = {line["id"]: line["loaded"] for line in map(json.loads, retried.out.splitlines())}
-    assert (retried.code, loaded) == (1, {"a-1": True, "a-2": False})
-    assert (dropped.code, unknown.code) == (0, 2)
-    assert quarantine.count() == 0
-    assert set(span_ids(good)) <= rows(tmp_path / "data")
 
 
 def test_a_rejected_span_can_be_asked_for(tmp_path: Path) -> None:
