@@ -7,6 +7,7 @@ request stands alone; if that kills the loader too, it is put into quarantine.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -56,12 +57,13 @@ class Attempts:
         )
 
     def begin(self, first_number: int, records: int) -> None:
-        """A batch is about to be loaded."""
+        """A batch is about to be loaded; a full disk keeps nobody from loading it elsewhere."""
         last = self._last
         is_same = last is not None and last.first_number == first_number
         deaths = last.deaths if last is not None and is_same and last.records == records else 0
         attempt = Attempt(first_number=first_number, records=records, deaths=deaths)
-        self._path.write_text(json.dumps(asdict(attempt)), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            self._path.write_text(json.dumps(asdict(attempt)), encoding="utf-8")
 
     def end(self) -> None:
         """The batch is in the tables."""

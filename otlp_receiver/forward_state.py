@@ -51,9 +51,14 @@ def load_state(spool: Path) -> ForwardState:
 
 
 def keep_state(spool: Path, state: ForwardState, segment: int) -> None:
-    """Remember the state, and that everything before this segment may go."""
-    make_durable(spool / "forward.state", json.dumps(asdict(state)).encode())
-    write_position(spool, READER, segment)
+    """Remember the state, and that everything before this segment may go.
+
+    On a full disk the position alone: a restart then reads from the oldest segment that is left.
+    """
+    try:
+        make_durable(spool / "forward.state", json.dumps(asdict(state)).encode())
+    finally:
+        write_position(spool, READER, segment)
 
 
 def register(spool: Path) -> None:

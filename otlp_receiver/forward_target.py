@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import ssl
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +24,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otlp_receiver.errors import InvalidForwardError
 
 if TYPE_CHECKING:
+    from email.message import Message
+
     from otlp_receiver.config import ForwardConfig
     from otlp_receiver.record import Signal
 
@@ -42,6 +46,7 @@ _REFUSED_FOR_GOOD = {
 """Codes that speak of the request. What speaks of the endpoint or of our rights is tried again:
 an operator will mend it, and nothing must be lost until then."""
 
+_REASON_LENGTH_MAX = 500
 _HTTP_REFUSED_FOR_GOOD = {400, 404, 405, 413, 415, 422}
 
 
@@ -160,24 +165,35 @@ class HttpTarget:
         if self._is_compressed:
             body = gzip.compress(body, 1, mtime=0)
         try:
+            status, reason, headers, content = self._ask(signal, body)
+        except (OSError, http.client.HTTPException) as error:
+            return Delivery(outcome=Outcome.LATER, reason=f"{type(error).__name__}: {error}")
+        if status == 200:
+            return delivered(signal, content)
+        said = _short(f"HTTP {status} {reason}{_status_message(content)}")
+        if status in _HTTP_REFUSED_FOR_GOOD:
+            return Delivery(outcome=Outcome.REFUSED, reason=said)
+        return Delivery(outcome=Outcome.LATER, reason=said, delay_seconds=_retry_after(headers))
+
+    def _ask(self, signal: Signal, body: bytes) -> tuple[int, str, Message, bytes]:
+        """Status, its words, headers and content of the answer.
+
+        An endpoint ends connections that were idle, which is only noticed when one is used again.
+        """
+        is_old = self._connection is not None
+        try:
             connection = self._open()
             connection.request("POST", self._base + _PATHS[signal], body, self._headers)
             response = connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            return response.status, response.reason, response.headers, response.read()
+        except (ConnectionError, http.client.RemoteDisconnected):
             self.close()
-            return Delivery(outcome=Outcome.LATER, reason=f"{type(error).__name__}: {error}")
-        if response.status == 200:
-            return delivered(signal, content)
-        reason = f"HTTP {response.status} {response.reason}{_status_message(content)}"
-        if response.status in _HTTP_REFUSED_FOR_GOOD:
-            return Delivery(outcome=Outcome.REFUSED, reason=reason)
-        delay = response.headers.get("Retry-After", "")
-        return Delivery(
-            outcome=Outcome.LATER,
-            reason=reason,
-            delay_seconds=float(delay) if delay.isdigit() else None,
-        )
+            if not is_old:
+                raise
+        except BaseException:
+            self.close()
+            raise
+        return self._ask(signal, body)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -212,14 +228,14 @@ def delivered(signal: Signal, answer: bytes) -> Delivery:
         reason = response.partial_success.error_message
     except DecodeError:
         reason = "the answer is no OTLP"
-    return Delivery(outcome=Outcome.DELIVERED, reason=reason, rejected_items=rejected)
+    return Delivery(outcome=Outcome.DELIVERED, reason=_short(reason), rejected_items=rejected)
 
 
 def _refusal(error: grpc.RpcError) -> Delivery:
     """What a gRPC error means for the request."""
     code = error.code()
     delay = _retry_delay(error)
-    reason = f"{code.name}: {error.details() or ''}"
+    reason = _short(f"{code.name}: {error.details() or ''}")
     if code in _REFUSED_FOR_GOOD or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and delay is None):
         return Delivery(outcome=Outcome.REFUSED, reason=reason)
     return Delivery(outcome=Outcome.LATER, reason=reason, delay_seconds=delay)
@@ -229,16 +245,39 @@ def _retry_delay(error: grpc.RpcError) -> float | None:
     """The delay of a RetryInfo, from the status details or its own trailer."""
     try:
         status = rpc_status.from_call(error)
-    except ValueError:
-        status = None
-    for detail in status.details if status is not None else ():
-        found = RetryInfo()
-        if detail.Unpack(found):
-            return float(found.retry_delay.ToTimedelta().total_seconds())
+        for detail in status.details if status is not None else ():
+            found = RetryInfo()
+            if detail.Unpack(found):
+                return _seconds(found)
+    except (ValueError, DecodeError):
+        # Whatever stands between may have spoilt them.
+        pass
     for name, value in error.trailing_metadata() or ():
         if name == "google.rpc.retryinfo-bin":
-            return float(RetryInfo.FromString(value).retry_delay.ToTimedelta().total_seconds())
+            with contextlib.suppress(DecodeError):
+                return _seconds(RetryInfo.FromString(value))
     return None
+
+
+def _seconds(info: RetryInfo) -> float:
+    return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+
+
+def _retry_after(headers: Message) -> float | None:
+    """Seconds, or a time beside the endpoint's own clock."""
+    told = headers.get("Retry-After", "").strip()
+    if told.isdigit():
+        return float(told)
+    try:
+        later, now = parsedate_to_datetime(told), parsedate_to_datetime(headers.get("Date", ""))
+        return max(0.0, (later - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _short(reason: str) -> str:
+    """Endpoints may answer with whole pages."""
+    return reason if len(reason) <= _REASON_LENGTH_MAX else f"{reason[:_REASON_LENGTH_MAX]}…"
 
 
 def _grpc_address(endpoint: str) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ is sent again in its parts, and only the part at fault is given up.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from otlp_receiver.record import SpoolRecord
 
 READ_BYTES = 16 * 2**20
+_ASKED_SECONDS_MAX = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +37,12 @@ class Backoff:
     longest_seconds: float
 
     def seconds(self, failures: int, asked: float | None) -> float:
-        """Twice as long each time; never shorter than the endpoint asked, within the longest."""
+        """Twice as long each time, within the longest; never shorter than the endpoint asked.
+
+        Except when it asked for more than an hour, as one whose clock is wrong may do.
+        """
         own = self.first_seconds * 2.0 ** min(failures - 1, 30)
-        return min(max(own, asked or 0.0), self.longest_seconds)
+        return max(min(own, self.longest_seconds), min(asked or 0.0, _ASKED_SECONDS_MAX))
 
 
 class Forwarder:
@@ -99,11 +104,12 @@ class Forwarder:
         return True
 
     def _keep(self) -> None:
-        """Make the position durable, when it changed."""
+        """Make the position durable, when it changed; a full disk must not stop what empties it."""
         position = (self.state, self._reader.segment)
         if position != self._kept:
-            keep_state(self._spool, *position)
-            self._kept = position
+            with contextlib.suppress(OSError):
+                keep_state(self._spool, *position)
+                self._kept = position
             if self._enrich is not None:
                 self._enrich.forget(self.state.number)
 

@@ -7,6 +7,7 @@ believed while the machine has not been restarted.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -14,10 +15,14 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def write_mark(folder: Path, number: int) -> None:
-    """Every table holds what it should of the records up to this number."""
+    """Every table holds what it should of the records up to this number.
+
+    A full disk leaves the last mark: what is loaded must be let go all the same, to make room.
+    """
     temporary = folder / "loaded.part"
-    temporary.write_text(json.dumps({"number": number, "boot": _boot()}), encoding="utf-8")
-    temporary.replace(folder / "loaded.json")
+    with contextlib.suppress(OSError):
+        temporary.write_text(json.dumps({"number": number, "boot": _boot()}), encoding="utf-8")
+        temporary.replace(folder / "loaded.json")
 
 
 def read_mark(folder: Path) -> int:

@@ -14,6 +14,7 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from otlp_receiver.errors import SpoolLockedError, SpoolUnwritableError
@@ -30,6 +31,8 @@ After a crash of the machine, the tables may hold records that the spool lost, b
 reads what is written before it is synced. Their numbers must never be given out again.
 """
 
+_PROBE_BYTES = 2**20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
@@ -45,14 +48,19 @@ class Repair:
     """Copies of damaged stretches, kept in quarantine."""
 
 
-def make_durable(path: Path, content: bytes) -> None:
+def make_durable(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file so that after a crash it holds the old content or the new, never a part."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -74,6 +82,22 @@ def open_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise SpoolUnwritableError(str(folder), error.strerror or str(error)) from error
+
+
+def can_write(folder: Path) -> bool:
+    """Whether something can be made durable there now."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return True
 
 
 def spool_identity(folder: Path) -> str:
@@ -190,8 +214,21 @@ def _keep(quarantine: Path, segment: Path, content: bytes, offset: int) -> Path:
 
 
 def write_position(folder: Path, reader: str, segment: int) -> None:
-    """Remember that everything before this segment is finished for this reader."""
-    make_durable(folder / f"{reader}.position", str(segment).encode())
+    """Remember that everything before this segment is finished for this reader.
+
+    On a full disk the old content is written over: what it lets go makes room again.
+    """
+    path = folder / f"{reader}.position"
+    content = f"{segment:020d}".encode()
+    try:
+        make_durable(path, content)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT} or path.stat().st_size != len(content):
+            raise
+        with path.open("r+b") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def delete_finished(

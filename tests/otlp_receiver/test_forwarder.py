@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -246,6 +247,24 @@ def test_segments_wait_for_forwarding(tmp_path: Path, endpoint: Endpoint) -> Non
     assert [first for first, _ in segments(spool)] == [newest]
 
 
+def test_a_full_disk_keeps_nothing_from_being_forwarded_and_let_go(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    spool = tmp_path / "spool"
+    bodies = fill(spool, *(trace_request(seed=seed) for seed in range(6)), segment_bytes=1)
+    register(spool)
+    newest = segments(spool)[-1][0]
+    for name in ("forward.state", "forward.position"):
+        (spool / f"{name}.{os.getpid()}.part").symlink_to("/dev/full")
+
+    one = forwarder(spool, endpoint.port)
+    run(one)
+
+    assert b"".join(body for _, body in endpoint.bodies) == b"".join(bodies)
+    assert delete_finished(spool, newest, lambda: None)
+    assert [first for first, _ in segments(spool)] == [newest]
+
+
 def test_turned_off_the_spool_does_not_wait(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     fill(spool, *(trace_request(seed=seed) for seed in range(3)), segment_bytes=1)
@@ -421,7 +440,8 @@ def test_waits_double_within_the_longest_and_keep_what_was_asked() -> None:
 
     assert [backoff.seconds(n, None) for n in (1, 2, 5, 6, 500)] == [1, 2, 16, 30, 30]
     assert backoff.seconds(1, 7) == 7
-    assert backoff.seconds(1, 700) == 30
+    assert backoff.seconds(1, 700) == 700
+    assert backoff.seconds(1, 7e9) == 3600
 
 
 def test_groups_join_neighbours_of_one_signal() -> None:

@@ -275,3 +275,18 @@ def test_a_store_that_is_down_for_long_sends_nothing_to_quarantine(tmp_path: Pat
 
     assert stored(tmp_path).height == 3
     assert not Quarantine(tmp_path / "quarantine").items()
+
+
+def test_a_full_disk_beside_the_spool_keeps_nothing_from_being_loaded_and_let_go(
+    tmp_path: Path,
+) -> None:
+    """The tables may be elsewhere, and what is let go makes the room that is missing."""
+    fill(tmp_path / "spool", traces(20))
+    subject = loader(tmp_path)
+    for name in ("attempt.json", "loaded.part"):
+        (tmp_path / "spool" / name).symlink_to("/dev/full")
+
+    run(subject)
+
+    assert stored(tmp_path).height == 60
+    assert len(segments(tmp_path / "spool")) == 1
