@@ -25,19 +25,21 @@ _PROJECT_LENGTH_MAX = 200
 class Access:
     """Turns the headers of a request into a project."""
 
-    def __init__(self, tokens: TokenFile, default_project: str) -> None:
+    def __init__(self, tokens: TokenFile, default_project: str, *, allow_anonymous: bool) -> None:
         self._tokens = tokens
         self._default_project = default_project
+        self._allow_anonymous = allow_anonymous
 
     def project_of(self, headers: Mapping[str, str | bytes]) -> str:
         """The project of the caller's token; without tokens the header's, else the default.
 
-        Header names are lower case. Raises :class:`Refusal`.
+        A file of tokens that is gone opens nothing that its presence had to close. Header names
+        are lower case. Raises :class:`Refusal`.
         """
         wanted = _text(headers.get(PROJECT_HEADER, ""))[:_PROJECT_LENGTH_MAX]
         try:
             if not self._tokens.has_any():
-                return wanted or self._default_project
+                return self._anonymous(wanted)
             text = _token_of(headers)
             if not text:
                 raise Refusal(
@@ -53,15 +55,25 @@ class Access:
             raise Refusal(Reason.FORBIDDEN, f"it is for project {project!r}, not {wanted!r}")
         return project
 
+    def _anonymous(self, wanted: str) -> str:
+        if not self._allow_anonymous:
+            raise InvalidTokenFileError(str(self._tokens.path), "it is gone")
+        return wanted or self._default_project
+
 
 def check_binding(config: ReceiverConfig, tokens: TokenFile) -> None:
     """Refuse to open an unprotected receiver to the network.
 
     Raises :class:`InsecureBindError`.
     """
-    is_protected = tokens.has_any() or config.allow_anonymous or bool(config.tls_client_ca)
-    if not is_protected and not _is_loopback(config.host):
+    if not tokens.has_any() and not allows_anonymous(config):
         raise InsecureBindError(config.host)
+
+
+def allows_anonymous(config: ReceiverConfig) -> bool:
+    """Whether these settings may do without tokens."""
+    is_protected = config.allow_anonymous or bool(config.tls_client_ca)
+    return is_protected or _is_loopback(config.host)
 
 
 def _is_loopback(host: str) -> bool:

@@ -55,7 +55,7 @@ class ReceiverConfig:
     connections_max: int = _setting(1024, "Connections over HTTP at the same time.")
     waiting_bytes_max: int = _setting(
         512 * 2**20,
-        "Bytes of requests in memory that wait for the disk; more are refused for the moment.",
+        "Bytes of requests in memory, decompressed, until they are stored; more are refused.",
         "bytes",
     )
     connection_age_seconds: float = _setting(

@@ -49,6 +49,10 @@ class Endpoints:
             raise
         return addresses
 
+    def tell(self, *, is_ready: bool) -> None:
+        """Say over gRPC whether requests would be stored; over HTTP they ask the intake."""
+        self._grpc.tell(is_ready=is_ready)
+
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing new, let what is in flight end."""
         stopping = [self._grpc.stop(grace_seconds)]

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
+from grpc_health.v1 import health_pb2_grpc
 
 from otlp_receiver.addresses import why_not, with_port
 from otlp_receiver.answers import response, retry_info, status_message
 from otlp_receiver.errors import AddressInUseError
+from otlp_receiver.health import Health
 from otlp_receiver.status import Reason, Refusal
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class GrpcServer:
         self._intake = intake
         self._access = access
         self._certificates = certificates
-        self._health = HealthServicer()
+        self._health = Health(SERVICES)
         self._server = grpc.aio.server(options=self._options())
         for service, signal in SERVICES.items():
             handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
@@ -73,17 +73,16 @@ class GrpcServer:
         except RuntimeError as error:
             raise AddressInUseError(address, why_not(host, wanted)) from error
         await self._server.start()
-        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         return with_port(host, port)
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing new, let calls in flight end."""
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._health.end()
         await self._server.stop(grace_seconds)
 
-    async def _set_health(self, state: Any) -> None:
-        for service in ("", *SERVICES):
-            await self._health.set(service, state)
+    def tell(self, *, is_ready: bool) -> None:
+        """Say to the health service's clients whether requests would be stored."""
+        self._health.tell(is_ready=is_ready)
 
     def _options(self) -> list[tuple[str, Any]]:
         return [
@@ -106,9 +105,10 @@ class GrpcServer:
             began = time.perf_counter()
             try:
                 project = self._access.project_of(_headers(context))
-                inspected = await self._intake.accept(
-                    signal, body, project, transport="grpc", began=began
-                )
+                with self._intake.holding(len(body)):
+                    inspected = await self._intake.accept(
+                        signal, body, project, transport="grpc", began=began
+                    )
             except Refusal as refusal:
                 await self._refuse(context, refusal)
             except Exception as error:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otlp_receiver.answers import response, status_message
@@ -61,9 +62,7 @@ class HttpApp:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """One request."""
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = {name.decode("latin-1"): _header_text(value) for name, value in scope["headers"]}
         content_type = _media_type(headers)
         cors = self._cors(headers)
         try:
@@ -129,16 +128,23 @@ class HttpApp:
             bytes_max=self._config.request_bytes_max,
             ratio_max=self._config.compression_ratio_max,
         )
-        if content_type == JSON:
-            if len(body) < _THREAD_BYTES:
-                body = json_to_protobuf(signal, body)
-            else:
-                body = await asyncio.to_thread(json_to_protobuf, signal, body)
-        inspected = await self._intake.accept(signal, body, project, transport="http", began=began)
+        with self._intake.holding(len(body)):
+            if content_type == JSON:
+                body = await self._from_json(signal, body)
+            inspected = await self._intake.accept(
+                signal, body, project, transport="http", began=began
+            )
         message = response(signal, inspected)
         if content_type == JSON:
             return 200, message_to_json(message), {"content-type": JSON}
         return 200, message.SerializeToString(), {"content-type": PROTOBUF}
+
+    async def _from_json(self, signal: str, text: bytes) -> bytes:
+        """The same request in protobuf."""
+        transcode = partial(json_to_protobuf, signal, text, slots_max=self._config.slots_max)
+        if len(text) < _THREAD_BYTES:
+            return transcode()
+        return await asyncio.to_thread(transcode)
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         """The body as sent, within the limits of size and time."""
@@ -226,6 +232,14 @@ def _preflight(headers: Mapping[str, str]) -> dict[str, str]:
         ),
         "access-control-max-age": "7200",
     }
+
+
+def _header_text(value: bytes) -> str:
+    """UTF-8, as clients write names that are not ASCII; anything else byte by byte."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from otlp_receiver.inspection import Inspected, inspect_logs, inspect_metrics, i
 from otlp_receiver.status import Reason, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from otlp_receiver.config import ReceiverConfig
     from otlp_receiver.metrics import Metrics
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _THREAD_BYTES = 4 * 2**20
 """Requests from this size on are inspected on a thread, so that others are answered meanwhile."""
+_START_SECONDS = 2.0
+"""Well below the patience of exporters."""
 _INSPECT = {"traces": inspect_traces, "logs": inspect_logs, "metrics": inspect_metrics}
 _UNITS = {"traces": "spans_total", "logs": "log_records_total", "metrics": "metrics_total"}
 
@@ -56,12 +59,15 @@ class Intake:
         self._waiting_bytes = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._is_writable = True
+        self._attached = asyncio.Event()
+        self.is_writable = True
+        """Whether the last write to the spool succeeded."""
         self.is_stopping = False
 
     def attach(self, writer: SpoolWriter) -> None:
-        """Say where accepted requests are written."""
+        """Say where accepted requests are written; until then they wait."""
         self._writer = writer
+        self._attached.set()
 
     def settle(self, calls: Sequence[Callable[[], None]]) -> None:
         """Wake the calls of one group; runs on the writer's thread."""
@@ -91,15 +97,32 @@ class Intake:
             self._remember(inspected, project)
         return inspected
 
+    @contextlib.contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """A request of this many bytes, decompressed, is in memory; bounds all of them together.
+
+        Raises :class:`Refusal`.
+        """
+        if self._waiting_bytes + size > max(self._config.waiting_bytes_max, size):
+            raise Refusal(Reason.OVERLOADED, "too much is in memory")
+        self._waiting_bytes += size
+        try:
+            yield
+        finally:
+            self._waiting_bytes -= size
+            self._metrics.set("waiting_bytes", self._waiting_bytes)
+
     def refused(self, transport: str, refusal: Refusal) -> None:
         """Count a refusal."""
         self._metrics.add("refused_requests_total", 1, transport, refusal.reason.name.lower())
 
     def readiness(self) -> tuple[bool, str]:
         """Whether a request would be stored now, and why not."""
+        if self._writer is None:
+            return False, "starting"
         if self.is_stopping:
             return False, "stopping"
-        if not self._is_writable:
+        if not self.is_writable:
             return False, "the spool cannot be written"
         if self._level.is_full():
             return False, "the spool is full"
@@ -112,37 +135,40 @@ class Intake:
     async def _accept(self, signal: str, body: bytes, project: str) -> Inspected:
         if self.is_stopping:
             raise Refusal(Reason.STOPPING, "send again in a moment")
+        if self._writer is None:
+            await self._attached_soon()
         if signal == "metrics" and not self._config.accept_metrics:
             raise Refusal(Reason.UNKNOWN_PATH, "metrics are not received here")
         inspect = partial(_INSPECT[signal], body, slots_max=self._config.slots_max)
         large = len(body) >= _THREAD_BYTES
         inspected = await asyncio.to_thread(inspect) if large else inspect()
         if inspected.accepted and signal != "metrics":
-            await self._make_room(len(inspected.body))
-            self._waiting_bytes += len(inspected.body)
-            try:
-                await self._store("traces" if signal == "traces" else "logs", inspected, project)
-            finally:
-                self._waiting_bytes -= len(inspected.body)
-        self._metrics.set("waiting_bytes", self._waiting_bytes)
+            await self._make_room()
+            await self._store("traces" if signal == "traces" else "logs", inspected, project)
         return inspected
 
-    async def _make_room(self, size: int) -> None:
+    async def _attached_soon(self) -> None:
+        """After most starts the spool is checked before anybody would have come back."""
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._attached.wait()
+        except TimeoutError as error:
+            raise Refusal(Reason.STARTING, "the spool is being checked") from error
+
+    async def _make_room(self) -> None:
         """Slow the caller down, or refuse, when too much waits."""
         if self._level.is_full():
             raise Refusal(Reason.SPOOL_FULL, self._level.what_is_behind())
         delay = self._level.delay_seconds()
         if delay:
             await asyncio.sleep(delay)
-        if self._waiting_bytes + size > max(self._config.waiting_bytes_max, size):
-            raise Refusal(Reason.OVERLOADED, "the disk is behind")
 
     async def _store(self, signal: Signal, inspected: Inspected, project: str) -> None:
         assert self._writer is not None
         durable: asyncio.Future[None] = self._loop.create_future()
 
         def done(error: OSError | None) -> None:
-            self._is_writable = error is None
+            self.is_writable = error is None
             if durable.done():
                 return
             if error is None:

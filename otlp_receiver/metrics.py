@@ -53,7 +53,7 @@ request_seconds          histogram  transport         Time from the arrival of a
 spool_syncs_total        counter    -                 Group commits: one sync each, for all requests that waited.
 spool_bytes              gauge      -                 Bytes of the spool on disk.
 spool_age_seconds        gauge      -                 Age of the oldest request that is not in the tables yet.
-waiting_bytes            gauge      -                 Bytes of requests in memory that wait for the disk.
+waiting_bytes            gauge      -                 Bytes of requests in memory, decompressed, that are not stored yet.
 loaded_rows_total        counter    table             Rows appended to the tables.
 loaded_requests_total    counter    -                 Requests loaded into the tables.
 loader_lag_requests      gauge      -                 Requests in the spool that are not in the tables yet.

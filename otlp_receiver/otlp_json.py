@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otlp_receiver.json_fields import OddShapeError, converter
 from otlp_receiver.lenient_json import loads
+from otlp_receiver.slots import SLOTS_MAX, check_json_slots
 from otlp_receiver.status import Reason, Refusal
 
 _REQUESTS: dict[str, Any] = {
@@ -47,8 +48,12 @@ def signal_of(document: Any) -> str | None:
     return None
 
 
-def json_to_protobuf(signal: str, text: bytes) -> bytes:
-    """Transcode one request; raises :class:`Refusal` when it is not OTLP JSON."""
+def json_to_protobuf(signal: str, text: bytes, *, slots_max: int = SLOTS_MAX) -> bytes:
+    """Transcode one request; raises :class:`Refusal` when it is not OTLP JSON.
+
+    ``slots_max`` bounds what is in it, because each object takes memory whatever its size.
+    """
+    check_json_slots(text, slots_max)
     try:
         document = loads(text)
     except ValueError as error:

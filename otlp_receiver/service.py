@@ -9,7 +9,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from otlp_receiver.access import Access, check_binding
+from otlp_receiver.access import Access, allows_anonymous, check_binding
 from otlp_receiver.backlog import Backlog
 from otlp_receiver.endpoints import Addresses, Endpoints
 from otlp_receiver.forward_keeper import ForwardKeeper
@@ -17,6 +17,7 @@ from otlp_receiver.intake import Intake
 from otlp_receiver.loader_keeper import LoaderKeeper
 from otlp_receiver.metrics import Metrics
 from otlp_receiver.progress import Progress
+from otlp_receiver.readiness import follow_readiness
 from otlp_receiver.rejections import RejectionLog
 from otlp_receiver.spool_folder import FolderLock, open_folder, repair, spool_identity
 from otlp_receiver.spool_level import SpoolLevel
@@ -80,21 +81,18 @@ class Service:
         lock.acquire()
         try:
             spool_identity(self._spool)
-            await self._serve(lock, Access(tokens, self._project), certificates)
+            is_open = allows_anonymous(self._config)
+            access = Access(tokens, self._project, allow_anonymous=is_open)
+            await self._serve(lock, access, certificates)
         finally:
             lock.release()
 
     async def _serve(
         self, lock: FolderLock, access: Access, certificates: Certificates | None
     ) -> None:
-        repaired = repair(self._spool, self._data_dir / "quarantine")
-        _tell_of(repaired)
         metrics = Metrics()
         level = SpoolLevel(self._spool, self._config)
         backlog = Backlog()
-        for number, received_at in repaired.waiting:
-            backlog.add(number, received_at)
-        progress = Progress(self._data_dir, metrics, level, backlog, self._clock)
         intake = Intake(
             config=self._config,
             level=level,
@@ -102,15 +100,14 @@ class Service:
             rejections=RejectionLog(self._data_dir),
             clock=self._clock,
         )
-        writer = SpoolWriter(
-            self._spool,
-            next_number=repaired.next_number,
-            segment_bytes=self._config.segment_bytes,
-            clock=self._clock,
-            settle=intake.settle,
-            backlog=backlog,
-        )
-        intake.attach(writer)
+        endpoints = Endpoints(self._config, intake, access, certificates, metrics.exposition)
+        addresses = await endpoints.start()
+        try:
+            writer = await self._writer(intake, backlog)
+        except BaseException:
+            await endpoints.stop(0.0)
+            raise
+        progress = Progress(self._data_dir, metrics, level, backlog, self._clock)
         keeper = LoaderKeeper(
             self._loader_settings(),
             lock.descriptor,
@@ -120,11 +117,13 @@ class Service:
         )
         forward = self._forwarding(lock, metrics)
         stop = _stop_signal()
-        endpoints = Endpoints(self._config, intake, access, certificates, metrics.exposition)
-        addresses = await endpoints.start()
         keeper.start()
         forward.start()
-        watching = asyncio.create_task(progress.watch(writer, addresses, forward.measure))
+        following = asyncio.gather(
+            progress.watch(writer, addresses, forward.measure),
+            follow_readiness(intake, endpoints, self._spool),
+        )
+        endpoints.tell(is_ready=True)
         self._started(addresses)
         await stop.wait()
         deadline = time.monotonic() + self._config.drain_seconds
@@ -136,11 +135,31 @@ class Service:
         self.is_drained, _ = await asyncio.gather(
             keeper.drain(left_seconds), forward.stop(left_seconds)
         )
-        watching.cancel()
+        following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await watching
+            await following
         progress.measure(writer)
         progress.write(None)
+
+    async def _writer(self, intake: Intake, backlog: Backlog) -> SpoolWriter:
+        """Check what the spool holds, and accept requests from now on.
+
+        A spool of gigabytes takes seconds: meanwhile callers are told to come back.
+        """
+        repaired = await asyncio.to_thread(repair, self._spool, self._data_dir / "quarantine")
+        _tell_of(repaired)
+        for number, received_at in repaired.waiting:
+            backlog.add(number, received_at)
+        writer = SpoolWriter(
+            self._spool,
+            next_number=repaired.next_number,
+            segment_bytes=self._config.segment_bytes,
+            clock=self._clock,
+            settle=intake.settle,
+            backlog=backlog,
+        )
+        intake.attach(writer)
+        return writer
 
     def _forwarding(self, lock: FolderLock, metrics: Metrics) -> ForwardKeeper:
         return ForwardKeeper(

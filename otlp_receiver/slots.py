@@ -6,6 +6,7 @@ limit could still ask for gigabytes. The walk reads tags and lengths alone and s
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ SLOTS_MAX = 2_000_000
 _SLOT_BYTES_MIN = 2
 """A tag and a length: the smallest message."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VALUES_A_SLOT = 4
+"""Values of JSON that a message may have: numbers and texts take less than objects."""
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 def check_slots(body: bytes, kind: Descriptor, slots_max: int) -> None:
@@ -30,6 +34,24 @@ def check_slots(body: bytes, kind: Descriptor, slots_max: int) -> None:
         return
     if count_slots(body, kind, slots_max) > slots_max:
         raise Refusal(Reason.TOO_LARGE, f"more than {slots_max} spans, attributes and values")
+
+
+def check_json_slots(text: bytes, slots_max: int) -> None:
+    """Refuse JSON with more objects, lists or values than allowed; raises :class:`Refusal`.
+
+    An object of two characters takes a hundred bytes once parsed, known to OTLP or not.
+    """
+    if len(text) < slots_max * _SLOT_BYTES_MIN or not _is_json_bomb(text, slots_max):
+        return
+    # Braces and commas within texts make no objects; looked at only where they could.
+    if _is_json_bomb(_TEXT.sub(b"", text), slots_max):
+        raise Refusal(Reason.TOO_LARGE, f"more than {slots_max} spans, attributes and values")
+
+
+def _is_json_bomb(text: bytes, slots_max: int) -> bool:
+    # The outermost object is the request itself.
+    values = text.count(b"[") + text.count(b",")
+    return text.count(b"{") > slots_max + 1 or values > slots_max * _VALUES_A_SLOT
 
 
 def count_slots(body: bytes, kind: Descriptor, slots_max: int) -> int:

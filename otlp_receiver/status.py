@@ -38,6 +38,7 @@ class Reason(Enum):
     OVERLOADED = Answer("UNAVAILABLE", 503, True, "too much is waiting")
     SPOOL_FULL = Answer("UNAVAILABLE", 503, True, "the spool is full")
     NOT_DURABLE = Answer("UNAVAILABLE", 503, True, "the spool cannot be written")
+    STARTING = Answer("UNAVAILABLE", 503, True, "the receiver is starting")
     STOPPING = Answer("UNAVAILABLE", 503, True, "the receiver is stopping")
     DEFECT = Answer("UNAVAILABLE", 503, True, "the receiver failed")
 

@@ -7,6 +7,8 @@ live tokens; to rotate, create the new one, hand it out, revoke the old one.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
@@ -18,6 +20,7 @@ from otlp_receiver.errors import InvalidTokenFileError, UnknownTokenError
 from otlp_receiver.spool_folder import make_durable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SENDER_PREFIX = "sdk"
@@ -65,18 +68,20 @@ class TokenFile:
             secret_hash=_hash(secret),
             person=person,
         )
-        self._write({**self._read(), token.id: token})
+        with self._alone():
+            self._write({**self._read(), token.id: token})
         return token, f"{self.prefix}_{token.id}_{secret}"
 
     def revoke(self, token_id: str, *, now: int) -> Token:
         """End a token's life; raises :class:`UnknownTokenError` naming the nearest."""
-        tokens = self._read()
-        if token_id not in tokens:
-            raise UnknownTokenError(token_id, tokens)
-        revoked = tokens[token_id]
-        if revoked.revoked_at is None:
-            revoked = replace(revoked, revoked_at=now)
-            self._write({**tokens, token_id: revoked})
+        if token_id not in self._read():
+            raise UnknownTokenError(token_id, self._read())
+        with self._alone():
+            tokens = self._read()
+            revoked = tokens[token_id]
+            if revoked.revoked_at is None:
+                revoked = replace(revoked, revoked_at=now)
+                self._write({**tokens, token_id: revoked})
         return revoked
 
     def tokens(self) -> list[Token]:
@@ -123,11 +128,17 @@ class TokenFile:
             self._stamp = stamp
         return self._tokens
 
-    def _write(self, tokens: dict[str, Token]) -> None:
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two that change the file at the same time must not forget each other's token."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _write(self, tokens: dict[str, Token]) -> None:
         lines = [asdict(token) for token in tokens.values()]
-        make_durable(self.path, json.dumps(lines, indent=1).encode())
-        self.path.chmod(0o600)
+        make_durable(self.path, json.dumps(lines, indent=1).encode(), mode=0o600)
 
 
 def _hash(secret: str) -> str:

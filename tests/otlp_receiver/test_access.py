@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 import trustme
 
+from otlp_receiver.access import Access, allows_anonymous
+from otlp_receiver.config import ReceiverConfig
 from otlp_receiver.errors import InvalidTokenFileError, UnknownTokenError
+from otlp_receiver.status import Reason, Refusal
 from otlp_receiver.tokens import TokenFile
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import span_ids, trace_request
@@ -62,6 +67,58 @@ def test_a_broken_token_file_lets_nobody_in(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidTokenFileError):
         TokenFile(tmp_path / "tokens.json").project_of("anything")
+
+
+def test_tokens_that_are_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+
+    with ThreadPoolExecutor(16) as makers:
+        made = list(makers.map(lambda n: TokenFile(path).create(f"p{n}", now=n), range(48)))
+
+    assert {token.id for token in TokenFile(path).tokens()} == {token.id for token, _ in made}
+
+
+def test_the_file_of_tokens_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        TokenFile(tmp_path / "tokens.json").create("shop", now=1)
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "tokens.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_open"),
+    [
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "192.0.2.7"}, False),
+        ({"host": "0.0.0.0", "allow_anonymous": True}, True),
+        ({"host": "127.0.0.1"}, True),
+        ({"host": "::1"}, True),
+        (
+            {"host": "::", "tls_certificate": "c", "tls_key": "k", "tls_client_ca": "a"},
+            True,
+        ),
+    ],
+)
+def test_a_file_of_tokens_that_is_gone_opens_nothing_to_the_network(
+    tmp_path: Path, settings: dict[str, Any], is_open: bool
+) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    _, text = tokens.create("shop", now=1)
+    config = ReceiverConfig(**settings)
+    access = Access(tokens, "default", allow_anonymous=allows_anonymous(config))
+    before = access.project_of({"x-api-key": text})
+    tokens.path.unlink()
+
+    try:
+        after: object = access.project_of({})
+    except Refusal as refusal:
+        after = refusal.reason
+
+    assert before == "shop"
+    assert after == ("default" if is_open else Reason.OVERLOADED)
 
 
 def test_the_command_creates_lists_and_revokes(spandocket, tmp_path: Path) -> None:
