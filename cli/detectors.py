@@ -41,7 +41,10 @@ def detectors() -> None:
 @format_option
 @pass_context
 def list_detectors(context: Context, output_format: str | None) -> None:
-    """Print every detector: built in, declared in the settings, or installed."""
+    """Print every detector: built in, declared in the settings, or installed.
+
+    A version with a plus sign tells that settings it depends on were changed.
+    """
     from analytics.detectors.catalog import CATALOG, load
 
     config = context.configuration.analysis
@@ -53,6 +56,10 @@ def list_detectors(context: Context, output_format: str | None) -> None:
             "title": detector.title,
             "kind": "built in" if detector.id in built_in else "own",
             "enabled": True,
+            "settings": {
+                name: getattr(config, name)
+                for name in (built_in[detector.id].settings if detector.id in built_in else ())
+            },
             "instructions": detector.instructions,
         }
         for detector in load(config)
@@ -64,6 +71,7 @@ def list_detectors(context: Context, output_format: str | None) -> None:
             "title": built_in[name].title,
             "kind": "built in",
             "enabled": False,
+            "settings": {name: getattr(config, name) for name in built_in[name].settings},
             "instructions": built_in[name].instructions,
         }
         for name in config.disabled_detectors

@@ -250,7 +250,7 @@ trace_id          text     The trace.
 revision          integer  The trace revision that was evaluated.
 span_id           text     The span that the evidence points at first; null for the whole trace.
 detector          text     The detector's id.
-detector_version  text     The detector's version.
+detector_version  text     The detector's version; after a plus sign, a hash of its settings when one is not the default.
 decision          text     matched or ambiguous.
 severity          number   0 to 1.
 confidence        number   0 to 1.
@@ -293,8 +293,8 @@ as_of         time     The moment the run stands for.
 started_at    time     When the run began.
 finished_at   time     When the run ended.
 watermark     time     Everything received up to here was looked at.
-versions      json     The versions of the product and of each detector.
-counts        json     Traces looked at, findings by detector, items by queue.
+versions      json     The versions of routing, baselines and each detector; after a plus sign, a hash of settings that are not the default.
+counts        json     Traces looked at, findings by detector, items by queue, settings that are not the default.
 durations     json     Seconds by stage.
 """),
 )

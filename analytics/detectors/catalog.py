@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from analytics.configured import BASELINE_SETTINGS, configured
 from analytics.errors import UnknownDetectorError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class CatalogEntry:
     """A match of one of these on the same trace turns a match of this one into a skip."""
     of_session: bool = False
     """Whether it judges the session so far: its queue holds sessions where traces name one."""
+    settings: tuple[str, ...] = ()
+    """The analysis settings that may change its answer; the version says when one is changed."""
 
 
 CATALOG: tuple[CatalogEntry, ...] = (
@@ -102,6 +105,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "replies do not count."
         ),
         target="analytics.detectors.frustration:Frustration",
+        settings=("session_traces_max",),
         of_session=True,
     ),
     CatalogEntry(
@@ -114,6 +118,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "and context that was never given do not count."
         ),
         target="analytics.detectors.forgetting:Forgetting",
+        settings=("session_traces_max",),
         of_session=True,
     ),
     CatalogEntry(
@@ -148,6 +153,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "converges do not count."
         ),
         target="analytics.detectors.trashing:Trashing",
+        settings=("repeats_min",),
     ),
     CatalogEntry(
         id="tool_call_errors",
@@ -158,6 +164,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "Ordinary output that merely talks about errors does not count."
         ),
         target="analytics.detectors.tool_call_errors:ToolCallErrors",
+        settings=("http_client_error_severity",),
     ),
     CatalogEntry(
         id="resource_outliers",
@@ -168,6 +175,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
             "every metric, its norm and the cohort it was compared with."
         ),
         target="analytics.detectors.resource_outliers:ResourceOutliers",
+        settings=BASELINE_SETTINGS,
     ),
     CatalogEntry(
         id="output_schema_validation",
@@ -217,7 +225,8 @@ def load(config: AnalysisConfig, *, entries: Iterable[CatalogEntry] = CATALOG) -
         if entry.target is None or entry.id in config.disabled_detectors:
             continue
         module, name = entry.target.split(":")
-        detector: Detector = getattr(import_module(module), name)(config)
+        detector: Any = getattr(import_module(module), name)(config)
+        detector.version = configured(detector.version, config, entry.settings)
         loaded.append(detector)
     from analytics.detectors.declared import own_detectors
 

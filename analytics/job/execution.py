@@ -360,7 +360,9 @@ class Job:
     def _run_id(self, detectors: list[Any]) -> str:
         moments = (self.as_of, self.since, self.until)
         bounds = [str(None if one is None else one.astimezone(UTC)) for one in moments]
-        return digest(self.project, *bounds, repr(self.config), as_json(versions(detectors)))[:16]
+        return digest(
+            self.project, *bounds, repr(self.config), as_json(versions(detectors, self.config))
+        )[:16]
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from analytics.baselines import BASELINES_VERSION, summary
 from analytics.completion import nanoseconds
+from analytics.configured import BASELINE_SETTINGS, changed_settings, configured
 from analytics.job.records import as_json, baseline_rows, run_row, trace_rows
 from analytics.routing import ROUTING_VERSION
 
@@ -123,8 +124,10 @@ class Writer:
                     "started_at": nanoseconds(started),
                     "finished_at": nanoseconds(finished),
                     "watermark": nanoseconds(report.watermark),
-                    "versions": as_json(versions(self.detectors)),
-                    "counts": as_json(_counts(report)),
+                    "versions": as_json(versions(self.detectors, self.config)),
+                    "counts": as_json(
+                        _counts(report) | {"settings": changed_settings(self.config)}
+                    ),
                     "durations": as_json(report.seconds),
                 }
             ),
@@ -149,7 +152,8 @@ def _counts(report: RunReport) -> dict[str, Any]:
     }
 
 
-def versions(detectors: Sequence[Detector]) -> dict[str, str]:
+def versions(detectors: Sequence[Detector], config: AnalysisConfig) -> dict[str, str]:
     """The versions that decide what a run finds."""
-    own = {"routing": ROUTING_VERSION, "baselines": BASELINES_VERSION}
+    baselines = configured(BASELINES_VERSION, config, BASELINE_SETTINGS)
+    own = {"routing": ROUTING_VERSION, "baselines": baselines}
     return own | {detector.id: detector.version for detector in detectors}

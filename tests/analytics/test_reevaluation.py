@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import timedelta
 
@@ -9,9 +10,10 @@ import polars as pl
 import pytest
 
 from analytics.config import AnalysisConfig, DeclaredDetectorConfig
+from analytics.detectors.catalog import load
 from analytics.job import run
 from span_store.store import SpanStore
-from tests.analytics.spans import AS_OF, chat, frame, identifier, span
+from tests.analytics.spans import AS_OF, chat, frame, identifier, span, tool
 
 LONG = identifier("long", 32)
 
@@ -119,3 +121,54 @@ def test_a_completed_item_does_not_come_back_however_often_nothing_material_chan
     filled.append("spans", frame([late]))
     at(9, filled, queues, 5_000)
     assert queues.items(project="default", queue="long_one").items[0].revision == 5
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_changed_threshold_looks_at_unchanged_traces_again_and_findings_tell_it(
+    store, queues, incremental
+):
+    again = [tool("loop", "search", arguments={"q": 1}, result="{}", at=n) for n in range(4)]
+    store.append("spans", frame([*again, chat("short")]))
+    limits = [5, 3, 5]
+
+    reports = [
+        run(
+            store,
+            queues,
+            project="default",
+            as_of=AS_OF + timedelta(hours=hours),
+            config=AnalysisConfig(repeats_min=limit),
+            incremental=incremental,
+        )
+        for hours, limit in enumerate(limits)
+    ]
+
+    assert [report.traces_evaluated for report in reports] == [2, 2, 2]
+    trashing = [
+        next(count for count in report.detectors if count.detector == "trashing")
+        for report in reports
+    ]
+    assert [count.matched for count in trashing] == [0, 1, 0]
+    first, default, last = (count.version for count in trashing)
+    assert (default, first) == ("1", last)
+    assert last.startswith("1+")
+    assert store.scan("findings").collect()["detector_version"].to_list() == [default]
+    settings = [json.loads(counts)["settings"] for counts in store.scan("runs").collect()["counts"]]
+    assert settings == [{"repeats_min": 5}, {}, {"repeats_min": 5}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "detectors"),
+    [
+        ({"ratio_min": 3}, {"resource_outliers"}),
+        ({"session_traces_max": 5}, {"frustration", "forgetting"}),
+        ({"http_client_error_severity": 0.0}, {"tool_call_errors"}),
+        ({"random_floor": 0.5, "items_max": 7, "ratio_min": 2}, set()),
+    ],
+)
+def test_only_detectors_that_depend_on_a_setting_have_another_version(settings, detectors):
+    plain = {detector.id: detector.version for detector in load(AnalysisConfig())}
+
+    other = {detector.id: detector.version for detector in load(AnalysisConfig(**settings))}
+
+    assert {name for name in plain if plain[name] != other[name]} == detectors
