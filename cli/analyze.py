@@ -223,7 +223,7 @@ def _sentence(report: RunReport) -> str:
         f"{report.traces_evaluated} traces evaluated, {report.traces_unchanged} unchanged,"
         f" {report.traces_waiting} waiting"
     )
-    words = [counts]
+    words = [counts + (f", {sum(report.seconds.values()):.1f} s" if report.seconds else "")]
     if report.dry_run:
         words.insert(0, "Dry run, nothing written:")
     if report.waiting_until is not None:

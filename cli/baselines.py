@@ -12,7 +12,10 @@ from cli.output import format_option, say, write_rows
 if TYPE_CHECKING:
     import polars as pl
 
-_COLUMNS = ("cohort_level", "cohort", "metric", "n", "median", "p90", "p95", "p99", "log_mad")
+_COLUMNS = (
+    *("cohort_level", "cohort", "metric", "n", "median", "p90", "p95", "p99", "log_mad"),
+    *("run_id", "version"),
+)
 _METRICS = ("duration_ms", "time_to_first_chunk_ms", "total_tokens", "cost_usd")
 _LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
 _HOUR_COLUMNS = ("cohort", "metric", "weekday", "hour", "n", "median", "p95", "ratio")
@@ -52,7 +55,10 @@ def list_baselines(
     level: str | None,
     output_format: str | None,
 ) -> None:
-    """Print cohort, metric, n, median, p90, p95, p99 and log-MAD."""
+    """Print cohort, metric, n, median, p90, p95, p99, log-MAD, run and version.
+
+    A version with a plus sign tells that settings of baselines were changed; see runs show.
+    """
     from span_store.plain_rows import canonical_rows
     from span_store.schema import BASELINES
 
@@ -62,8 +68,10 @@ def list_baselines(
         frame = _of_run(frame, run_id or known[-1], known)
     elif run_id is not None:
         raise click.UsageError(f"no baselines of run {run_id!r}; see spandocket runs list")
+    versions = _versions(context)
     rows = canonical_rows(frame.sort("cohort_level", "cohort", "metric"), BASELINES)
-    write_rows(rows, output_format, _COLUMNS)
+    told = (row | {"version": versions.get(row["run_id"], {}).get("baselines")} for row in rows)
+    write_rows(told, output_format, _COLUMNS)
 
 
 @baselines.command("diff", epilog="Example: spandocket baselines diff --metric duration_ms")
@@ -216,14 +224,19 @@ def _two_runs(before: str | None, after: str | None, known: list[str]) -> tuple[
     return (known[place - 1] if place else earlier[0]), second
 
 
-def _other_versions(context: Context, first: str, second: str) -> str:
-    """What else differs between two runs: the versions of baselines and detectors."""
+def _versions(context: Context) -> dict[str, dict[str, str]]:
+    """By run what was at work in it: the versions of baselines and detectors."""
     import json
 
     frame = context.span_store.scan("runs", project=context.project).collect()
-    versions = {
+    return {
         run_id: json.loads(text) for run_id, text in frame.select("run_id", "versions").iter_rows()
     }
+
+
+def _other_versions(context: Context, first: str, second: str) -> str:
+    """What else differs between two runs: the versions of baselines and detectors."""
+    versions = _versions(context)
     names = ("baselines", "resource_outliers")
     one, other = (versions.get(run_id, {}) for run_id in (first, second))
     changed = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import Context, pass_context
-from cli.output import format_option, write_object, write_rows
+from cli.output import default_format, format_option, write_object, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,42 @@ def show_run(context: Context, run_id: str, output_format: str | None) -> None:
         from cli.nearest import nearest_names
 
         raise click.UsageError(f"unknown run {run_id!r}{nearest_names(run_id, rows)}")
-    write_object(rows[run_id], output_format)
+    if (output_format or default_format()) == "table":
+        _print_run(rows[run_id])
+    else:
+        write_object(rows[run_id], output_format)
+
+
+_DETECTOR_COLUMNS = (
+    *("detector", "version", "matched", "ambiguous"),
+    *("matched_new", "ambiguous_new", "skipped_new", "skip_reasons"),
+)
+_QUEUE_COLUMNS = (
+    *("queue", "considered", "selected", "added", "duplicates", "reentered", "removed", "capped"),
+)
+
+
+def _print_run(row: dict[str, Any]) -> None:
+    """One run for eyes: its facts, then the detectors, then the queues."""
+    counts = dict(row["counts"])
+    detectors, queues = counts.pop("detectors"), counts.pop("queues")
+    versions = dict(row["versions"])
+    for detector in detectors:
+        versions.pop(detector["detector"], None)
+        reasons = detector["skip_reasons"].items()
+        detector["skip_reasons"] = ", ".join(f"{reason} {number}" for reason, number in reasons)
+    nested = {"version": versions, "seconds": row["durations"]}
+    for name in [name for name, value in counts.items() if isinstance(value, dict)]:
+        nested[name] = counts.pop(name)
+    facts = {key: row[key] for key in row if key not in ("counts", "versions", "durations")}
+    facts |= counts | {
+        f"{key}: {name}": v for key, part in nested.items() for name, v in part.items()
+    }
+    write_object(facts, "table")
+    click.echo()
+    write_rows(detectors, "table", _DETECTOR_COLUMNS)
+    click.echo()
+    write_rows(queues, "table", _QUEUE_COLUMNS)
 
 
 def _rows(context: Context) -> Iterator[dict[str, Any]]:
