@@ -48,4 +48,10 @@ def say_what_was_judged(judge: Judge) -> None:
         f"{budget.calls} calls, ${budget.usd:.4f}; failed: {failures or 'none'}; "
         f"not asked, the budget being used up: {counts.over_budget}"
         + (f", the endpoint being out of reach: {counts.given_up}" if counts.given_up else "")
+        + (
+            f"; {counts.traces_answered} of {counts.traces_again} traces that still waited for a"
+            " verdict have one now"
+            if counts.traces_again
+            else ""
+        )
     )

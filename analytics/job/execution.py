@@ -29,6 +29,7 @@ from analytics.job.intake import (
     read_history,
     read_traces,
 )
+from analytics.job.open_questions import open_questions, without_open_questions
 from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
@@ -121,6 +122,8 @@ class Job:
         found = detection.run(
             evaluated, lambda done: self._tell("detecting", done, evaluated.height)
         )
+        if self.judge is not None:
+            evaluated, found = without_open_questions(self.judge, evaluated, found)
         stages.next("routing")
         evaluated = self._with_revisions(evaluated)
         routing = self._routing(detectors)
@@ -222,6 +225,7 @@ class Job:
                 assembled = every_trace(self.reading, project=self.project, as_of_ns=self.as_of_ns)
             detectors = loading.result()
         versions_by_id = {detector.id: detector.version for detector in detectors}
+        again = self._open_questions()
         intake = read_traces(
             self.reading,
             project=self.project,
@@ -231,10 +235,24 @@ class Job:
             versions=versions_by_id,
             touched_since=self._touched_since(versions_by_id),
             assembled=assembled,
+            also=again,
         )
+        asked_again = pl.lit(value=False)
+        if again is not None:
+            is_open = pl.col("trace_id").is_in(again["trace_id"].implode())
+            asked_again = (~intake.changed & intake.is_known & is_open).fill_null(value=False)
         return detectors, with_cohorts(intake.traces).with_columns(
-            is_changed=intake.changed, is_candidate=intake.changed & self._in_range()
+            is_changed=intake.changed,
+            is_asked_again=asked_again,
+            is_candidate=(intake.changed | asked_again) & self._in_range(),
         )
+
+    def _open_questions(self) -> pl.DataFrame | None:
+        """Evaluated traces that a judge still owes a verdict; None without a judge."""
+        if self.judge is None:
+            return None
+        calls_max = self.judge.config.calls_max
+        return open_questions(self.store, project=self.project, traces_max=calls_max)
 
     def _touched_since(self, detector_versions: Mapping[str, str]) -> int | None:
         """An incremental run looks at what arrived after the last watermark only.
@@ -290,6 +308,7 @@ class Job:
             scores_watermark_nanoseconds=decided.routing.scores_watermark,
             detectors=tuple(standing),
             queues=tuple(counts),
+            judge=None if self.judge is None else self.judge.told(),
             seconds=stages.seconds,
         )
 

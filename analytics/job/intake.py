@@ -46,12 +46,17 @@ class Intake:
         )
 
     @property
+    def is_known(self) -> pl.Expr:
+        """Complete, and evaluated before with the same spans."""
+        return self.complete & (pl.col("previous_hash") == pl.col("content_hash"))
+
+    @property
     def complete(self) -> pl.Expr:
         """Complete at the moment the run stands for."""
         return pl.col("complete_reason").is_not_null()
 
 
-def read_traces(
+def read_traces(  # noqa: PLR0913  # What is read, and which part of it.
     store: SpanStore,
     *,
     project: str,
@@ -61,10 +66,12 @@ def read_traces(
     versions: Mapping[str, str],
     touched_since: int | None = None,
     assembled: pl.DataFrame | None = None,
+    also: pl.DataFrame | None = None,
 ) -> Intake:
     """Assemble every trace from the light columns of the spans received up to ``as_of``.
 
-    With ``touched_since`` (ns), only the traces that received spans or content after it.
+    With ``touched_since`` (ns), only the traces that received spans or content after it, and those
+    of ``also`` (``trace_id, received_at``).
     ``assembled`` is what :func:`every_trace` gives, where a caller has it.
     ``versions`` are the detectors' by id.
     """
@@ -75,7 +82,12 @@ def read_traces(
     else:
         traces = assemble(
             read_touched(
-                store, project=project, since_ns=touched_since, as_of_ns=as_of_ns, config=config
+                store,
+                project=project,
+                since_ns=touched_since,
+                as_of_ns=as_of_ns,
+                config=config,
+                also=also,
             )
         )
     traces = with_completion(traces, as_of=as_of, config=config)
@@ -148,9 +160,15 @@ def every_trace(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFram
 
 
 def read_touched(
-    store: SpanStore, *, project: str, since_ns: int, as_of_ns: int, config: AnalysisConfig
+    store: SpanStore,
+    *,
+    project: str,
+    since_ns: int,
+    as_of_ns: int,
+    config: AnalysisConfig,
+    also: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """The light columns of the traces that received anything after a moment.
+    """The light columns of the traces that received anything after a moment, and of ``also``.
 
     Earlier spans of a trace are looked for as far back as a trace may stay open: files and row
     groups that are older are not read.
@@ -162,6 +180,9 @@ def read_touched(
         for table in ("spans", "contents")
     ).unique()
     ids = touched.collect()["trace_id"]
+    if also is not None and not also.is_empty():
+        ids = pl.concat([ids, also["trace_id"]]).unique()
+        since_ns = min(since_ns, also["received_at"].min())  # type: ignore[type-var]
     oldest = since_ns - int(config.age_seconds_max * 1_000_000_000)
     spans = (
         store.scan_raw(

@@ -75,6 +75,8 @@ class RunReport:
     """The latest arrival among the scores that rules have looked at, since 1970 UTC."""
     detectors: tuple[DetectorCount, ...]
     queues: tuple[QueueCount, ...]
+    judge: dict[str, Any] | None
+    """What the run's judge answered, failed at and was not asked; None when none is set up."""
     seconds: dict[str, float]
     """Seconds by stage; empty when no clock was given."""
 

@@ -147,6 +147,7 @@ def _counts(report: RunReport) -> dict[str, Any]:
         "traces_waiting": report.traces_waiting,
         "traces_looked_at_again": report.traces_looked_at_again,
         "scores_watermark_nanoseconds": report.scores_watermark_nanoseconds,
+        "judge": report.judge,
         "detectors": [asdict(count) for count in report.detectors],
         "queues": [asdict(count) for count in report.queues],
     }

@@ -8,7 +8,7 @@ be compared with people.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from analytics.text.turns import Turn
 
 
+NOT_JUDGED = "not judged: "
+"""Begins the reason of an ambiguous decision that a later run is to ask about again."""
+
 UNREACHED_MAX = 5
 """Questions in a row that find no endpoint, retries included; after them a run asks no more."""
 
@@ -47,6 +50,10 @@ class JudgeCounts:
     over_budget: int = 0
     given_up: int = 0
     """Not asked, because too many questions in a row found no endpoint."""
+    traces_again: int = 0
+    """Traces of earlier runs that still waited for their verdict and were asked about again."""
+    traces_answered: int = 0
+    """Those of them that got one."""
 
     def count(self, label: str) -> None:
         """Count one verdict."""
@@ -63,9 +70,17 @@ class Judge:
         self.endpoint = endpoint
         self.cache = cache or VerdictCache(None)
         self.counts = JudgeCounts()
+        self.answered: set[str] = set()
+        """The traces of which any question got a verdict."""
         self._unreached = 0
         self.evaluations = pl.DataFrame(schema=EVALUATIONS.polars)
         """Rows for the evaluations table: every verdict and every failure so far."""
+
+    def told(self) -> dict[str, Any]:
+        """What this run's judge did, as plain values."""
+        budget = self.endpoint.budget
+        spent = {"model": self.config.model, "calls": budget.calls, "usd": round(budget.usd, 6)}
+        return spent | asdict(self.counts)
 
     def to_ask(
         self, found: pl.DataFrame, trace_ids: pl.Series, config: AnalysisConfig, project: str
@@ -101,16 +116,18 @@ class Judge:
             text = (
                 "" if own is None else self._shown(own, earlier, results.get(row["trace_id"], []))
             )
-            answer = self._ask(row["detector"], text)
-            if answer is None:
+            verdict, record, left = self._ask(row["detector"], text)
+            if left is not None and row["decision"] == "ambiguous":
+                decided[row["trace_id"], row["detector"]] = {"skip_reason": NOT_JUDGED + left}
+            if record is None:
                 continue
-            verdict, record = answer
             evaluation = _evaluation(row, verdict, record, context, self.config.model)
             session = _session_of(row, context)
             if session is not None:
                 evaluation |= {"object_type": "session", "object_id": session}
             evaluations.append(evaluation)
             if verdict is not None:
+                self.answered.add(row["trace_id"])
                 decided[row["trace_id"], row["detector"]] = _decision(row, verdict, self.config)
         judged = _replaced(pl.concat([found, asked.filter(decision="no_match")]), decided)
         rows = pl.DataFrame(evaluations, schema=EVALUATIONS.polars, orient="row")
@@ -158,8 +175,13 @@ class Judge:
         ]
         return rows.with_columns(blank).select(list(found.schema)).sort("trace_id", "detector")
 
-    def _ask(self, detector: str, text: str) -> tuple[Verdict | None, dict[str, Any]] | None:
-        """A verdict or None for a failure, with its record; None when the budget is used up."""
+    def _ask(
+        self, detector: str, text: str
+    ) -> tuple[Verdict | None, dict[str, Any] | None, str | None]:
+        """The verdict, its record, and why a later run is to ask again; each may be None.
+
+        A failure has a record and no verdict; where nobody was asked there is neither.
+        """
         record: dict[str, Any] = {"prompt_version": prompt_version(), "model": self.config.model}
         try:
             if not text:
@@ -170,25 +192,27 @@ class Judge:
             if known is not None:
                 self.counts.cached += 1
                 self.counts.count(known.label)
-                return known, {**record, "question": key, "cached": True}
+                return known, {**record, "question": key, "cached": True}, None
             if self.endpoint.budget.is_exhausted:
                 self.counts.over_budget += 1
-                return None
+                return None, None, "the budget was used up"
             if self._unreached >= UNREACHED_MAX:
                 self.counts.given_up += 1
-                return None
+                return None, None, "the endpoint was out of reach"
             answer = self.endpoint.ask(question)
         except JudgeError as error:
             if isinstance(error, JudgeUnavailableError):
                 self._unreached += 1
             self.counts.failed[error.kind] = self.counts.failed.get(error.kind, 0) + 1
-            return None, {**record, "error_type": error.kind, "error": str(error)}
+            record |= {"error_type": error.kind, "error": str(error)}
+            return None, record, error.kind if error.is_outage else None
         self._unreached = 0
         record["question"] = key
         self.cache.put(key, answer.verdict)
         self.counts.count(answer.verdict.label)
         tokens = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
-        return answer.verdict, {**record, **tokens, "attempts": answer.attempts, "cached": False}
+        record |= {**tokens, "attempts": answer.attempts, "cached": False}
+        return answer.verdict, record, None
 
 
 def _session_of(row: dict[str, Any], context: DetectorContext) -> str | None:

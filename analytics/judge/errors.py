@@ -14,6 +14,8 @@ WAIT_SECONDS_MAX = 120.0
 """An endpoint that asks for more patience is not asked again."""
 
 _PASSING = (408, 409, 429)
+_REFUSED = (400, 413, 422)
+"""The endpoint does not take this very question."""
 
 
 class JudgeError(AnalyticsError):
@@ -23,6 +25,8 @@ class JudgeError(AnalyticsError):
     """What the evaluation's ``error_type`` says."""
     is_passing = True
     """Whether asking again may help."""
+    is_outage = False
+    """Whether the question is fine and a later run may have an answer."""
 
 
 class JudgeNotConfiguredError(JudgeError):
@@ -58,6 +62,7 @@ class JudgeUnavailableError(JudgeError):
         self.reason = reason
         self.status = status
         self.wait_seconds = wait_seconds
+        self.is_outage = status not in _REFUSED
         wait = wait_seconds or 0.0
         self.is_passing = (
             status is None or status in _PASSING or status >= 500

@@ -100,3 +100,90 @@ def test_a_live_queue_may_ask_for_what_the_judge_says_in_the_same_run(store, que
     assert queues.items(project="default", queue="judged").total == 1
     again = run(store, queues, project="default", as_of=AS_OF + timedelta(days=1))
     assert again.traces_looked_at_again == 0
+
+
+def refusals(store):
+    """By trace the standing decision on refusal, with its reason and the revision."""
+    rows = (
+        store.scan("traces").collect().sort("trace_id", "revision").unique("trace_id", keep="last")
+    )
+    found = {}
+    for row in rows.iter_rows(named=True):
+        one = json.loads(row["decisions"])["refusal"]
+        found[row["trace_id"]] = (one["decision"], one.get("reason"), row["revision"])
+    return found
+
+
+def later(store, queues, judge, hours, **options):
+    try:
+        moment = AS_OF + timedelta(hours=hours)
+        return run(store, queues, project="default", as_of=moment, judge=judge, **options)
+    finally:
+        judge.endpoint.close()
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_what_a_budget_left_is_asked_in_the_next_runs_until_none_is_open(
+    store, queues, incremental
+):
+    more = [
+        talk(f"t{n}", f"What is the history of poison in drama, part {n}?", DECLINE, at=n)
+        for n in range(2)
+    ]
+    store.append("spans", frame(more))
+    reports = []
+    with JudgeServer(verdict("matched", 0.9, 0.6, "It is harmless.")) as server:
+        for hours in range(4):
+            judge = judge_of(server, calls_max=1)
+            reports.append(later(store, queues, judge, hours, incremental=incremental))
+            if hours == 0:
+                first = refusals(store)
+        asked = len(server.requests)
+
+    left = ("ambiguous", "not judged: the budget was used up", 1)
+    assert sorted(map(str, first.values())) == sorted(map(str, [("matched", None, 1), left, left]))
+    assert sorted(revision for *_, revision in refusals(store).values()) == [1, 2, 2]
+    assert {kind for kind, *_ in refusals(store).values()} == {"matched"}
+    assert asked == 3
+    assert [report.traces_evaluated for report in reports] == [3, 1, 1, 0]
+    counts = ("traces_again", "traces_answered", "over_budget", "matched")
+    told = [tuple(report.judge[name] for name in counts) for report in reports]
+    assert told == [(0, 0, 2, 1), (1, 1, 0, 1), (1, 1, 0, 1), (0, 0, 0, 0)]
+    assert queues.items(project="default", queue="refusal").total == 3
+    recorded = store.scan("runs").collect().sort("as_of")["counts"]
+    assert json.loads(recorded[1])["judge"]["traces_answered"] == 1
+
+
+def test_an_endpoint_that_was_down_is_asked_again_and_nothing_is_written_before_it_answers(
+    store, queues
+):
+    with JudgeServer((500, {"retry-after-ms": "1"})) as server:
+        for hours in range(2):
+            report = later(store, queues, judge_of(server), hours)
+    assert (report.traces_evaluated, report.judge["failed"]) == (0, {"http_500": 1})
+    assert refusals(store) == {trace_id("t"): ("ambiguous", "not judged: http_500", 1)}
+
+    with JudgeServer(verdict("no_match")) as server:
+        later(store, queues, judge_of(server), 2)
+
+    assert refusals(store) == {trace_id("t"): ("no_match", None, 2)}
+
+
+@pytest.mark.parametrize("answer", ["raw:no json at all", (400, {})])
+def test_a_question_that_the_judge_cannot_answer_is_not_asked_every_night(store, queues, answer):
+    with JudgeServer(answer) as server:
+        later(store, queues, judge_of(server), 0)
+        asked = len(server.requests)
+        later(store, queues, judge_of(server), 1)
+
+    assert 0 < asked == len(server.requests)
+    assert refusals(store) == {trace_id("t"): ("ambiguous", None, 1)}
+
+
+def test_a_judge_that_is_set_up_later_is_not_asked_about_the_past(store, queues):
+    run(store, queues, project="default", as_of=AS_OF)
+
+    with JudgeServer() as server:
+        later(store, queues, judge_of(server), 1)
+
+    assert server.requests == []
