@@ -364,6 +364,9 @@ class Job:
         """
         newest = traces["received_at"].max()
         seen = newest if isinstance(newest, int) else self._seen_before()
+        if self.incremental and self.before is not None:
+            # What it looked at again may be older than what the run before saw.
+            seen = max(seen, self.before.watermark)
         left = traces.filter(
             pl.col("complete_reason").is_null() | (pl.col("is_changed") & ~pl.col("is_candidate"))
         )

@@ -70,9 +70,8 @@ def read_traces(  # noqa: PLR0913  # What is read, and which part of it.
 ) -> Intake:
     """Assemble every trace from the light columns of the spans received up to ``as_of``.
 
-    With ``touched_since`` (ns), only the traces that received spans or content after it, and those
-    of ``also`` (``trace_id, received_at``).
-    ``assembled`` is what :func:`every_trace` gives, where a caller has it.
+    With ``touched_since`` (ns), only those that received spans or content after it, and of ``also``
+    (``trace_id, received_at``). ``assembled`` is what :func:`every_trace` gives.
     ``versions`` are the detectors' by id.
     """
     if assembled is not None:
@@ -182,7 +181,7 @@ def read_touched(
     ids = touched.collect()["trace_id"]
     if also is not None and not also.is_empty():
         ids = pl.concat([ids, also["trace_id"]]).unique()
-        since_ns = min(since_ns, also["received_at"].min())  # type: ignore[type-var]
+        since_ns = min(since_ns, *also["received_at"].to_list())
     oldest = since_ns - int(config.age_seconds_max * 1_000_000_000)
     spans = (
         store.scan_raw(

@@ -152,6 +152,7 @@ def test_what_a_budget_left_is_asked_in_the_next_runs_until_none_is_open(
     assert queues.items(project="default", queue="refusal").total == 3
     recorded = store.scan("runs").collect().sort("as_of")["counts"]
     assert json.loads(recorded[1])["judge"]["traces_answered"] == 1
+    assert len({report.watermark for report in reports}) == 1
 
 
 def test_an_endpoint_that_was_down_is_asked_again_and_nothing_is_written_before_it_answers(
