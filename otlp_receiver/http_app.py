@@ -71,6 +71,10 @@ class HttpApp:
             return
         except Refusal as refusal:
             status, body, extra = self._refusal(refusal, content_type)
+        except asyncio.CancelledError:
+            # By an orderly stop that lasts no longer.
+            unfinished = Refusal(Reason.STOPPING, "the request was not finished in time")
+            status, body, extra = self._refusal(unfinished, content_type)
         except Exception as error:
             logger.exception("A request failed.", extra={"event": "request_failed"})
             defect = Refusal(Reason.DEFECT, type(error).__name__)

@@ -137,12 +137,16 @@ class HttpServer:
         return with_port(host, listener.getsockname()[1])
 
     async def stop(self, grace_seconds: float) -> None:
-        """Accept nothing new, let requests in flight end."""
+        """Accept nothing new, let requests in flight end; those that do not shall come back."""
         if self._task is None:
             return
         self._server.should_exit = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._task), grace_seconds)
         if not self._task.done():
+            unfinished = list(self._server.server_state.tasks)
+            for request in unfinished:
+                request.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
             self._server.force_exit = True
             await self._task

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import resource
+import socket
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -135,3 +137,25 @@ def test_while_the_spool_is_checked_callers_wait_a_little_and_are_told_to_come_b
 
     assert found == [(False, "starting"), Reason.STARTING, 1, (True, "ready")]
     assert Reason.STARTING.value.is_retryable
+
+
+@pytest.mark.acceptance
+def test_a_request_that_is_still_arriving_when_the_time_is_up_is_told_to_come_back(
+    tmp_path: Path,
+) -> None:
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with Served(tmp_path / "data", config="[receiver]\ndrain_seconds = '9s'\n") as served:
+        host, port = served.http.split(":")
+        with socket.create_connection((host, int(port)), timeout=120) as connection:
+            connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 900\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 100")
+            served.process.terminate()
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            body = json.loads(answer.read())
+        code = served.process.wait(200)
+        log = served.log.read_text()
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert body["message"].startswith("the receiver is stopping")
+    assert (code, "Traceback" in log) == (0, False)
