@@ -24,7 +24,7 @@ FLOOR_MIN = 50
 """Labelled traces of the random floor below which no recall and no prevalence is claimed."""
 
 _Z = 1.959964
-_DRAWS = 4_000
+_DRAWS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,12 @@ class Stratum:
 
 
 def missed(flagged: Stratum, unflagged: Stratum, *, seed: int) -> tuple[Share, Share]:
-    """Recall and prevalence over both strata, with intervals by drawing from both posteriors."""
+    """Recall and prevalence over both strata, with intervals by drawing from both posteriors.
+
+    Prevalence is the weighted share itself, which is right on average. Recall divides by what a
+    small floor may have seen none of, and would be too high on average: told is the median of the
+    draws, above and below which the truth lies about equally often.
+    """
     total = flagged.size + unflagged.size
     n = unflagged.share.n
     for stratum in (unflagged, flagged):
@@ -110,10 +115,12 @@ def missed(flagged: Stratum, unflagged: Stratum, *, seed: int) -> tuple[Share, S
     rng = np.random.default_rng(seed)
     found, lost = (stratum.size * (stratum.share.value or 0.0) for stratum in (flagged, unflagged))
     hits, misses = _cases(flagged, rng), _cases(unflagged, rng)
-    prevalence = _share((found + lost) / total, (hits + misses) / total, unflagged.share)
+    cases = hits + misses
+    prevalence = _share((found + lost) / total, cases / total, unflagged.share)
     if found + lost == 0:
         return Share(n=n, reason="not enough data: no case was seen"), prevalence
-    return _share(found / (found + lost), hits / (hits + misses), unflagged.share), prevalence
+    shares = hits / cases
+    return _share(float(np.median(shares)), shares, unflagged.share), prevalence
 
 
 def _cases(stratum: Stratum, rng: np.random.Generator) -> np.ndarray:

@@ -144,9 +144,26 @@ def test_recall_weighs_what_the_random_floor_stands_for():
 
     recall, prevalence = missed(flagged, Stratum(size=2000, share=floor, seen=0.05), seed=0)
 
-    assert recall.value == pytest.approx(20 / (20 + 20))
+    # A little less than 20 / (20 + 20): one case among a hundred labels may well stand for more.
+    assert 0.42 < recall.value < 0.5
     assert prevalence.value == pytest.approx(40 / 2040)
     assert recall.low < recall.value < recall.high
+
+
+def test_a_recall_from_a_small_floor_is_too_high_as_often_as_too_low():
+    rng = np.random.default_rng(11)
+    flagged = Stratum(size=300, share=precision_of(verdicts(280, 20)), seen=1.0)
+    truth = 280 / (280 + 9_700 * 0.0124)
+    above, plain = 0, []
+    for _ in range(400):
+        cases = rng.binomial(200, 0.0124)
+        floor = share_of(verdicts(cases, 200 - cases, 0.02), needed=50, of="labels")
+        recall, _ = missed(flagged, Stratum(size=9_700, share=floor, seen=0.02), seed=0)
+        above += recall.value > truth
+        plain.append(recall.value - truth)
+
+    assert 150 < above < 250
+    assert abs(np.mean(plain)) < 0.03
 
 
 def test_where_everything_was_seen_nothing_is_in_doubt():
