@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEPT_BYTES = 128 * 2**20
 """Freed memory that the servers keep: some requests of the largest size."""
+_OPEN_FILES = 65_536
 
 
 @click.command(epilog="Example: spandocket serve --grpc-port 0 --ready-file ready.json")
@@ -42,7 +43,8 @@ def serve(
     import time
     from dataclasses import replace
 
-    keep_connections_over_forks()
+    set_up_grpc()
+    raise_file_limit()
     import uvloop
 
     from cli.background import Background
@@ -85,21 +87,30 @@ def serve(
     spare_garbage_collector()
     with Background(context):
         uvloop.run(service.run())
-    say(
-        "Stopped; everything acknowledged is in the tables."
-        if service.is_drained
-        else "Stopped; what is left in the spool is loaded at the next start."
-    )
+    left = "what is left in the spool is loaded at the next start"
+    say(f"Stopped; {'everything acknowledged is in the tables' if service.is_drained else left}.")
 
 
-def keep_connections_over_forks() -> None:
+def set_up_grpc() -> None:
     """Before gRPC is imported: starting the loader must not disturb callers.
 
     gRPC's own handling of forks, which is on by default, closes open connections now and then when
     a child is started ("Socket closed", twice in a thousand calls beside 150 starts); the children
-    here run other programs and need none of it.
+    here run other programs and need none of it. Its own log lines are no sentences with keys, and
+    anybody who sends what is no gRPC could fill the disk with them.
     """
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+def raise_file_limit() -> None:
+    """Each connection is an open file, and the usual limit of 1,024 is that of the settings."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _log_sentences() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import select
 import socket
 import struct
@@ -148,8 +149,9 @@ def test_a_silent_connection_is_probed(short_lived: Served) -> None:
     assert ping in frames
 
 
-def frame(kind: int, flags: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags, 0, 0, 0, 0]) + payload
+def frame(kind: int, flags: int, payload: bytes, stream: int = 0) -> bytes:
+    head = struct.pack(">I", len(payload))[1:] + bytes([kind, flags])
+    return head + stream.to_bytes(4, "big") + payload
 
 
 def read(connection: socket.socket, count: int) -> bytes:
@@ -159,6 +161,47 @@ def read(connection: socket.socket, count: int) -> bytes:
         assert part, "the connection was ended before it was probed"
         found += part
     return found
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        (b"gzip", b"\1\0\0\0\7no gzip"),
+        (b"zstd", b"\1\0\0\0\7no zstd"),
+        (b"identity", b"\1\0\0\0\7nothing"),
+    ],
+)
+def test_what_grpc_itself_cannot_read_is_an_internal_error_and_no_line_in_the_log(
+    served: Served, encoding: bytes, message: bytes
+) -> None:
+    """By hand, because a client library sends nothing of the kind."""
+    before = served.log.read_text()
+    data, headers, settings, last, acknowledged = 0, 1, 4, 1, 1
+    fields = {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": TRACES.encode(),
+        b":authority": b"x",
+        b"content-type": b"application/grpc",
+        b"te": b"trailers",
+        b"grpc-encoding": encoding,
+    }
+    packed = b"".join(
+        bytes([0, len(name)]) + name + bytes([len(text)]) + text for name, text in fields.items()
+    )
+    host, port = served.grpc.split(":")
+    answer = b""
+    with socket.create_connection((host, int(port)), timeout=200) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings, 0, b""))
+        connection.sendall(frame(headers, 4, packed, 1) + frame(settings, acknowledged, b""))
+        connection.sendall(frame(data, last, message, 1))
+        while (found := re.search(rb"grpc-status.(\d+)", answer, re.DOTALL)) is None:
+            part = connection.recv(65536)
+            assert part, "the connection was ended without an answer"
+            answer += part
+
+    assert int(found[1]) == grpc.StatusCode.INTERNAL.value[0]
+    assert served.log.read_text() == before
 
 
 CROWDED = """

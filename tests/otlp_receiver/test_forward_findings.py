@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from analytics.config import AnalysisConfig
+from cli.span_signals import SpanSignals
+from otlp_receiver.config import ReceiverConfig
 from otlp_receiver.forward_enrichment import Enrichment, SpanFindings, enriched
 from otlp_receiver.forward_findings import FindingsReader, FindingsWriter, clear_findings
 from otlp_receiver.load_mark import write_mark
@@ -248,3 +252,19 @@ def test_what_only_a_parser_understands_is_marked_as_well(behind: bytes) -> None
 
 def _length(raw: bytes) -> bytes:
     return bytes([len(raw) & 0x7F | 0x80, len(raw) >> 7])
+
+
+def test_a_request_that_nobody_can_decode_goes_on_as_it_came_beside_one_with_findings() -> None:
+    failed = trace_request(1, seed=1)
+    failed.resource_spans[0].scope_spans[0].spans[0].status.code = 2
+    bodies = [b"\x0a\xff\xff", failed.SerializeToString(), b"\x0a\x05abc"]
+    records = [
+        SpoolRecord(number=number, project="p", signal="traces", received_at=7, body=body)
+        for number, body in enumerate(bodies, start=1)
+    ]
+    signals = SpanSignals(AnalysisConfig(), ReceiverConfig(), lambda: datetime.now(UTC))
+
+    first, second, third = Enrichment(signals)(records, never)
+
+    assert [first, third] == [bodies[0], bodies[2]]
+    assert b"spandocket.findings" in second

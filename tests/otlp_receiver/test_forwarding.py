@@ -127,6 +127,29 @@ def test_an_outage_and_crashes_of_both_sides_lose_nothing(tmp_path: Path) -> Non
                 served.kill(with_loader=True)
 
 
+def test_a_stop_forwards_what_waits_and_leaves_the_rest_of_an_outage_to_the_next_start(
+    tmp_path: Path,
+) -> None:
+    requests = [trace_request(5, seed=seed) for seed in range(12)]
+    away = forwarding_to("http://127.0.0.1:9")
+    with Served(tmp_path / "near", config=away) as near:
+        for request in requests[:6]:
+            near.export(request.SerializeToString())
+        until(lambda: metric(near, "forward_failing") == 1, "the outage in the metrics")
+        assert near.stop() == 0
+
+    endpoint = Endpoint()
+    config = forwarding_to(f"http://127.0.0.1:{endpoint.port}")
+    with Served(tmp_path / "near", config=config) as near:
+        for request in requests[6:]:
+            near.export(request.SerializeToString())
+        assert near.stop() == 0
+    endpoint.stop()
+
+    arrived = b"".join(body for _, body in endpoint.bodies)
+    assert arrived == b"".join(request.SerializeToString() for request in requests)
+
+
 def telling_spans() -> list[tuple[ExportTraceServiceRequest, list[str]]]:
     """Requests of three spans: one that failed, one with an empty answer, one with a good one."""
     text = '[{"role":"assistant","parts":[{"type":"text","content":"%s"}]}]'
