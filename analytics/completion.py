@@ -13,13 +13,12 @@ imports and analyses at once expects findings. Late spans re-open a trace in eit
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from analytics.config import AnalysisConfig
 
 _SECOND = 1_000_000_000
@@ -58,3 +57,9 @@ def nanoseconds(moment: datetime) -> int:
     """Nanoseconds since 1970 UTC of an aware time, exactly."""
     whole = int(moment.replace(microsecond=0).timestamp())
     return whole * _SECOND + moment.microsecond * 1000
+
+
+def moment_of(nanosecond: int) -> datetime:
+    """The aware time of nanoseconds since 1970 UTC, to the microsecond."""
+    whole, rest = divmod(nanosecond, _SECOND)
+    return datetime.fromtimestamp(whole, UTC).replace(microsecond=rest // 1000)

@@ -219,8 +219,10 @@ def _print(report: RunReport, output_format: str | None) -> None:
 
 def _sentence(report: RunReport) -> str:
     """One line a person reads at the end."""
+    died = report.traces_taken_over
+    of_them = f" ({died} by a run that died before it was recorded)" if died else ""
     counts = (
-        f"{report.traces_evaluated} traces evaluated, {report.traces_unchanged} unchanged,"
+        f"{report.traces_evaluated} traces evaluated{of_them}, {report.traces_unchanged} unchanged,"
         f" {report.traces_waiting} waiting"
     )
     words = [counts + (f", {sum(report.seconds.values()):.1f} s" if report.seconds else "")]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analytics.baselines import COHORT_COLUMNS, judge, with_cohorts
-from analytics.completion import nanoseconds
+from analytics.completion import moment_of, nanoseconds
 from analytics.detectors import prefilters
 from analytics.detectors.catalog import load
 from analytics.job import queue_filling
@@ -38,6 +38,7 @@ from analytics.job.revisions import is_outdated, material_revisions
 from analytics.job.routing_stage import RoutedRun, RoutingStage
 from analytics.job.session_history import SessionHistory
 from analytics.job.stages import Stages
+from analytics.job.taken_over import FOUND, TakenOver, unrecorded, with_taken_over
 from analytics.job.writing import Writer, versions
 from analytics.selection import draws
 from span_store.schema import EVALUATIONS
@@ -169,11 +170,15 @@ class Job:
             config=self.config,
             detectors=detectors,
         )
+        over = TakenOver.nothing()
+        if not dry_run:
+            moments = unrecorded(self.store, self.before, project=self.project, now=self.as_of_ns)
+            over = TakenOver.of(self.store, self.queues, moments, project=self.project)
         standing = detector_counts(
             self.store,
             self.project,
             detectors,
-            decided.found,
+            pl.concat([decided.found.select(FOUND), over.found]),
             decided.findings,
             decided.evaluated,
         )
@@ -190,7 +195,7 @@ class Job:
             project=self.project,
             now=self.as_of,
             config=self.config,
-            recorded_until=None if self.before is None else _moment(self.before.as_of),
+            recorded_until=None if self.before is None else moment_of(self.before.as_of),
             dry_run=dry_run,
         )
         if not dry_run:
@@ -199,7 +204,8 @@ class Job:
             if decided.evaluated.height or not self.incremental:
                 writer.baselines(decided.samples, decided.run_id, incremental=self.incremental)
         stages.finish()
-        report = self._report(decided, standing, counts, stages, dry_run=dry_run)
+        counts = with_taken_over(counts, over)
+        report = self._report(decided, standing, counts, over, stages, dry_run=dry_run)
         # A run every minute that found nothing to do leaves no record.
         did_anything = report.traces_evaluated + report.traces_looked_at_again > 0
         if not dry_run and (did_anything or not self.incremental):
@@ -282,13 +288,14 @@ class Job:
         decided: Decided,
         standing: list[DetectorCount],
         counts: list[QueueCount],
+        over: TakenOver,
         stages: Stages,
         *,
         dry_run: bool,
     ) -> RunReport:
         scope = decided.traces.filter(self._in_range())
         waiting = scope.filter(pl.col("complete_reason").is_null())
-        evaluated = decided.evaluated.height
+        evaluated = decided.evaluated.height + over.traces.height
         until_ns = waiting["complete_at"].max()
         return RunReport(
             run_id=decided.run_id,
@@ -300,11 +307,12 @@ class Job:
             dry_run=dry_run,
             traces_seen=scope.height,
             traces_evaluated=evaluated,
-            traces_unchanged=scope.height - evaluated - waiting.height,
+            traces_taken_over=over.traces.height,
+            traces_unchanged=max(0, scope.height - evaluated - waiting.height),
             traces_waiting=waiting.height,
             traces_looked_at_again=decided.routing.again.height,
-            waiting_until=_moment(until_ns) if isinstance(until_ns, int) else None,
-            watermark=_moment(self._watermark(decided.traces)),
+            waiting_until=moment_of(until_ns) if isinstance(until_ns, int) else None,
+            watermark=moment_of(self._watermark(decided.traces)),
             scores_watermark_nanoseconds=decided.routing.scores_watermark,
             detectors=tuple(standing),
             queues=tuple(counts),
@@ -389,9 +397,3 @@ class Job:
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(stage, done, total)
-
-
-def _moment(nanosecond: int) -> datetime:
-    return datetime.fromtimestamp(nanosecond // _SECOND, UTC).replace(
-        microsecond=nanosecond % _SECOND // 1000
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class QueueCount:
     capped: int
     """Kept, but over the cap of items per run and queue; a backfill offers them again."""
 
+    @classmethod
+    def nothing(cls, queue: str) -> QueueCount:
+        """A queue in a run that did nothing for it."""
+        numbers = {field.name: 0 for field in fields(cls) if field.name != "queue"}
+        return cls(queue=queue, **numbers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
@@ -60,7 +66,9 @@ class RunReport:
     traces_seen: int
     """Traces with spans received up to ``as_of``, in the range asked for."""
     traces_evaluated: int
-    """Complete and new or changed since they were last evaluated."""
+    """Complete and new or changed since they were last evaluated; those taken over included."""
+    traces_taken_over: int
+    """Those that a run had written which died before it was recorded; its items count as added."""
     traces_unchanged: int
     """Complete and already evaluated with the same spans."""
     traces_waiting: int

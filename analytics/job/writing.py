@@ -143,6 +143,7 @@ def _counts(report: RunReport) -> dict[str, Any]:
         "incremental": report.incremental,
         "traces_seen": report.traces_seen,
         "traces_evaluated": report.traces_evaluated,
+        "traces_taken_over": report.traces_taken_over,
         "traces_unchanged": report.traces_unchanged,
         "traces_waiting": report.traces_waiting,
         "traces_looked_at_again": report.traces_looked_at_again,

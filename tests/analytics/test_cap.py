@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import polars as pl
@@ -73,6 +74,35 @@ def test_a_run_that_died_after_adding_items_adds_no_more_when_repeated_later(
     run(blanks, queues, project="default", as_of=AS_OF + HOUR, since=since, config=config)
 
     assert len(items(queues)) - before == 10
+
+
+@pytest.mark.parametrize("step", ["traces", "run"])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_the_next_run_records_what_one_that_died_had_done(
+    blanks, queues, monkeypatch, step, incremental
+):
+    run_that_dies(monkeypatch, Writer, step, blanks, queues, incremental=incremental)
+    died = blanks.scan("traces").collect().height
+
+    reports = [
+        run(
+            blanks,
+            queues,
+            project="default",
+            as_of=AS_OF + hours * HOUR,
+            incremental=incremental,
+        )
+        for hours in (1, 2)
+    ]
+
+    first, second = reports
+    assert (first.traces_evaluated, first.traces_taken_over) == (25, died)
+    assert (added(first), added(second), second.traces_evaluated) == (25, 0, 0)
+    found = next(count for count in first.detectors if count.detector == "empty_response")
+    assert found.matched_new == 25
+    stored = blanks.scan("runs").collect().sort("as_of")["counts"]
+    assert json.loads(stored[0])["traces_evaluated"] == 25
+    assert stored.len() == (1 if incremental else 2)
 
 
 def test_a_run_that_died_before_adding_items_gives_the_same_priorities_when_repeated_later(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -56,10 +57,13 @@ def outcome(place):
         for item in queues.items(project="default", queue=queue.name, limit=500).items
     ]
     queues.close()
+    counts = json.loads(store.scan("runs").collect()["counts"].item())
     return (
         store.scan("traces").collect().sort("trace_id", "revision").rows(),
         store.scan("findings").collect().sort("finding_id").rows(),
         sorted(items),
+        # What it did, whichever attempt did it.
+        {name: counts[name] for name in ("traces_evaluated", "detectors", "queues")},
     )
 
 
