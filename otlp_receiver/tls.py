@@ -30,6 +30,8 @@ class Certificates:
         self._key = Path(config.tls_key)
         self._client_ca = Path(config.tls_client_ca) if config.tls_client_ca else None
         self._lock = threading.Lock()
+        self._told = ""
+        """Why the files on disk cannot be used, as it was said last."""
         try:
             self._stamp = self._stamps()
             self._context = self._load_context()
@@ -75,6 +77,7 @@ class Certificates:
         try:
             stamp = self._stamps()
             if stamp == self._stamp:
+                self._told = ""
                 return
             context = self._load_context()
             self._grpc = self._load_grpc()
@@ -84,12 +87,16 @@ class Certificates:
                 self._certificate,
                 extra={"event": "certificate_renewed"},
             )
+            self._told = ""
         except (OSError, ssl.SSLError) as error:
-            logger.warning(
-                "Keeping the old certificate, the new one is unusable: %s",
-                error,
-                extra={"event": "certificate_unusable"},
-            )
+            # Once, and not at every handshake until somebody mends it.
+            if str(error) != self._told:
+                self._told = str(error)
+                logger.warning(
+                    "Keeping the old certificate, the new one is unusable: %s",
+                    error,
+                    extra={"event": "certificate_unusable"},
+                )
 
     def _stamps(self) -> tuple[tuple[int, int], ...]:
         files = [self._certificate, self._key]
@@ -104,6 +111,10 @@ class Certificates:
         if self._client_ca is not None:
             context.load_verify_locations(self._client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
+            # A resumed session shows no certificate again: an authority that was taken away would
+            # let its clients in for hours.
+            context.num_tickets = 0
+            context.options |= ssl.OP_NO_TICKET
         return context
 
     def _load_grpc(self) -> Any:

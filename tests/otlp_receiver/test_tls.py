@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,7 +63,7 @@ def test_files_that_do_not_fit_leave_the_old_in_use_until_they_do(
     good = (tmp_path / "cert.pem").read_bytes()
     (tmp_path / "cert.pem").write_bytes(b"not a certificate")
 
-    assert certificates.renewed() is None
+    assert [certificates.renewed() for _ in range(5)] == [None] * 5
     assert [record.event for record in caplog.records] == ["certificate_unusable"]
 
     (tmp_path / "cert.pem").write_bytes(good)
@@ -73,3 +76,56 @@ def test_certificates_that_cannot_be_read_at_the_start_are_named(tmp_path: Path)
 
     with pytest.raises(UnusableCertificateError, match=r"cert\.pem"):
         Certificates(config)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_shows_its_certificate_at_every_connection(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """So that an authority that is taken away lets nobody in from then on."""
+    authority, later = trustme.CA(), trustme.CA()
+    own, known = authority.issue_cert("localhost"), authority.issue_cert("client.example")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    config = ReceiverConfig(
+        tls_certificate=str(tmp_path / "cert.pem"),
+        tls_key=str(tmp_path / "key.pem"),
+        tls_client_ca=str(tmp_path / "ca.pem"),
+    )
+    server = Certificates(config).http_context()
+    client = ssl.create_default_context()
+    client.maximum_version = version
+    authority.configure_trust(client)
+    known.configure_cert(client)
+
+    first, session = connected(server, client, None)
+    second, _ = connected(server, client, session)
+    later.cert_pem.write_to_path(tmp_path / "next.pem")
+    (tmp_path / "next.pem").replace(tmp_path / "ca.pem")
+    third, _ = connected(server, client, session)
+
+    assert [first, second, third] == ["welcome", "welcome", "refused"]
+
+
+def connected(
+    server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None
+) -> tuple[str, ssl.SSLSession | None]:
+    """What a client is told that resumes a session, and the session afterwards."""
+    here, there = socket.socketpair()
+
+    def serve() -> None:
+        with there, suppress(OSError), server.wrap_socket(there, server_side=True) as connection:
+            connection.sendall(b"welcome")
+            connection.recv(1)
+
+    with ThreadPoolExecutor(1) as threads, here:
+        threads.submit(serve)
+        try:
+            with client.wrap_socket(
+                here, server_hostname="localhost", session=session
+            ) as connection:
+                said = connection.recv(100).decode() or "refused"
+                return said, connection.session
+        except OSError:
+            return "refused", None
