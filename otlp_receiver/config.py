@@ -83,6 +83,11 @@ class ReceiverConfig:
         "Bytes that may wait for [forward] alone; above it requests are refused.",
         "bytes",
     )
+    disk_free_bytes_min: int = _setting(
+        256 * 2**20,
+        "Free bytes on the spool's disk below which requests are refused: the loader needs room.",
+        "bytes",
+    )
     segment_bytes: int = _setting(128 * 2**20, "Size at which a new spool file is begun.", "bytes")
     load_bytes: int = _setting(40 * 2**20, "Bytes of requests that are loaded in one go.", "bytes")
     load_interval_seconds: float = _setting(

@@ -125,7 +125,7 @@ class Intake:
         if not self.is_writable:
             return False, "the spool cannot be written"
         if self._level.is_full():
-            return False, "the spool is full"
+            return False, f"the spool is full: {self._level.what_is_behind()}"
         return True, "ready"
 
     async def settled(self) -> None:
@@ -144,6 +144,7 @@ class Intake:
         inspected = await asyncio.to_thread(inspect) if large else inspect()
         if inspected.accepted and signal != "metrics":
             await self._make_room()
+            self._level.took(len(inspected.body))
             await self._store("traces" if signal == "traces" else "logs", inspected, project)
         return inspected
 

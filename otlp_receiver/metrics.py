@@ -52,6 +52,7 @@ rejected_spans_total     counter    reason            Spans rejected for good in
 request_seconds          histogram  transport         Time from the arrival of a whole request to its acknowledgement.
 spool_syncs_total        counter    -                 Group commits: one sync each, for all requests that waited.
 spool_bytes              gauge      -                 Bytes of the spool on disk.
+disk_free_bytes          gauge    -                 Free bytes on the disk of the spool.
 spool_age_seconds        gauge      -                 Age of the oldest request that is not in the tables yet.
 waiting_bytes            gauge      -                 Bytes of requests in memory, decompressed, that are not stored yet.
 loaded_rows_total        counter    table             Rows appended to the tables.

@@ -63,6 +63,7 @@ class Progress:
         self._level.measure(age_seconds, loaded_number=self._loaded_number, is_loaded=requests == 0)
         self._metrics.set("spool_bytes", self._level.bytes + self._level.kept_bytes)
         self._metrics.set("forward_kept_bytes", self._level.kept_bytes)
+        self._metrics.set("disk_free_bytes", self._level.free_bytes)
         self._metrics.set("spool_age_seconds", age_seconds)
         self._metrics.set("loader_lag_requests", requests)
         self._metrics.set("loader_lag_spans", items)

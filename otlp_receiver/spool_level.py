@@ -7,6 +7,7 @@ endpoint that is away for hours must neither slow callers down nor make them be 
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
 from otlp_receiver.segment import segments
@@ -31,6 +32,8 @@ class SpoolLevel:
         self.kept_bytes = 0
         """Of the segments that only forwarding still needs."""
         self.age_seconds = 0.0
+        self.free_bytes: float = math.inf
+        """On the disk of the spool."""
 
     def measure(
         self, age_seconds: float, *, loaded_number: int = 0, is_loaded: bool = False
@@ -51,6 +54,13 @@ class SpoolLevel:
         if sizes and not is_loaded:
             waiting += sizes[-1][1]
         self.bytes, self.kept_bytes, self.age_seconds = waiting, kept, age_seconds
+        disk = os.statvfs(self._folder)
+        self.free_bytes = disk.f_bavail * disk.f_frsize
+
+    def took(self, size: int) -> None:
+        """So many bytes were written since the last look: senders are quicker than looks."""
+        self.bytes += size
+        self.free_bytes -= size
 
     def is_full(self) -> bool:
         """Whether requests are refused."""
@@ -58,12 +68,16 @@ class SpoolLevel:
             self.bytes > self._config.spool_bytes_hard
             or self.kept_bytes > self._config.forward_bytes_max
             or self.age_seconds > self._config.spool_age_hard_seconds
+            or self.free_bytes < self._config.disk_free_bytes_min
         )
 
     def what_is_behind(self) -> str:
         """Why the spool is full, for the client."""
-        is_kept = self.kept_bytes > self._config.forward_bytes_max
-        return "forwarding is behind" if is_kept else "the loader is behind"
+        if self.kept_bytes > self._config.forward_bytes_max:
+            return "forwarding is behind"
+        if self.free_bytes < self._config.disk_free_bytes_min:
+            return "the disk is nearly full"
+        return "the loader is behind"
 
     def delay_seconds(self) -> float:
         """How long a caller is held up: nothing below the soft limit, most at the hard one.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import grpc
 import pytest
 
 from otlp_receiver.config import ReceiverConfig
@@ -23,6 +20,7 @@ from tests.otlp_receiver.serving import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.acceptance
 
@@ -93,85 +91,6 @@ def test_a_ready_file_in_no_folder_is_a_clear_message(tmp_path: Path) -> None:
     assert f"there is no folder {tmp_path / 'none'}" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data").exists()
-
-
-def can_mount() -> bool:
-    probe = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "x", "/mnt"]
-    try:
-        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-def test_a_full_disk_refuses_retryably_and_recovers(tmp_path: Path) -> None:
-    if not can_mount() and "CI" not in os.environ:
-        pytest.skip("SKIPPED LOUDLY: a small disk needs unshare and mount namespaces")
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    ready = tmp_path / "ready.json"
-    log = (tmp_path / "log").open("w")
-    script = 'mount -t tmpfs -o size=24m none "$1" && head -c 16M /dev/zero > "$1/ballast" && shift'
-    process = subprocess.Popen(
-        [
-            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
-            *(f'{script} && exec "$@"', "sh", str(data_dir)),
-            *(sys.executable, "-m", "cli", "--data-dir", str(data_dir), "serve"),
-            *("--grpc-port", "0", "--http-port", "0", "--ready-file", str(ready)),
-        ],
-        stderr=log,
-    )
-    served = object.__new__(Served)
-    served.process, served.ready, served.log = process, ready, tmp_path / "log"
-    try:
-        served.wait()
-        inside = Path(f"/proc/{process.pid}/root{data_dir}")
-        loader = served.hold_loader()
-        acknowledged, codes = fill_until_refused(served)
-        (inside / "ballast").unlink()
-        loader.resume()
-        more = trace_request(5, seed=10**6)
-        eventually(lambda: accepted(served, more.SerializeToString()))
-        acknowledged.update(span_ids(more))
-
-        eventually(lambda: acknowledged <= rows(copy_of(inside, tmp_path / "copy")))
-        assert codes == {grpc.StatusCode.UNAVAILABLE}
-        assert served.stop() == 0
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
-
-
-def copy_of(inside: Path, outside: Path) -> Path:
-    """The tables within the namespace, where a path that is made absolute still leads to them."""
-    shutil.rmtree(outside, ignore_errors=True)
-    if (inside / "spans" / "_delta_log").exists():
-        shutil.copytree(inside / "spans", outside / "spans")
-    return outside
-
-
-def fill_until_refused(served: Served) -> tuple[set[tuple[str, str]], set[grpc.StatusCode]]:
-    acknowledged: set[tuple[str, str]] = set()
-    codes: set[grpc.StatusCode] = set()
-    for seed in range(200):
-        request = trace_request(20, seed=seed, content="x" * 9000)
-        try:
-            served.export(request.SerializeToString())
-        except grpc.RpcError as error:
-            codes.add(error.code())
-            if seed > 60:
-                break
-        else:
-            acknowledged.update(span_ids(request))
-    return acknowledged, codes
-
-
-def accepted(served: Served, body: bytes) -> bool:
-    try:
-        served.export(body)
-    except grpc.RpcError:
-        return False
-    return True
 
 
 def test_tables_that_cannot_be_written_hold_nothing_up_and_lose_nothing(tmp_path: Path) -> None:
