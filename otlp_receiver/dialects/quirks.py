@@ -62,7 +62,7 @@ QUIRKS: tuple[tuple[str, str], ...] = (
     (
         "OpenInference flattens a refusal into a text; its answer's JSON knows better.",
         (
-            "test_library_versions.py:"
+            "test_openinference_forms.py:"
             " test_a_refusal_that_openinference_flattens_away_is_read_from_its_answer"
         ),
     ),
@@ -156,7 +156,7 @@ QUIRKS: tuple[tuple[str, str], ...] = (
     (
         "Langfuse's kinds of tokens exclude each other, unless the raw usage was sent.",
         (
-            "test_library_versions.py: test_langfuses_kinds_of_tokens_exclude_each_other"
+            "test_langfuse_forms.py: test_langfuses_kinds_of_tokens_exclude_each_other"
             "_unless_the_total_says_otherwise"
         ),
     ),
@@ -197,7 +197,7 @@ QUIRKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "A schema is asked for as a single tool that the model must call.",
-        "test_library_versions.py: test_one_forced_tool_is_a_schema_that_was_asked_for",
+        "test_openinference_forms.py: test_one_forced_tool_is_a_schema_that_was_asked_for",
     ),
     (
         "Strands checks a structured answer in a span like a tool's.",
@@ -205,7 +205,7 @@ QUIRKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "A tool's own schema stands where its arguments belong.",
-        "test_library_versions.py: test_a_tools_own_schema_is_not_its_arguments",
+        "test_openinference_forms.py: test_a_tools_own_schema_is_not_its_arguments",
     ),
     (
         "AgentCore moves a span's content into one log record named after the scope.",
