@@ -17,9 +17,9 @@ from otlp_receiver.forward_enrichment import Enrichment
 from otlp_receiver.spool_folder import owner_pid
 from otlp_receiver.spool_reader import SpoolReader
 from span_store.store import SpanStore
+from tests.otlp_receiver.forwarding import Endpoint
 from tests.otlp_receiver.requests import log_request, span_ids, trace_request
 from tests.otlp_receiver.serving import LOGS, Served
-from tests.otlp_receiver.test_forwarder import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
