@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -147,14 +148,20 @@ def last_evaluations(
 
 
 def every_trace(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
-    """The traces of the spans received up to a moment; of many spans, part by part."""
+    """The traces of the spans received up to a moment; of many spans, part by part.
+
+    While the traces of one part are put together, the next part is read.
+    """
     parts = store.span_parts(LIGHT_COLUMNS, project=project, received_until=as_of_ns + 1)
     # Spans are the largest thing in memory; what is kept of a part is its traces alone. Texts
     # that were picked keep all those that they were picked from, so they are written anew.
     assembled: list[pl.DataFrame] = []
-    for part in parts:
-        assembled.append(assemble(part).with_columns(pl.col(pl.String) + ""))
-        del part
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        reading = reader.submit(next, parts, None)
+        while (part := reading.result()) is not None:
+            reading = reader.submit(next, parts, None)
+            assembled.append(assemble(part).with_columns(pl.col(pl.String) + ""))
+            del part
     return assembled[0] if len(assembled) == 1 else pl.concat(assembled).sort("trace_id")
 
 

@@ -81,7 +81,7 @@ class RoutingStage:
         late = scores.filter(
             pl.col("received_at") > seen_until, pl.col("source").ne_missing("judge")
         )
-        again = self._again(late, set(backfilled), set(evaluated["trace_id"].to_list()))
+        again = self._again(late, set(backfilled), evaluated["trace_id"])
         facts, own_facts = self._facts(evaluated, found, again, scores)
         stored = self._stored_findings(again, set(backfilled))
         flagged = found.filter(pl.col("decision").is_in(_FLAGGED)).select(stored.columns)
@@ -96,7 +96,9 @@ class RoutingStage:
         closed = queue_filling.closed_queues(self.queues, project=self.project)
         findings = pl.concat([flagged, stored]).filter(~pl.col("detector").is_in(closed))
         floor_closed = RANDOM_FLOOR in closed
-        traces = pl.concat([evaluated.select(shared), old.select(shared)], how="vertical_relaxed")
+        traces = evaluated.select(shared)
+        if not old.is_empty():
+            traces = pl.concat([traces, old.select(shared)], how="vertical_relaxed")
         live = queue_filling.live_rules(self.queues, facts, own_facts, project=self.project)
         routed = route(
             _with_places(traces, findings, live, sessions, scores),
@@ -151,12 +153,14 @@ class RoutingStage:
             config=self.config,
         )
 
-    def _again(self, late: pl.DataFrame, backfilled: set[str], fresh: set[str]) -> pl.DataFrame:
+    def _again(self, late: pl.DataFrame, backfilled: set[str], fresh: pl.Series) -> pl.DataFrame:
         """Evaluated before: in the range of a backfill, or scored since the last run."""
         wanted = set(late["trace_id"].drop_nulls().to_list()) | backfilled
         sessions = set(late["conversation_id"].drop_nulls().to_list())
-        rows = evaluated_rows(self.store, wanted - fresh, sessions, project=self.project)
-        return rows.filter(~pl.col("trace_id").is_in(sorted(fresh)))
+        rows = evaluated_rows(self.store, wanted, sessions, project=self.project)
+        if rows.is_empty():
+            return rows
+        return rows.filter(~pl.col("trace_id").is_in(fresh.implode()))
 
     def _stored_findings(self, again: pl.DataFrame, backfilled: set[str]) -> pl.DataFrame:
         """The standing findings on backfilled traces."""
