@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ from span_store.whole_spans import SPANS_AT_ONCE, WholeSpans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
+
+    from deltalake.transaction import AddAction
 
 
 _CALLS_REMEMBERED_MAX = 4
@@ -61,10 +65,40 @@ class SpanStore(OpenTables):
         """
         ready = frame if isinstance(frame, ReadyRows) else ready_rows(table, frame)
         log = self.table_log(table)
-        version = log.create().version() + 1
+        added = self._write(table, ready, log.create().version() + 1)
         try:
-            added = write_data_file(
-                log.uri,
+            log.commit([added], transactions_of(transaction))
+        except Exception:
+            delete_data_file(log.uri, added.path)
+            raise
+
+    def append_parts(self, table: str, parts: Iterable[pl.DataFrame]) -> None:
+        """Append many rows in one atomic commit, a file a part, as :meth:`append` does.
+
+        No two parts hold the same key. Each is made ready while the one before it is written.
+        """
+        log = self.table_log(table)
+        version = log.create().version() + 1
+        writings: list[Future[AddAction]] = []
+        try:
+            with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+                for part in parts:
+                    ready = ready_rows(table, part)
+                    wait(writings)
+                    writings.append(writer.submit(self._write, table, ready, version))
+            log.commit([writing.result() for writing in writings], {})
+        except Exception:
+            for writing in writings:
+                if writing.exception() is None:
+                    delete_data_file(log.uri, writing.result().path)
+            raise
+
+    def _write(self, table: str, ready: ReadyRows, version: int) -> AddAction:
+        """The action that adds a new file with these rows to the table."""
+        uri = self.table_uri(table)
+        try:
+            return write_data_file(
+                uri,
                 ready.at_version(version),
                 TABLES[table],
                 encoding=APPENDED,
@@ -73,12 +107,7 @@ class SpanStore(OpenTables):
                 storage_options=self.storage_options,
             )
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise unavailable(log.uri, error) from error
-        try:
-            log.commit([added], transactions_of(transaction))
-        except Exception:
-            delete_data_file(log.uri, added.path)
-            raise
+            raise unavailable(uri, error) from error
 
     def scan(  # noqa: PLR0913
         self,

@@ -45,18 +45,17 @@ def finding_rows(
     ).select(pl.col(name).cast(kind) for name, kind in FINDINGS.polars.items())
 
 
-def trace_rows(  # The sources of one row.
-    traces: pl.DataFrame,
+def told_of(
     found: pl.DataFrame,
     selections: Mapping[str, Sequence[SelectionRecord]],
     priorities: Mapping[str, float],
     detectors: Sequence[Detector],
-    *,
-    project: str,
-    as_of_ns: int,
-    config: AnalysisConfig,
 ) -> pl.DataFrame:
-    """Evaluated traces as rows of ``traces``."""
+    """What a run says of the traces of which it says anything, a row each.
+
+    ``trace_id`` and the columns of ``traces`` that follow from decisions and selections; null where
+    the run says nothing.
+    """
     matches = (
         found.filter(pl.col("decision") == "matched")
         .group_by("trace_id")
@@ -83,11 +82,24 @@ def trace_rows(  # The sources of one row.
         {"trace_id": list(priorities), "priority": list(priorities.values())},
         schema={"trace_id": pl.String, "priority": pl.Float64},
     )
+    told = decision_texts(found, detectors)
+    for frame in (matches, kept, order):
+        told = told.join(frame, on="trace_id", how="full", coalesce=True)
+    return told
+
+
+def trace_rows(
+    traces: pl.DataFrame,
+    told: pl.DataFrame,
+    detectors: Sequence[Detector],
+    *,
+    project: str,
+    as_of_ns: int,
+    config: AnalysisConfig,
+) -> pl.DataFrame:
+    """Evaluated traces as rows of ``traces``; ``told`` is that of :func:`told_of`."""
     return (
-        traces.join(matches, on="trace_id", how="left")
-        .join(kept, on="trace_id", how="left")
-        .join(order, on="trace_id", how="left")
-        .join(decision_texts(found, detectors), on="trace_id", how="left", maintain_order="left")
+        traces.join(told, on="trace_id", how="left", maintain_order="left")
         .with_columns(
             project=pl.lit(project),
             evaluated_at=pl.lit(as_of_ns, dtype=pl.Int64),

@@ -10,7 +10,7 @@ import polars as pl
 from analytics.detectors.catalog import SESSION_DETECTORS
 from analytics.filters import business_weights, decisions_read
 from analytics.job import queue_filling, verdicts
-from analytics.job.records import trace_rows
+from analytics.job.records import told_of, trace_rows
 from analytics.job.rerouting import evaluated_rows, last_run, routable, with_new_selections
 from analytics.job.revisions import material_revisions
 from analytics.job.scores import (
@@ -144,9 +144,7 @@ class RoutingStage:
     def _rows(self, evaluated: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         return trace_rows(
             evaluated,
-            found,
-            {},
-            {},
+            told_of(found, {}, {}, self.detectors),
             self.detectors,
             project=self.project,
             as_of_ns=self.as_of_ns,

@@ -11,7 +11,7 @@ import polars as pl
 from analytics.baselines import BASELINES_VERSION, summary
 from analytics.completion import nanoseconds
 from analytics.configured import BASELINE_SETTINGS, changed_settings, configured
-from analytics.job.records import as_json, baseline_rows, run_row, trace_rows
+from analytics.job.records import as_json, baseline_rows, run_row, told_of, trace_rows
 from analytics.routing import ROUTING_VERSION
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _HOUR = 3600 * _SECOND
+_ROWS_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +63,19 @@ class Writer:
             priorities[draft.trace_id] = max(
                 draft.priority, priorities.get(draft.trace_id, draft.priority)
             )
-        self.store.append(
+        told = told_of(found, routed.selections, priorities, self.detectors)
+        self.store.append_parts(
             "traces",
-            trace_rows(
-                evaluated,
-                found,
-                routed.selections,
-                priorities,
-                self.detectors,
-                project=self.project,
-                as_of_ns=self.as_of_ns,
-                config=config,
+            (
+                trace_rows(
+                    some,
+                    told,
+                    self.detectors,
+                    project=self.project,
+                    as_of_ns=self.as_of_ns,
+                    config=config,
+                )
+                for some in evaluated.iter_slices(_ROWS_AT_ONCE)
             ),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,7 +20,7 @@ from span_store.store import SpanStore
 from tests.span_store.rows import frame_of, span, spans
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 _VALUES = {
     Form.TEXT: st.none() | st.text(max_size=20),
@@ -310,3 +311,28 @@ def test_a_log_of_many_commits_is_cut_and_nothing_is_lost(tmp_path: Path) -> Non
     assert sum(path.exists() for path in old) < 10
     assert SpanStore(tmp_path).scan("spans").collect().height == 60
     assert store.last_transaction("spans", "writer") == 60
+
+
+def test_many_rows_are_appended_a_file_a_part_in_one_commit(store: SpanStore) -> None:
+    parts = [spans(*(span(number) for number in range(first, first + 3))) for first in (1, 4, 7)]
+
+    store.append_parts("spans", iter(parts))
+
+    found = store.scan_raw("spans").collect()
+    assert_frame_equal(found, pl.concat(parts), check_row_order=False)
+    table = store.table_log("spans").create()
+    assert table.version() == 1
+    assert len(table.file_uris()) == 3
+
+
+def test_of_parts_that_end_in_an_error_nothing_is_kept(store: SpanStore) -> None:
+    def parts() -> Iterator[pl.DataFrame]:
+        yield spans(span(1))
+        yield spans(span(2))
+        raise ValueError("the third part cannot be made")
+
+    with pytest.raises(ValueError, match="third part"):
+        store.append_parts("spans", parts())
+
+    assert store.scan_raw("spans").collect().is_empty()
+    assert list(Path(store.table_uri("spans")).glob("*.parquet")) == []
