@@ -46,7 +46,6 @@ from span_store.schema import EVALUATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from analytics.baselines import Verdicts
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
     from analytics.judge.bench import Judge
@@ -104,9 +103,13 @@ class Job:
         detectors, traces = self._intake()
         stages.next("baselines")
         samples = self._samples(traces)
-        verdicts = judge(samples, self.config)
+        with ThreadPoolExecutor(1, thread_name_prefix="draws") as beside:
+            drawing = beside.submit(self._candidates, traces)
+            verdicts = judge(samples, self.config)
+            evaluated = drawing.result().join(
+                verdicts.judged, on="trace_id", how="left", maintain_order="left"
+            )
         stages.next("detectors")
-        evaluated = self._candidates(traces, verdicts)
         sessions = self._sessions(traces)
         detection = Detection(
             store=self.reading,
@@ -189,20 +192,29 @@ class Job:
             if self.judge is not None:
                 writer.evaluations(self.judge.evaluations)
             writer.findings(decided.findings)
-        counts = queue_filling.fill(
-            self.queues,
-            decided.routing.routed,
-            project=self.project,
-            now=self.as_of,
-            config=self.config,
-            recorded_until=None if self.before is None else moment_of(self.before.as_of),
-            dry_run=dry_run,
-        )
-        if not dry_run:
-            writer.traces(decided.evaluated, decided.found, decided.routing.routed)
-            writer.selections(decided.routing.changed_rows)
-            if decided.evaluated.height or not self.incremental:
-                writer.baselines(decided.samples, decided.run_id, incremental=self.incremental)
+        with ThreadPoolExecutor(1, thread_name_prefix="baselines") as beside:
+            summing_up = None
+            if not dry_run and (decided.evaluated.height or not self.incremental):
+                summing_up = beside.submit(
+                    writer.baseline_rows,
+                    decided.samples,
+                    decided.run_id,
+                    incremental=self.incremental,
+                )
+            counts = queue_filling.fill(
+                self.queues,
+                decided.routing.routed,
+                project=self.project,
+                now=self.as_of,
+                config=self.config,
+                recorded_until=None if self.before is None else moment_of(self.before.as_of),
+                dry_run=dry_run,
+            )
+            if not dry_run:
+                writer.traces(decided.evaluated, decided.found, decided.routing.routed)
+                writer.selections(decided.routing.changed_rows)
+            if summing_up is not None:
+                writer.baselines(summing_up.result())
         stages.finish()
         counts = with_taken_over(counts, over)
         report = self._report(decided, standing, counts, over, stages, dry_run=dry_run)
@@ -346,11 +358,9 @@ class Job:
             incremental=self.incremental,
         )
 
-    def _candidates(self, traces: pl.DataFrame, verdicts: Verdicts) -> pl.DataFrame:
-        """The traces to evaluate, with what the baselines say of them and the shared draw."""
-        candidates = traces.filter("is_candidate").join(
-            verdicts.judged, on="trace_id", how="left", maintain_order="left"
-        )
+    def _candidates(self, traces: pl.DataFrame) -> pl.DataFrame:
+        """The traces to evaluate, with the shared draw."""
+        candidates = traces.filter("is_candidate")
         u = draws(self.config.salt, self.project, candidates["trace_id"])
         return candidates.with_columns(u=u)
 

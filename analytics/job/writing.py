@@ -13,6 +13,7 @@ from analytics.completion import nanoseconds
 from analytics.configured import BASELINE_SETTINGS, changed_settings, configured
 from analytics.job.records import as_json, baseline_rows, run_row, told_of, trace_rows
 from analytics.routing import ROUTING_VERSION
+from span_store.schema import BASELINES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _HOUR = 3600 * _SECOND
-_ROWS_AT_ONCE = 200_000
+_ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +85,25 @@ class Writer:
         if not rows.is_empty():
             self.store.append("traces", rows)
 
-    def baselines(self, samples: pl.DataFrame, run_id: str, *, incremental: bool) -> None:
-        """Append the baselines as they stand at the end of the newest complete trace.
+    def baseline_rows(
+        self, samples: pl.DataFrame, run_id: str, *, incremental: bool
+    ) -> pl.DataFrame:
+        """The baselines as they stand at the end of the newest complete trace, to be written.
 
         ``samples`` are what the run's norms came from. Runs every minute write them once an hour.
         """
+        nothing = pl.DataFrame(schema=BASELINES.polars)
         stored = self.store.scan_raw("baselines", project=self.project)
         if stored.filter(pl.col("run_id") == run_id).head(1).collect().height:
-            return
+            return nothing
         if incremental:
             newest = stored.select(pl.col("computed_at").max()).collect().item()
             if newest is not None and self.as_of_ns < newest + _HOUR:
-                return
+                return nothing
         last = samples["end_time"].max()
         window_end = min(self.as_of_ns, last) if isinstance(last, int) else self.as_of_ns
         window_start = window_end - int(self.config.baseline_window_seconds * _SECOND)
-        rows = baseline_rows(
+        return baseline_rows(
             summary(samples, window_start=window_start, window_end=window_end),
             project=self.project,
             run_id=run_id,
@@ -107,6 +111,9 @@ class Writer:
             window_start=window_start,
             window_end=window_end,
         )
+
+    def baselines(self, rows: pl.DataFrame) -> None:
+        """Append what :meth:`baseline_rows` gave."""
         if not rows.is_empty():
             self.store.append("baselines", rows)
 
