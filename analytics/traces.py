@@ -6,6 +6,8 @@ count for a call of a model. Wrapper and agent spans repeat what their children 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 
@@ -85,8 +87,38 @@ def _assembled(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     order = trace_order(keys, frame["start_time"], frame["span_id"])
     number = keys.to_numpy()
     traces = Groups(number if order is None else number[order], order)
+    calls = traces.within(frame["is_model_call"])
+    # NumPy and Polars let go of the interpreter while they work, each on one thread.
+    with ThreadPoolExecutor(2, thread_name_prefix="assemble") as threads:
+        used = threads.submit(_used, frame, calls)
+        rolled = threads.submit(_rolled, frame, traces)
+        roots = threads.submit(_roots, frame, traces)
+        asked = threads.submit(_asked, frame, calls)
+        columns = [
+            rolled.result(),
+            calls.spread(used.result(), len(traces)),
+            roots.result(),
+            calls.spread(asked.result(), len(traces)),
+        ]
+    return (
+        pl.concat(columns, how="horizontal")
+        .with_columns(
+            pl.col("model_call_count", "model_call_error_count").fill_null(0),
+            is_error=pl.col("root_is_error").fill_null(pl.col("error_count") > 0),
+            operation_name=pl.coalesce("operation_name", "call_operation"),
+            agent_name=pl.coalesce("agent_name", "any_agent"),
+            duration_ms=pl.when(pl.col("end_time") >= pl.col("start_time")).then(
+                milliseconds(pl.col("start_time"), pl.col("end_time"))
+            ),
+        )
+        .drop("root_is_error", "call_operation", "any_agent")
+    )
+
+
+def _rolled(frame: pl.DataFrame, traces: Groups) -> pl.DataFrame:
+    """What is told of all spans of each trace together."""
     is_tool = frame.select(_is_tool()).to_series()
-    rolled = pl.DataFrame(
+    return pl.DataFrame(
         {
             "trace_id": frame["trace_id"].gather(traces.first()),
             "start_time": traces.least(frame["start_time"]),
@@ -101,28 +133,6 @@ def _assembled(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
             "content_truncated": traces.count(frame["content_truncated"]) > 0,
             "digest": traces.total(_digests(frame)),
         }
-    )
-    calls = traces.within(frame["is_model_call"])
-    return (
-        pl.concat(
-            [
-                rolled,
-                calls.spread(_used(frame, calls), len(traces)),
-                _roots(frame, traces),
-                calls.spread(_asked(frame, calls), len(traces)),
-            ],
-            how="horizontal",
-        )
-        .with_columns(
-            pl.col("model_call_count", "model_call_error_count").fill_null(0),
-            is_error=pl.col("root_is_error").fill_null(pl.col("error_count") > 0),
-            operation_name=pl.coalesce("operation_name", "call_operation"),
-            agent_name=pl.coalesce("agent_name", "any_agent"),
-            duration_ms=pl.when(pl.col("end_time") >= pl.col("start_time")).then(
-                milliseconds(pl.col("start_time"), pl.col("end_time"))
-            ),
-        )
-        .drop("root_is_error", "call_operation", "any_agent")
     )
 
 
