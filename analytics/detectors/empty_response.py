@@ -52,8 +52,7 @@ class EmptyResponse:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace whose last word is missing or degenerate."""
-        last = last_calls(context.span_frame)
-        doubtful = last.filter(suspicious())
+        doubtful = last_calls(context.span_frame, suspicious())
         if doubtful.is_empty():
             return decisions([])
         parts = _parts_by_span(doubtful)
@@ -75,8 +74,11 @@ def suspicious() -> pl.Expr:
     )
 
 
-def last_calls(spans: pl.DataFrame) -> pl.DataFrame:
-    """The model calls that no model call and no tool of the trace started after."""
+def last_calls(spans: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
+    """The model calls that no model call and no tool of the trace started after.
+
+    Only those whose output is ``wanted``.
+    """
     is_model = pl.col("is_model_call").fill_null(value=False)
     # Narrow columns choose the rows; content is only carried along for those.
     acting = (
@@ -96,6 +98,8 @@ def last_calls(spans: pl.DataFrame) -> pl.DataFrame:
         )
         & ~pl.col("operation_name").is_in(_OPERATIONS_WITHOUT_ANSWER).fill_null(value=False)
     )
+    rows = chosen["row"]
+    rows = rows.filter(spans.select("output_messages")[rows].select(wanted).to_series())
     return spans.select(
         "trace_id",
         "span_id",
@@ -115,7 +119,7 @@ def last_calls(spans: pl.DataFrame) -> pl.DataFrame:
         "time_to_first_chunk_ms",
         "content_truncated",
         "dropped_attributes_count",
-    )[chosen["row"]]
+    )[rows]
 
 
 def _parts_by_span(calls: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:

@@ -97,6 +97,8 @@ def traces_with_odd_calls(spans: pl.DataFrame, known: Collection[str]) -> set[st
         for row in alike.select("output_messages", *kinds).iter_rows(named=True)
     ]
     doubtful = alike.select(kinds).filter(~pl.Series(stands, dtype=pl.Boolean))
+    if doubtful.is_empty():
+        return odd
     rows = shaped.join(doubtful, on=kinds, how="semi", nulls_equal=True)
     columns = ("trace_id", "tool_definitions", "output_messages")
     for trace_id, definitions, output in rows.select(columns).iter_rows():

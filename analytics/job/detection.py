@@ -69,14 +69,15 @@ class Detection:
         ):
             for chunk, (own, closely) in in_order(pool, self._offline, cut):
                 parts.append(own)
+                done += chunk.height
                 if closely is not None:
                     apart.add(closely)
-                if apart.is_enough:
+                # Towards the end fewer at a time, so that little is left when nothing else is.
+                is_late = evaluated.height - done < CHUNKS_AT_ONCE * self.config.chunk_traces
+                if apart.is_enough or is_late:
                     close.append(reader.submit(self._closely, apart.taken()))
-                done += chunk.height
                 tell(done)
             parts += [answer.result() for answer in close]
-        parts.append(self._closely(apart.taken()))
         found = pl.concat(parts)
         if self.judge is not None:
             found = self._judged(self.judge, found, evaluated)
