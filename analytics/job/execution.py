@@ -22,6 +22,7 @@ from analytics.detectors import prefilters
 from analytics.detectors.catalog import load
 from analytics.job import queue_filling
 from analytics.job.counts import detector_counts
+from analytics.job.decided import Decided
 from analytics.job.detection import Detection
 from analytics.job.intake import (
     HISTORY_COLUMNS,
@@ -35,7 +36,7 @@ from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.report import DetectorCount, QueueCount, RunReport
 from analytics.job.rerouting import LastRun, last_run
 from analytics.job.revisions import is_outdated, material_revisions
-from analytics.job.routing_stage import RoutedRun, RoutingStage
+from analytics.job.routing_stage import RoutingStage
 from analytics.job.session_history import SessionHistory
 from analytics.job.stages import Stages
 from analytics.job.taken_over import FOUND, TakenOver, unrecorded, with_taken_over
@@ -54,24 +55,6 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 _SECOND = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """Everything a run decided, before anything is written."""
-
-    run_id: str
-    traces: pl.DataFrame
-    """Every trace the run can see."""
-    samples: pl.DataFrame
-    """What the norms came from: complete traces, and the history before them."""
-    evaluated: pl.DataFrame
-    """Those it evaluated, with draw and item revision."""
-    found: pl.DataFrame
-    """Decisions other than ``no_match``."""
-    findings: pl.DataFrame
-    """Matched and ambiguous ones as rows of the table."""
-    routing: RoutedRun
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,11 +178,9 @@ class Job:
         with ThreadPoolExecutor(1, thread_name_prefix="baselines") as beside:
             summing_up = None
             if not dry_run and (decided.evaluated.height or not self.incremental):
+                samples = (decided.samples, decided.run_id)
                 summing_up = beside.submit(
-                    writer.baseline_rows,
-                    decided.samples,
-                    decided.run_id,
-                    incremental=self.incremental,
+                    writer.baseline_rows, *samples, incremental=self.incremental
                 )
             counts = queue_filling.fill(
                 self.queues,
