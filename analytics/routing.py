@@ -117,12 +117,15 @@ def route(  # Everything a rule may look at.
     of the traces' ends, whatever order the frames come in.
     """
     routed = Routed()
+    # Under a cap a weight changes the chance of a trace that no rule kept, too.
+    weighed = sorted(weights) if config.items_max > 0 else []
     facts = {
         row["trace_id"]: row
         for row in traces.filter(
             (pl.col("u") < config.random_floor)
             | pl.col("trace_id").is_in(findings["trace_id"].unique().to_list())
             | pl.col("trace_id").is_in(sorted({t for rule in live_rules for t in rule.trace_ids}))
+            | pl.col("trace_id").is_in(weighed)
         ).iter_rows(named=True)
     }
     if config.random_floor > 0:

@@ -160,6 +160,26 @@ def test_weights_stand_for_everything_once_although_later_runs_let_more_in(
         assert 280 < sum(1 / item.selection.p for item in kept) < 520, queue
 
 
+def test_under_a_cap_the_chance_of_a_trace_that_was_not_kept_knows_its_weight(store, queues):
+    rows = [chat(f"t{n}", at=n, agent_name="vip" if n % 2 else "other") for n in range(200)]
+    store.append("spans", frame(rows))
+    weights = {"agent_name = 'vip'": 4.0}
+    config = AnalysisConfig(items_max=10, random_floor=0.5, business_weights=weights)
+
+    run(store, queues, project="default", as_of=AS_OF, config=config)
+
+    chances = (
+        store.scan("traces")
+        .collect()
+        .group_by("agent_name")
+        .agg(pl.col("inclusion_probability").unique())
+    )
+    (low,), (high,) = (
+        chances.filter(agent_name=name)["inclusion_probability"].item() for name in ("other", "vip")
+    )
+    assert high == pytest.approx(4 * low)
+
+
 def test_a_trace_that_was_kept_keeps_its_chance_when_the_queue_takes_less_later(store, queues):
     store.append("spans", frame([chat(f"t{n}", at=n) for n in range(60)]))
     live(queues, "all", None, 0.9)
