@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _LOOK_AGAIN_SECONDS = 1.0
 _DETECTOR_COLUMNS = ("detector", "version", "matched", "new", "ambiguous", "skipped")
-_QUEUE_COLUMNS = ("queue", "considered", "selected", "added", "duplicates", "reentered", "removed")
+_QUEUE_COLUMNS = (
+    *("queue", "considered", "selected", "added", "duplicates", "reentered", "removed", "capped"),
+)
 
 
 @click.command(epilog="Example: spandocket analyze --since 2026-11-01 --dry-run")
