@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 2.0
+_LINE_BYTES_MAX = 2**20
 _STATE_NAMES = frozenset(entry.name for entry in fields(ForwardState))
 
 
@@ -70,23 +71,42 @@ class ForwardKeeper:
 
     async def _keep(self) -> None:
         while self._command is not None and not self._is_stopping:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                pass_fds=tuple(self._descriptors),
-                # A Ctrl-C at the terminal is for the receiver, which then stops this process.
-                start_new_session=True,
-            )
-            await self._follow(self._process)
-            code = await self._process.wait()
+            code, reason = None, ""
+            try:
+                code = await self._run(self._command)
+            except (OSError, ValueError) as error:
+                # No file or memory left for a process, or it said what is no report.
+                reason = f" ({error})"
+                await self._end()
             if not self._is_stopping:
                 logger.error(
-                    "Forwarding ended with code %d; starting it again.",
+                    "Forwarding ended with code %s%s; starting it again.",
                     code,
+                    reason,
                     extra={"event": "forwarding_restarted", "code": code},
                 )
                 await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _run(self, command: Sequence[str]) -> int:
+        """Start the process and follow it to its end; its exit code."""
+        self._process = None
+        self._process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES_MAX,
+            pass_fds=tuple(self._descriptors),
+            # A Ctrl-C at the terminal is for the receiver, which then stops this process.
+            start_new_session=True,
+        )
+        await self._follow(self._process)
+        return await self._process.wait()
+
+    async def _end(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
 
     async def stop(self, patience_seconds: float) -> None:
         """Let it forward what waits, as far as the endpoint and the time allow.
@@ -103,8 +123,7 @@ class ForwardKeeper:
         try:
             await asyncio.wait_for(process.wait(), max(0.0, patience_seconds))
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            await self._end()
         if self._running is not None:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
+_DRAIN_RESTART_SECONDS = 0.1
 _LINE_BYTES_MAX = 2**20
 _COMMAND = (sys.executable, "-m", "otlp_receiver.loader_process")
 
@@ -66,29 +67,47 @@ class LoaderKeeper:
 
     async def _keep(self) -> None:
         while True:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                json.dumps(self._settings),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                limit=_LINE_BYTES_MAX,
-                pass_fds=(self._lock_descriptor,),
-                # A Ctrl-C at the terminal is for the receiver, which then drains the loader.
-                start_new_session=True,
-            )
-            if self._is_draining:
-                self._order_drain()
-            await self._follow(self._process)
-            code = await self._process.wait()
+            code, reason = None, ""
+            try:
+                code = await self._run()
+            except (OSError, ValueError) as error:
+                # No file or memory left for a process, or it said what is no report.
+                reason = f" ({error})"
+                await self._end()
             if code == 0 and self._is_draining:
                 return
             self._metrics.add("loader_restarts_total")
             logger.error(
-                "The loader ended with code %d; starting it again.",
+                "The loader ended with code %s%s; starting it again.",
                 code,
+                reason,
                 extra={"event": "loader_restarted", "code": code},
             )
-            await asyncio.sleep(0 if self._is_draining else _RESTART_SECONDS)
+            await asyncio.sleep(_DRAIN_RESTART_SECONDS if self._is_draining else _RESTART_SECONDS)
+
+    async def _end(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    async def _run(self) -> int:
+        """Start a loader and follow it to its end; its exit code."""
+        self._process = None
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            json.dumps(self._settings),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES_MAX,
+            pass_fds=(self._lock_descriptor,),
+            # A Ctrl-C at the terminal is for the receiver, which then drains the loader.
+            start_new_session=True,
+        )
+        if self._is_draining:
+            self._order_drain()
+        await self._follow(self._process)
+        return await self._process.wait()
 
     def _order_drain(self) -> None:
         process = self._process

@@ -44,6 +44,7 @@ class Progress:
         self._backlog = backlog
         self._clock = clock
         self._loaded_number = 0
+        self._is_measured = True
 
     def loaded(self, report: dict[str, Any]) -> None:
         """Take in one report of the loader."""
@@ -76,10 +77,18 @@ class Progress:
         addresses: dict[str, str | None],
         measure_more: Callable[[], None],
     ) -> None:
-        """Measure until cancelled."""
+        """Measure until cancelled; what cannot be looked at now is looked at again."""
         rounds = 0
         while True:
-            self.measure(writer)
+            try:
+                self.measure(writer)
+                self._is_measured = True
+            except OSError as error:
+                if self._is_measured:
+                    logger.warning(
+                        "Cannot look at the spool: %s", error, extra={"event": "spool_unreadable"}
+                    )
+                self._is_measured = False
             measure_more()
             if rounds % _WRITE_EVERY == 0:
                 self.write(addresses)
