@@ -87,10 +87,10 @@ def list_detectors(context: Context, output_format: str | None) -> None:
 def scorecard(context: Context, seed: int, output_format: str | None) -> None:
     """Print flags, verdicts, precision, recall and prevalence, each with its interval.
 
-    One row a version, the present one first. Precision comes from people's answers to
-    flag_is_right, recall and prevalence from their answers to what_is_wrong on the random floor as
-    well, each weighted by its chance of having been asked for. Where there are too few answers it
-    says so.
+    One row a version, the present one first; detectors that are not run any more come last.
+    Precision comes from people's answers to flag_is_right, recall and prevalence from their answers
+    to what_is_wrong on the random floor as well, each weighted by its chance of having been asked
+    for. Where there are too few answers it says so.
     """
     from dataclasses import asdict
 

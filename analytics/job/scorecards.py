@@ -40,17 +40,32 @@ _PAGE = 10_000
 def scorecards(
     store: SpanStore, queues: QueueStore, detectors: Sequence[Detector], *, project: str, seed: int
 ) -> list[Scorecard]:
-    """One scorecard a detector and version, the present version first."""
+    """One scorecard a detector and version, the present version first.
+
+    What is not run any more, being disabled or gone from the settings, comes last, with the
+    versions that once decided.
+    """
     facts = _Facts.of(store, project=project)
     answers = verdicts.answers(queues, project=project, field=verdicts.VERDICT_FIELD)
     floor = _Floor.of(queues, project=project)
     cards = []
-    for detector in detectors:
+    present = [_Known(id=detector.id, version=detector.version) for detector in detectors]
+    gone = facts.detectors() - {detector.id for detector in detectors}
+    for detector in (*present, *(_Known(id=name, version=None) for name in sorted(gone))):
         own = [answer for answer in answers if answer.queue == detector.id]
         reviewed = _Reviewed.of(queues, detector.id, own, project=project)
         for version, decided in facts.by_version(detector):
             cards.append(_card(detector, version, decided, reviewed, floor, seed=seed))
     return cards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A detector that decided about traces."""
+
+    id: str
+    version: str | None
+    """The present one; None for a detector that is not run any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +90,11 @@ class _Facts:
             decisions={code: json.loads(text or "{}") for code, text in texts.iter_rows()},
         )
 
-    def by_version(self, detector: Detector) -> Iterator[tuple[str, pl.DataFrame]]:
+    def detectors(self) -> set[str]:
+        """Every detector that ever looked at anything."""
+        return {name for one in self.decisions.values() for name in one}
+
+    def by_version(self, detector: _Known) -> Iterator[tuple[str, pl.DataFrame]]:
         """``trace_id, object_id, decision`` of each version: of a trace the last time it looked."""
         said = [
             (code, one[detector.id]["version"], one[detector.id]["decision"])
@@ -93,7 +112,8 @@ class _Facts:
             "trace_id", "version", "decision", object_id=flagged_object
         )
         former = sorted(set(known["version"]) - {detector.version}, reverse=True)
-        for version in (detector.version, *former):
+        present = [] if detector.version is None else [detector.version]
+        for version in (*present, *former):
             mine = rows.filter(version=version).unique("trace_id", keep="last")
             yield version, mine.filter(pl.col("decision").is_in(list(_DECIDED)))
 
@@ -164,7 +184,7 @@ class _Floor:
 
 
 def _card(
-    detector: Detector,
+    detector: _Known,
     version: str,
     decided: pl.DataFrame,
     reviewed: _Reviewed,

@@ -249,6 +249,19 @@ def test_each_version_has_a_scorecard_of_its_own(two_versions, store, queues):
     assert before.prevalence.value == after.prevalence.value == pytest.approx(8 / 60)
 
 
+def test_a_detector_that_is_not_run_any_more_keeps_its_scorecards(two_versions, store, queues):
+    answer(queues, "slow", {identifier(f"t{n}", 32): n < 6 for n in range(8)})
+    (old, _), (new, _) = two_versions
+
+    without = AnalysisConfig(disabled_detectors=("resource_outliers", "refusal"))
+    known = cards(store, queues, without)
+
+    assert {key for key in known if key[0] == "slow"} == {("slow", new), ("slow", old)}
+    assert (known["slow", new].confirmed, known["slow", new].reviewed) == (6, 8)
+    assert not known["slow", new].is_current
+    assert [card.is_current for key, card in known.items() if key[0] == "refusal"] == [False]
+
+
 def test_the_floor_sees_what_only_another_detector_flagged(two_versions, store, queues):
     _, (_, config) = two_versions
     nothing = {identifier(f"t{n}", 32): ["nothing"] for n in range(60)}
