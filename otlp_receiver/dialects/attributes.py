@@ -18,6 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
 
 from otlp_receiver.dialects.any_value import bytes_json, nested_json, number_texts
 from otlp_receiver.dialects.json_text import escaped, quoted
+from otlp_receiver.dialects.plain_messages import are_free_of_escapes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,6 +158,12 @@ class AttributeTable:
         begins = np.minimum(ends[:-1], content.size - 1)
         first = np.frombuffer(content, dtype=np.uint8)[begins]
         return np.where(ends[1:] > ends[:-1], first, np.uint8(0))
+
+    @cached_property
+    def holds_no_escapes(self) -> bool:
+        """Whether no text, of those sent as text, holds a backslash or a control character."""
+        content = self._columns["string_value"].buffers()[2]
+        return content is None or are_free_of_escapes(np.frombuffer(content, dtype=np.uint8))
 
     @cached_property
     def integer(self) -> NDArray[np.int64]:

@@ -144,6 +144,10 @@ class Resolution:
                 return values, None, None
             if transform == "boolean" and (kinds == Kind.BOOLEAN).all():
                 return pl.Series(table.boolean[at]), None, None
+        if _are_messages(rule, kinds):
+            return _convert_messages(
+                rule, table.texts_at(at), dtype, hold_no_escapes=table.holds_no_escapes
+            )
         return convert_distinct(rule, *_raw(table, at, kinds), dtype)
 
 
@@ -201,7 +205,7 @@ def convert_distinct(
     rule: Rule, texts: pl.Series, kinds: NDArray[np.int8], dtype: pl.DataType
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Apply a transform once to each distinct value and give it to all rows that hold it."""
-    if rule.transform in _CANONICAL and not rule.paths and (kinds == Kind.TEXT).all():
+    if _are_messages(rule, kinds):
         return _convert_messages(rule, texts, dtype)
     if len(kinds) and (kinds == kinds[0]).all() and texts.null_count() == 0:
         # By way of Arrow, which does this in one step.
@@ -230,11 +234,16 @@ def _given(
     )
 
 
+def _are_messages(rule: Rule, kinds: NDArray[np.int8]) -> bool:
+    """Whether these are messages as text, most of which need no change."""
+    return rule.transform in _CANONICAL and not rule.paths and bool((kinds == Kind.TEXT).all())
+
+
 def _convert_messages(
-    rule: Rule, texts: pl.Series, dtype: pl.DataType
+    rule: Rule, texts: pl.Series, dtype: pl.DataType, *, hold_no_escapes: bool = False
 ) -> tuple[pl.Series, Mask | None, Mask | None]:
     """Messages as text: those that need no change stay the text that they are."""
-    foreign = _foreign(texts, rule.transform)
+    foreign = _foreign(texts, rule.transform, hold_no_escapes=hold_no_escapes)
     if foreign.is_empty():
         return texts, None, None
     contents = texts[foreign].to_list()
@@ -258,12 +267,12 @@ _PLAIN_SHARE = 0.8
 """Below it the texts that are not plain, which are read twice, cost more than is saved."""
 
 
-def _foreign(texts: pl.Series, transform: str) -> pl.Series:
+def _foreign(texts: pl.Series, transform: str, *, hold_no_escapes: bool = False) -> pl.Series:
     """The places of texts that are not known to be canonical."""
     canonical = _CANONICAL[transform]
     if transform == "instructions" or not _mostly_plain(texts):
         return texts.str.contains(canonical).not_().fill_null(value=True).arg_true()
-    doubtful = pl.Series(~are_plain(texts)).arg_true()
+    doubtful = pl.Series(~are_plain(texts, hold_no_escapes=hold_no_escapes)).arg_true()
     if doubtful.is_empty():
         return doubtful
     unlike = texts.gather(doubtful).str.contains(canonical).not_().fill_null(value=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import polars as pl
 import pytest
 
 from otlp_receiver.dialects.canonical_text import CANONICAL_MESSAGES
-from otlp_receiver.dialects.plain_messages import are_plain
+from otlp_receiver.dialects.plain_messages import are_free_of_escapes, are_plain
 
 PIECES = (
     '[{"role":"user","parts":[{"type":"text","content":"',
@@ -71,6 +72,30 @@ def test_whatever_is_known_is_canonical() -> None:
         ]
         assert wrong == []
     assert known.sum() > 50
+
+
+def test_what_is_known_of_all_texts_spares_a_look_at_each() -> None:
+    rand = random.Random(4)
+    pieces = [piece for piece in PIECES if "\\" not in piece and min(piece, default=" ") >= " "]
+    texts = ["".join(rand.choices(pieces, k=rand.randint(1, 5))) for _ in range(20_000)]
+    texts += [head + text + tail for head in pieces[:3] for text in pieces for tail in pieces[3:7]]
+    series = pl.Series(texts)
+
+    assert are_plain(series, hold_no_escapes=True).tolist() == are_plain(series).tolist()
+    assert are_plain(series).sum() > 50
+
+
+@pytest.mark.parametrize("place", [0, 2**18 - 1, 2**18, 300_000])
+def test_a_character_to_escape_is_seen_wherever_it_stands(place: int) -> None:
+    content = np.full(300_001, ord("a"), dtype=np.uint8)
+
+    assert are_free_of_escapes(content)
+    for character in ("\\", "\n", "\x1f", "\x00"):
+        content[place] = ord(character)
+        assert not are_free_of_escapes(content)
+    content[place] = ord(" ")
+    assert are_free_of_escapes(content)
+    assert are_free_of_escapes(content[:0])
 
 
 def test_nulls_and_nothing_are_not_known() -> None:
