@@ -19,7 +19,7 @@ from span_store.errors import SpanStoreError
 from span_store.ready_rows import ReadyRows, ready_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import polars as pl
 
@@ -105,7 +105,8 @@ class Loader:
     them, and a table takes no rows of records that it already holds.
 
     ``note`` is told of every batch that was decoded, before it is written; perhaps not in the
-    thread that steps, and of the same batch again after a failure.
+    thread that steps, and of the same batch again after a failure. ``appended`` is told the name of
+    a table after each commit to it.
 
     While much waits, one batch is written, the next one understood and the one after that read at
     the same time, each on a thread of its own. Not so after a loader died in the middle of a
@@ -121,7 +122,9 @@ class Loader:
         decode: Decode,
         load_bytes: int,
         note: Note | None = None,
+        appended: Callable[[str], None] | None = None,
     ) -> None:
+        self._appended = appended
         self._folder = spool
         self._identity = spool_identity(spool)
         self._quarantine = Quarantine(quarantine)
@@ -231,6 +234,8 @@ class Loader:
                 self._store.append(table, rows, (self._application(table), last_number))
                 self._held[table] = last_number
                 counts[table] = rows.rows.height
+                if self._appended is not None:
+                    self._appended(table)
         return counts
 
     def standing(self) -> LoadReport:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -83,16 +84,19 @@ def run(settings: dict[str, Any], note: Note | None = None) -> None:
 def _open(settings: dict[str, Any], orders: _Orders, note: Note | None) -> Loader | None:
     """Open the tables, again and again while their place is unavailable."""
     # Polars must not be imported before it is prepared.
+    from otlp_receiver.file_bound import FileBound
     from otlp_receiver.loader import Loader
     from otlp_receiver.rows import rows_reader
     from span_store.store import SpanStore
 
     while True:
         try:
+            store = SpanStore(settings["store"], settings.get("store_options"))
             loader = Loader(
                 spool=Path(settings["spool"]),
                 quarantine=Path(settings["quarantine"]),
-                store=SpanStore(settings["store"], settings.get("store_options")),
+                store=store,
+                appended=FileBound(store, lambda: datetime.now(UTC)).appended,
                 decode=rows_reader(settings.get("attributes", {}), settings.get("prices", "")),
                 load_bytes=settings["load_bytes"],
                 note=note,
