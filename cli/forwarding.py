@@ -17,6 +17,17 @@ _KEPT_READS = 12
 """Freed memory that is kept for the next findings, in reads of the spool; as the loader does."""
 
 
+def check_forwarding(context: Context) -> None:
+    """Tell a setting of ``[forward]`` that can never work before anything starts.
+
+    Raises :class:`otlp_receiver.errors.InvalidForwardError`.
+    """
+    if context.configuration.forward.endpoint:
+        from otlp_receiver.forward_target import check_target
+
+        check_target(context.configuration.forward)
+
+
 def forward_command(context: Context) -> list[str] | None:
     """How to start forwarding with this command's own options; None when it is off."""
     if not context.configuration.forward.endpoint:

@@ -48,7 +48,7 @@ def serve(
     import uvloop
 
     from cli.background import Background
-    from cli.forwarding import forward_command, loader_command
+    from cli.forwarding import check_forwarding, forward_command, loader_command
     from otlp_receiver.memory import keep_freed_memory, spare_garbage_collector
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
@@ -64,6 +64,8 @@ def serve(
         http_port = 0
     if http_port is not None:
         config = replace(config, http_port=http_port)
+
+    check_forwarding(context)
 
     def started(addresses: dict[str, str | None]) -> None:
         over_http = f" and over HTTP on {addresses['http']}" if addresses["http"] else ""

@@ -196,3 +196,8 @@ class ForwardConfig:
                 raise ValueError(f"{name} must be above 0")
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError("tls_cert_file and tls_key_file belong together")
+        for name, value in self.headers.items():
+            is_name = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+            if not is_name or not (value.isascii() and value.isprintable()):
+                # The value may be a secret.
+                raise ValueError(f"headers: no header may look like {name!r} or its value")

@@ -90,7 +90,28 @@ def open_target(config: ForwardConfig) -> Target:
     try:
         return GrpcTarget(config) if config.protocol == "grpc" else HttpTarget(config)
     except OSError as error:
-        raise InvalidForwardError(f"{error.filename}: {error.strerror}") from error
+        raise _unusable(error) from error
+
+
+def check_target(config: ForwardConfig) -> None:
+    """Tell settings that can never work; connects to nothing.
+
+    Raises :class:`InvalidForwardError`.
+    """
+    try:
+        if config.protocol == "http":
+            HttpTarget(config)
+            return
+        _grpc_address(config.endpoint)
+        for path in (config.tls_ca_file, config.tls_cert_file, config.tls_key_file):
+            _read(path)
+    except OSError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: OSError) -> InvalidForwardError:
+    files = error.filename or "tls_ca_file, tls_cert_file or tls_key_file"
+    return InvalidForwardError(f"{files}: {error.strerror or error}")
 
 
 class GrpcTarget:
@@ -284,7 +305,12 @@ def _grpc_address(endpoint: str) -> tuple[str, bool]:
     """``host:port`` and whether it is encrypted; a bare address is not."""
     for scheme, is_secure in (("http://", False), ("https://", True)):
         if endpoint.startswith(scheme):
-            return endpoint.removeprefix(scheme).rstrip("/"), is_secure
+            address, _, path = endpoint.removeprefix(scheme).partition("/")
+            if path or not address:
+                raise InvalidForwardError(
+                    f"{endpoint!r} is not {scheme}HOST:PORT, as grpc needs it"
+                )
+            return address, is_secure
     return endpoint, False
 
 

@@ -330,6 +330,38 @@ def test_groups_join_neighbours_of_one_signal() -> None:
     assert found == [[1, 2], [3], [4], [5]]
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"x a": "b"}, {"": "b"}, {"x-a": "b\nc"}, {"x-a": "Bearer ü"}, {"ü": "b"}],
+)
+def test_headers_that_cannot_be_sent_are_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="no header may look like"):
+        ForwardConfig(endpoint="http://x:1", headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ('endpoint = "http://127.0.0.1:9/v1/traces"', "as grpc needs it"),
+        ('endpoint = "https://127.0.0.1:9"\ntls_ca_file = "/missing.pem"', "/missing.pem"),
+        ('endpoint = "ftp://127.0.0.1:9"\nprotocol = "http"', "ftp://127.0.0.1:9"),
+        ('endpoint = "http://x:9"\nprotocol = "http"\nheaders = { "a b" = "c" }', "a b"),
+    ],
+)
+def test_settings_that_can_never_work_are_told_before_anything_starts(
+    spandocket: Any, tmp_path: Path, setting: str, told: str
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[forward]\n{setting}\n")
+
+    done = spandocket("--config", settings, "serve", "--grpc-port", "0")
+
+    assert done.code in {1, 2}
+    assert told in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "data" / "spool").exists()
+
+
 def test_settings_that_name_no_endpoint_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidForwardError, match="mend the section"):
         open_target(ForwardConfig(endpoint="ftp://x", protocol="http"))
