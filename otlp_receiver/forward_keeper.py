@@ -67,7 +67,7 @@ class ForwardKeeper:
         self._metrics.set("forward_refused_requests_total", state.refused_requests)
         self._metrics.set("forward_rejected_items_total", state.rejected_items)
         self._metrics.set("forward_lag_seconds", max(0.0, lag))
-        self._metrics.set("forward_failing", float(bool(state.problem)))
+        self._metrics.set("forward_failing", float(state.is_failing))
 
     async def _keep(self) -> None:
         while self._command is not None and not self._is_stopping:

@@ -35,7 +35,9 @@ class ForwardState:
     waiting_since: int = 0
     """When the request that is being sent was received, in nanoseconds; 0 when nothing waits."""
     problem: str = ""
-    """Why the last attempt failed; empty once one succeeds."""
+    """What the endpoint said of the last attempt; empty when there was nothing to say."""
+    is_failing: bool = False
+    """Whether the last attempt failed; a request that was taken in part did not."""
 
 
 def load_state(spool: Path) -> ForwardState:

@@ -189,7 +189,8 @@ class HttpTarget:
             status, reason, headers, content = self._ask(signal, body)
         except (OSError, http.client.HTTPException) as error:
             return Delivery(outcome=Outcome.LATER, reason=f"{type(error).__name__}: {error}")
-        if status == 200:
+        if 200 <= status < 300:
+            # OTLP says 200; endpoints that queue what they take say 202, and some 204.
             return delivered(signal, content)
         said = _short(f"HTTP {status} {reason}{_status_message(content)}")
         if status in _HTTP_REFUSED_FOR_GOOD:

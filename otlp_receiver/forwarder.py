@@ -144,7 +144,7 @@ class Forwarder:
             if answer.outcome is not Outcome.LATER:
                 return answer
             failures += 1
-            self.state = replace(self.state, problem=answer.reason)
+            self.state = replace(self.state, problem=answer.reason, is_failing=True)
             report(self.state)
             if not self._wait(self._backoff.seconds(failures, answer.delay_seconds)):
                 return None
@@ -162,6 +162,7 @@ class Forwarder:
             refused_requests=state.refused_requests + len(group) * (not taken),
             rejected_items=state.rejected_items + answer.rejected_items,
             problem=answer.reason,
+            is_failing=not taken,
         )
 
 

@@ -73,6 +73,7 @@ def test_an_endpoint_that_is_away_loses_nothing(tmp_path: Path, protocol: str) -
     assert waits == sorted(waits)
     assert waits[-1] == 0.05
     assert away.state.problem
+    assert away.state.is_failing
     assert away.state.number == 0
     back = Endpoint()
     run(forwarder(tmp_path / "spool", back.port))
@@ -103,6 +104,7 @@ def test_what_the_endpoint_or_an_operator_can_mend_is_sent_again(
 
     assert len(endpoint.bodies) == 1
     assert (one.state.requests, one.state.refused_requests) == (1, 0)
+    assert not one.state.is_failing
 
 
 def test_the_delay_that_the_endpoint_asks_for_is_kept(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -203,7 +205,7 @@ def test_a_partial_success_is_counted(tmp_path: Path) -> None:
         run(one)
 
     assert (one.state.requests, one.state.rejected_items) == (1, 2)
-    assert one.state.problem == "two are bad"
+    assert (one.state.problem, one.state.is_failing) == ("two are bad", False)
 
 
 def test_an_answer_that_is_no_otlp_counts_as_taken(tmp_path: Path) -> None:
@@ -239,6 +241,9 @@ def test_over_http_paths_types_and_headers_are_those_of_otlp(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("status", "outcome", "delay"),
     [
+        (202, Outcome.DELIVERED, None),
+        (299, Outcome.DELIVERED, None),
+        (307, Outcome.LATER, None),
         (400, Outcome.REFUSED, None),
         (413, Outcome.REFUSED, None),
         (401, Outcome.LATER, None),
@@ -259,7 +264,7 @@ def test_http_answers_are_retried_or_not(
         target.close()
 
     assert (answer.outcome, answer.delay_seconds) == (outcome, delay)
-    assert answer.reason.endswith(": why")
+    assert outcome is Outcome.DELIVERED or answer.reason.endswith(": why")
 
 
 def test_findings_become_attributes_of_their_spans_alone(
