@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from analytics.job.report import RunReport
+    from cli.judging import Endurance
     from queue_store.store import QueueStore
 
 _LOOK_AGAIN_SECONDS = 1.0
@@ -121,13 +122,17 @@ def _run_alone(
 def _follow(context: Context, interval: float, output_format: str | None) -> None:
     """Run until stopped by SIGINT or SIGTERM; print the runs that found anything to evaluate."""
     from analytics.errors import RunInProgressError
+    from cli.judging import Endurance
     from cli.stopping import Stop
 
+    endurance = Endurance()
     with Stop() as stop:
         say(f"Following every {interval:g} s; stop with Ctrl-C.")
         while not stop.is_set:
             try:
-                report = _run(context, None, None, None, dry_run=False, incremental=True)
+                report = _run(
+                    context, None, None, None, dry_run=False, incremental=True, endurance=endurance
+                )
             except RunInProgressError as error:
                 say(f"{error.holder} is analysing; looking again in {interval:g} s")
             else:
@@ -144,6 +149,7 @@ def _run(
     *,
     dry_run: bool,
     incremental: bool = False,
+    endurance: Endurance | None = None,
 ) -> RunReport:
     from analytics.job import run
     from cli.judging import judge_of, say_what_was_judged
@@ -151,6 +157,8 @@ def _run(
     from cli.progress import progress_bar
 
     judge = judge_of(context)
+    if judge is not None and endurance is not None:
+        judge.asks_again = endurance.is_over(context.now())
     with progress_bar() as progress, _queues(context, dry_run=dry_run) as queues:
         report = run(
             context.span_store,
@@ -169,6 +177,8 @@ def _run(
             lock_file=None if dry_run else context.data_path / "analysis.lock",
         )
     if judge is not None and not dry_run:
+        if endurance is not None and judge.is_out_of_reach:
+            endurance.begin(context.now())
         say_what_was_judged(judge)
         judge.endpoint.close()
     return report

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cli.output import say
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from analytics.judge.bench import Judge
     from cli.context import Context
 
 KEY_VARIABLE = "SPANDOCKET_JUDGE_KEY"
+
+
+AGAIN_AFTER = timedelta(minutes=10)
+
+
+class Endurance:
+    """Spares an endpoint that is down: what earlier runs left would hold up what is new."""
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+
+    def begin(self, now: datetime) -> None:
+        """The endpoint gave no answer."""
+        self._until = now + AGAIN_AFTER
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it is time to ask again."""
+        return self._until is None or now >= self._until
 
 
 def judge_of(context: Context) -> Judge | None:

@@ -248,7 +248,7 @@ class Job:
 
     def _open_questions(self) -> pl.DataFrame | None:
         """Evaluated traces that a judge still owes a verdict; None without a judge."""
-        if self.judge is None:
+        if self.judge is None or not self.judge.asks_again:
             return None
         calls_max = self.judge.config.calls_max
         return open_questions(self.store, project=self.project, traces_max=calls_max)

@@ -70,11 +70,18 @@ class Judge:
         self.endpoint = endpoint
         self.cache = cache or VerdictCache(None)
         self.counts = JudgeCounts()
+        self.asks_again = True
+        """Whether it is asked about what earlier runs left; a caller may spare a dead endpoint."""
         self.answered: set[str] = set()
         """The traces of which any question got a verdict."""
         self._unreached = 0
         self.evaluations = pl.DataFrame(schema=EVALUATIONS.polars)
         """Rows for the evaluations table: every verdict and every failure so far."""
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether what earlier runs left found no answer either."""
+        return self.counts.traces_again > 0 and not self.answered
 
     def told(self) -> dict[str, Any]:
         """What this run's judge did, as plain values."""

@@ -7,6 +7,7 @@ import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.job import run
+from cli.judging import Endurance
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
@@ -126,14 +127,10 @@ def later(store, queues, judge, hours, **options):
 def test_what_a_budget_left_is_asked_in_the_next_runs_until_none_is_open(
     store, queues, incremental
 ):
-    more = [
-        talk(f"t{n}", f"What is the history of poison in drama, part {n}?", DECLINE, at=n)
-        for n in range(2)
-    ]
-    store.append("spans", frame(more))
+    store.append("spans", frame([talk("u", "What is the history of poison?", DECLINE, at=1)]))
     reports = []
     with JudgeServer(verdict("matched", 0.9, 0.6, "It is harmless.")) as server:
-        for hours in range(4):
+        for hours in range(3):
             judge = judge_of(server, calls_max=1)
             reports.append(later(store, queues, judge, hours, incremental=incremental))
             if hours == 0:
@@ -141,15 +138,15 @@ def test_what_a_budget_left_is_asked_in_the_next_runs_until_none_is_open(
         asked = len(server.requests)
 
     left = ("ambiguous", "not judged: the budget was used up", 1)
-    assert sorted(map(str, first.values())) == sorted(map(str, [("matched", None, 1), left, left]))
-    assert sorted(revision for *_, revision in refusals(store).values()) == [1, 2, 2]
+    assert sorted(map(str, first.values())) == sorted(map(str, [("matched", None, 1), left]))
+    assert sorted(revision for *_, revision in refusals(store).values()) == [1, 2]
     assert {kind for kind, *_ in refusals(store).values()} == {"matched"}
-    assert asked == 3
-    assert [report.traces_evaluated for report in reports] == [3, 1, 1, 0]
+    assert asked == 2
+    assert [report.traces_evaluated for report in reports] == [2, 1, 0]
     counts = ("traces_again", "traces_answered", "over_budget", "matched")
     told = [tuple(report.judge[name] for name in counts) for report in reports]
-    assert told == [(0, 0, 2, 1), (1, 1, 0, 1), (1, 1, 0, 1), (0, 0, 0, 0)]
-    assert queues.items(project="default", queue="refusal").total == 3
+    assert told == [(0, 0, 1, 1), (1, 1, 0, 1), (0, 0, 0, 0)]
+    assert queues.items(project="default", queue="refusal").total == 2
     recorded = store.scan("runs").collect().sort("as_of")["counts"]
     assert json.loads(recorded[1])["judge"]["traces_answered"] == 1
     assert len({report.watermark for report in reports}) == 1
@@ -160,8 +157,17 @@ def test_an_endpoint_that_was_down_is_asked_again_and_nothing_is_written_before_
 ):
     with JudgeServer((500, {"retry-after-ms": "1"})) as server:
         for hours in range(2):
-            report = later(store, queues, judge_of(server), hours)
+            judge = judge_of(server)
+            report = later(store, queues, judge, hours)
+        asked = len(server.requests)
+        judge = judge_of(server)
+        judge.asks_again = False
+        spared = later(store, queues, judge, 1.5)
+        assert (len(server.requests), spared.judge["traces_again"]) == (asked, 0)
+        judge = judge_of(server)
+        report = later(store, queues, judge, 1.6)
     assert (report.traces_evaluated, report.judge["failed"]) == (0, {"http_500": 1})
+    assert judge.is_out_of_reach
     assert refusals(store) == {trace_id("t"): ("ambiguous", "not judged: http_500", 1)}
 
     with JudgeServer(verdict("no_match")) as server:
@@ -188,3 +194,14 @@ def test_a_judge_that_is_set_up_later_is_not_asked_about_the_past(store, queues)
         later(store, queues, judge_of(server), 1)
 
     assert server.requests == []
+
+
+def test_a_run_that_follows_spares_an_endpoint_that_is_down_for_a_while():
+    endurance = Endurance()
+    before = endurance.is_over(AS_OF)
+
+    endurance.begin(AS_OF)
+
+    minutes = [AS_OF + timedelta(minutes=count) for count in (1, 9, 10)]
+    assert before
+    assert [endurance.is_over(moment) for moment in minutes] == [False, False, True]
