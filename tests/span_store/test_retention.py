@@ -118,6 +118,17 @@ def test_a_dry_run_changes_nothing_and_says_what_would(store: SpanStore) -> None
     assert days_left(store) == [1, 99]
 
 
+def test_a_dry_run_counts_only_the_share_of_a_file_that_leaves(store: SpanStore) -> None:
+    days = (1, 50, 60, 99)
+    store.append("spans", spans(*(span(trace=day, received_at=day * DAY) for day in days)))
+    size = int(store.table_log("spans").live_files()[1]["size_bytes"][0])
+
+    report = keep(store, age_seconds=10 * 86_400, dry_run=True)["spans"]
+
+    assert (report.rows_removed, report.files_rewritten) == (3, 1)
+    assert report.bytes_released == size - size // 4
+
+
 def test_findings_and_trace_facts_leave_with_their_age(store: SpanStore) -> None:
     finding = {"project": "p", "trace_id": "a"}
     rows = [finding | {"finding_id": f"{day}", "found_at": day * DAY} for day in (1, 99)]
