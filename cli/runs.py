@@ -71,20 +71,26 @@ def _print_run(row: dict[str, Any]) -> None:
     versions = dict(row["versions"])
     for detector in detectors:
         versions.pop(detector["detector"], None)
-        reasons = detector["skip_reasons"].items()
-        detector["skip_reasons"] = ", ".join(f"{reason} {number}" for reason, number in reasons)
+        detector["skip_reasons"] = _listed(detector["skip_reasons"])
     nested = {"version": versions, "seconds": row["durations"]}
     for name in [name for name, value in counts.items() if isinstance(value, dict)]:
         nested[name] = counts.pop(name)
     facts = {key: row[key] for key in row if key not in ("counts", "versions", "durations")}
     facts |= counts | {
-        f"{key}: {name}": v for key, part in nested.items() for name, v in part.items()
+        f"{key}: {name}": _listed(value) if isinstance(value, dict) else value
+        for key, part in nested.items()
+        for name, value in part.items()
     }
     write_object(facts, "table")
     click.echo()
     write_rows(detectors, "table", _DETECTOR_COLUMNS)
     click.echo()
     write_rows(queues, "table", _QUEUE_COLUMNS)
+
+
+def _listed(numbers: dict[str, Any]) -> str | None:
+    """Counts by reason in words; None for none."""
+    return ", ".join(f"{reason} {number}" for reason, number in numbers.items()) or None
 
 
 def _rows(context: Context) -> Iterator[dict[str, Any]]:

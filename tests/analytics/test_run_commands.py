@@ -38,7 +38,7 @@ def test_a_run_is_shown_as_tables_with_its_durations_and_settings(filled, tmp_pa
     assert "{" not in shown
     assert ["traces_evaluated", "41"] in lines
     assert ["settings:", "ratio_min", "3"] in lines
-    assert ["empty_response", "2", "1", "0", "1", "0", "0"] in lines
+    assert ["empty_response", "2", "1", "0", "1", "0", "0", "-"] in lines
     assert ["empty_response", "1", "1", "1", "0", "0", "0", "0"] in lines
     assert any(line[:2] == ["seconds:", "writing"] for line in lines)
     assert set(whole["durations"]) >= {"intake", "writing"}
