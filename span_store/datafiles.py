@@ -36,7 +36,7 @@ class Encoding:
 
 
 APPENDED = Encoding(compression="lz4")
-COMPACTED = Encoding(compression="zstd", level=3)
+COMPACTED = Encoding(compression="zstd", level=1)
 
 
 def is_local(uri: str) -> bool:
