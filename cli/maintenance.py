@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from cli.context import Context
     from span_store.compaction import CompactionReport
@@ -29,16 +30,31 @@ def protected_objects(context: Context) -> Protected:
     return Protected(trace_ids=frozenset(trace_ids), conversation_ids=frozenset(conversation_ids))
 
 
+_WAITING_SECONDS = 10.0
+"""Above this age of what waits to be loaded, merging waits: it takes what loading needs."""
+
+
 def compact_table(
-    context: Context, table: str, *, files_min: int, grace_hours: int
+    context: Context,
+    table: str,
+    *,
+    files_min: int,
+    grace_hours: int,
+    goes_on: Callable[[], bool] | None = None,
 ) -> tuple[CompactionReport, int]:
-    """Merge the table's small files and vacuum it; the report and how many files were deleted."""
+    """Merge the table's small files and vacuum it; the report and how many files were deleted.
+
+    ``goes_on`` is asked before each group of files whether to merge it as well.
+    """
     from span_store.compaction import compact
     from span_store.maintenance import Maintenance
 
     keeper = Maintenance(context.span_store, table, context.now())
     report = compact(
-        keeper, target_bytes=context.configuration.store.compact_bytes, files_min=files_min
+        keeper,
+        target_bytes=context.configuration.store.compact_bytes,
+        files_min=files_min,
+        goes_on=goes_on,
     )
     return report, keeper.vacuum(grace_hours=grace_hours)
 
@@ -65,6 +81,7 @@ def maintain_once(context: Context) -> Iterator[str]:
     from span_store.schema import TABLES
 
     settings = context.configuration.store
+    place = context.data_path
     try:
         if settings.keep_seconds or settings.keep_bytes:
             for removed in apply_retention(
@@ -81,13 +98,24 @@ def maintain_once(context: Context) -> Iterator[str]:
                 table,
                 files_min=settings.compact_files_min,
                 grace_hours=grace_hours(settings.vacuum_grace_seconds),
+                goes_on=lambda: not loading_lags(place),
             )
             if report.files_before:
                 yield f"Merged {report.files_before} files of {table} into {report.files_after}."
             if deleted:
                 yield f"Deleted {deleted} dead files of {table}."
+        if loading_lags(place):
+            yield "Left what else could be merged until the receiver has loaded what waits."
     except ConcurrentWriterError as error:
         yield f"Left the rest to another process: {error}."
+
+
+def loading_lags(data_path: Path) -> bool:
+    """Whether a receiver on this data directory has requests that wait for long to be loaded."""
+    from otlp_receiver.stats import read_stats
+
+    stats = read_stats(data_path)
+    return bool(stats["running"]) and stats.get("spool_age_seconds", 0.0) > _WAITING_SECONDS
 
 
 def grace_hours(seconds: float) -> int:

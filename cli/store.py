@@ -142,7 +142,8 @@ def retain(
 def maintain(context: Context) -> None:
     """Compact, apply the retention of the settings, delete dead files: what serve does by itself.
 
-    Another process that maintains the tables at the same time is left to finish.
+    Another process that maintains the tables at the same time is left to finish. While a receiver
+    has requests older than ten seconds to load, nothing is merged: that comes once there is time.
     """
     from cli.maintenance import maintain_once
 

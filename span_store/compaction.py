@@ -21,6 +21,8 @@ from span_store.files import read_files
 from span_store.layout import ROW_KEY, physical_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from span_store.maintenance import Maintenance
 
 SMALL_FRACTION = 0.25
@@ -90,20 +92,30 @@ def _is_worth_it(group: pl.DataFrame, target_bytes: int, files_min: int) -> bool
 
 
 def compact(
-    maintenance: Maintenance, *, target_bytes: int, files_min: int, groups_max: int | None = None
+    maintenance: Maintenance,
+    *,
+    target_bytes: int,
+    files_min: int,
+    groups_max: int | None = None,
+    goes_on: Callable[[], bool] | None = None,
 ) -> CompactionReport:
-    """Merge the small files of one table; stop early after ``groups_max`` groups."""
+    """Merge the small files of one table; stop early after ``groups_max`` groups.
+
+    ``goes_on`` is asked before each group whether to merge it as well.
+    """
     _, files = maintenance.log.live_files()
     groups = plan(
         files, target_bytes=target_bytes, files_min=files_min, arrival=maintenance.arrival
     )
     rows_after = bytes_after = files_after = 0
     for group in groups[:groups_max]:
+        if goes_on is not None and not goes_on():
+            break
         rows, size = _merge(maintenance, group)
         rows_after += rows
         bytes_after += size
         files_after += 1
-    merged = pl.concat(groups[:groups_max]) if groups else files.clear()
+    merged = pl.concat(groups[:files_after]) if files_after else files.clear()
     return CompactionReport(
         table=maintenance.schema.name,
         files_before=merged.height,
