@@ -138,12 +138,22 @@ def route(  # Everything a rule may look at.
         row = facts[trace_id]
         if not row["asks_floor"] or config.random_floor <= 0:
             continue
-        record = _record(
-            row, RANDOM_FLOOR, RANDOM_FLOOR, ROUTING_VERSION, config.random_floor, config
-        )
+        record = floor_record(row["u"], config.random_floor, config.salt)
         reason = f"Random floor: a {config.random_floor:.2%} sample of all traces"
         _add(routed, row, record, _rule_terms(row, weights), reason)
     return routed
+
+
+def floor_record(u: float, p: float, salt: str) -> SelectionRecord:
+    """What the random floor decides about a trace."""
+    return SelectionRecord(
+        queue=RANDOM_FLOOR,
+        rule=RANDOM_FLOOR,
+        rule_version=ROUTING_VERSION,
+        p=p,
+        u=u,
+        salt=salt,
+    )
 
 
 def floor_selections(config: AnalysisConfig) -> pl.Expr:

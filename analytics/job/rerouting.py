@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from analytics.selection import inclusion_probability
-from span_store.schema import TRACES
+from analytics.selection import RANDOM_FLOOR, inclusion_probability
+from span_store.schema import TIME_COLUMNS, TRACES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -66,19 +66,23 @@ def evaluated_rows(
     project: str,
 ) -> pl.DataFrame:
     """The newest evaluated revision of these traces, and of those of these sessions, as stored."""
-    if not trace_ids and not conversation_ids:
+    ids = set(trace_ids)
+    if conversation_ids:
+        sessions = pl.LazyFrame({"conversation_id": sorted(conversation_ids)})
+        members = store.scan_raw("traces", project=project).join(
+            sessions, on="conversation_id", how="semi"
+        )
+        ids |= set(members.select("trace_id").unique().collect()["trace_id"])
+    if not ids:
         return pl.DataFrame(schema=TRACES.polars)
-    wanted = {"trace_id": sorted(trace_ids), "conversation_id": sorted(conversation_ids)}
-    rows = store.scan_raw("traces", project=project)
-    found = [
-        rows.join(pl.LazyFrame({name: ids}), on=name, how="semi")
-        for name, ids in wanted.items()
-        if ids
-    ]
+    # Rows are written again under one revision: which came last, only a scan without duplicates
+    # knows.
+    rows = store.scan("traces", project=project, trace_ids=sorted(ids))
     return (
-        pl.concat(found)
+        rows.with_columns(pl.col(*TIME_COLUMNS["traces"]).dt.epoch("ns"))
+        .select(pl.col(name).cast(kind) for name, kind in TRACES.polars.items())
         .collect()
-        .sort("trace_id", "revision", "evaluated_at", maintain_order=True)
+        .sort("trace_id", "revision", maintain_order=True)
         .unique("trace_id", keep="last", maintain_order=True)
     )
 
@@ -97,14 +101,22 @@ def with_new_selections(
     rows: pl.DataFrame,
     selections: Mapping[str, Sequence[SelectionRecord]],
     priorities: Mapping[str, float],
+    passed_over: Mapping[str, SelectionRecord],
 ) -> pl.DataFrame:
-    """The stored rows whose selections changed, with the new ones merged in."""
+    """The stored rows whose selections changed, with the new ones merged in.
+
+    ``passed_over`` says of the traces that the random floor looked at what it decided where
+    ``selections`` holds no record of it.
+    """
     changed = []
     for row in rows.iter_rows(named=True):
         records = {record["rule"]: record for record in json.loads(row["selections"] or "[]")}
         before = dict(records)
         for record in selections.get(row["trace_id"], ()):
             records[record.rule] = _wider(records.get(record.rule), record.as_json())
+        floor = passed_over.get(row["trace_id"])
+        if floor is not None and records.get(RANDOM_FLOOR, {}).get("p", 0.0) < floor.p:
+            records[RANDOM_FLOOR] = _wider(records.get(RANDOM_FLOOR), floor.as_json())
         if records == before:
             continue
         ordered = [records[rule] for rule in sorted(records)]

@@ -20,7 +20,7 @@ from analytics.job.scores import (
     with_decisions,
     with_scores,
 )
-from analytics.routing import Routed, route, signatures
+from analytics.routing import Routed, floor_record, route, signatures
 from analytics.selection import RANDOM_FLOOR, draws
 
 if TYPE_CHECKING:
@@ -45,12 +45,24 @@ class RoutedRun:
     """Stored rows of traces of earlier runs that the rules looked at again."""
     scores_watermark: int
     """The latest arrival (ns) among the scores that this run and those before it knew."""
+    asked_floor: dict[str, float]
+    """By trace of earlier runs that the random floor looked at again, its draw."""
+    floor_rate: float
+    """The share of the floor, before any cap."""
+    salt: str
 
     @property
     def changed_rows(self) -> pl.DataFrame:
         """Rows of ``traces`` to write again under the same revision."""
         priorities = {draft.trace_id: draft.priority for draft in self.routed.drafts}
-        return with_new_selections(self.again, self.routed.selections, priorities)
+        rate = self.floor_rate if self.routed.floor_rate is None else self.routed.floor_rate
+        told = self.routed.selections
+        passed_over = {
+            trace_id: floor_record(u, rate, self.salt)
+            for trace_id, u in self.asked_floor.items()
+            if all(record.rule != RANDOM_FLOOR for record in told.get(trace_id, ()))
+        }
+        return with_new_selections(self.again, told, priorities, passed_over)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +129,9 @@ class RoutingStage:
             routed=routed,
             again=again,
             scores_watermark=newest if isinstance(newest, int) else seen_until,
+            asked_floor=dict(old.filter("asks_floor").select("trace_id", "u").iter_rows()),
+            floor_rate=self.config.random_floor,
+            salt=self.config.salt,
         )
 
     def _facts(

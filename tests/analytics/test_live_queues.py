@@ -113,6 +113,17 @@ def test_a_queue_created_later_fills_by_backfill_only(filled, queues):
     assert len(ids(queues, "new")) == 80
 
 
+def test_a_backfill_with_a_larger_random_floor_tells_it_of_every_trace(filled, queues):
+    analyse(filled, queues, config=AnalysisConfig(random_floor=0.0))
+    for hours, rate in enumerate((0.1, 0.4, 0.2)):
+        moment = LATER + timedelta(hours=hours)
+        since = AS_OF - timedelta(days=2)
+        analyse(filled, queues, moment, since=since, config=AnalysisConfig(random_floor=rate))
+        chances = filled.scan("traces").collect()["inclusion_probability"].unique().to_list()
+        # What was kept stays kept when the share is smaller later on.
+        assert chances == [max(rate, 0.4 if hours else 0.0)]
+
+
 def test_a_cap_keeps_the_rest_for_a_backfill(filled, queues):
     live(queues, "all")
 

@@ -95,9 +95,12 @@ def test_traces_of_a_run_that_died_unrecorded_are_known_by_their_own_decisions(
     at(0, filled, queues, 5_000)
     unrecorded = forget_runs(filled, tmp_path / "tables")
 
-    assert at(1, unrecorded, queues, 5_000).traces_evaluated == 0
+    report = at(1, unrecorded, queues, 5_000)
+    # It evaluates none itself, and records those of the run that died.
+    assert (report.traces_evaluated, report.traces_taken_over) == (2, 2)
     unrecorded = forget_runs(filled, tmp_path / "tables")
-    assert at(2, unrecorded, queues, 6_000).traces_evaluated == 2
+    report = at(2, unrecorded, queues, 6_000)
+    assert (report.traces_evaluated, report.traces_taken_over) == (4, 2)
 
 
 def late_log(number, hours):
