@@ -89,8 +89,12 @@ def _print_run(row: dict[str, Any]) -> None:
 
 
 def _listed(numbers: dict[str, Any]) -> str | None:
-    """Counts by reason in words; None for none."""
-    return ", ".join(f"{reason} {number}" for reason, number in numbers.items()) or None
+    """Counts by reason, or declarations by name, in words; None for none."""
+    parts = [
+        f"{name} ({_listed(value)})" if isinstance(value, dict) else f"{name} {value}"
+        for name, value in numbers.items()
+    ]
+    return ", ".join(parts) or None
 
 
 def _rows(context: Context) -> Iterator[dict[str, Any]]:
