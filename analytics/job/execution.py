@@ -11,7 +11,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -46,6 +45,7 @@ from span_store.schema import EVALUATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
@@ -213,16 +213,25 @@ class Job:
     def _intake(self) -> tuple[list[Detector], pl.DataFrame]:
         """The detectors, and every trace with its facts; ``is_candidate`` marks those to evaluate.
 
-        Spans are read while the detectors' many expressions are compiled: reading leaves one
-        processor idle half of the time.
+        The detectors are loaded, and their many expressions compiled, beside what comes after the
+        reading: to read takes both processors, to put traces together hardly more than one.
         """
-        Thread(target=prefilters.prepare, name="prepare", daemon=True).start()
-        with ThreadPoolExecutor(1, thread_name_prefix="detectors") as beside:
-            loading = beside.submit(load, self.config)
-            assembled = None
-            if not self.incremental:
-                assembled = every_trace(self.reading, project=self.project, as_of_ns=self.as_of_ns)
-            detectors = loading.result()
+        beside = ThreadPoolExecutor(1, thread_name_prefix="detectors")
+        loading: list[Future[list[Detector]]] = []
+
+        def prepare() -> None:
+            loading.append(beside.submit(load, self.config))
+            beside.submit(prefilters.prepare)
+            beside.shutdown(wait=False)
+
+        assembled = None
+        if self.incremental:
+            prepare()
+        else:
+            assembled = every_trace(
+                self.reading, project=self.project, as_of_ns=self.as_of_ns, when_read=prepare
+            )
+        detectors = loading[0].result()
         versions_by_id = {detector.id: detector.version for detector in detectors}
         again = self._open_questions()
         intake = read_traces(

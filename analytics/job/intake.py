@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from span_store.model_calls import counted_once, uncounted
 from span_store.trace_order import trace_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from analytics.config import AnalysisConfig
@@ -147,10 +147,17 @@ def last_evaluations(
     )
 
 
-def every_trace(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFrame:
+def every_trace(
+    store: SpanStore,
+    *,
+    project: str,
+    as_of_ns: int,
+    when_read: Callable[[], None] | None = None,
+) -> pl.DataFrame:
     """The traces of the spans received up to a moment; of many spans, part by part.
 
-    While the traces of one part are put together, the next part is read.
+    While the traces of one part are put together, the next part is read. ``when_read`` is called
+    when the first part is in memory.
     """
     parts = store.span_parts(LIGHT_COLUMNS, project=project, received_until=as_of_ns + 1)
     # Spans are the largest thing in memory; what is kept of a part is its traces alone. Texts
@@ -158,6 +165,9 @@ def every_trace(store: SpanStore, *, project: str, as_of_ns: int) -> pl.DataFram
     assembled: list[pl.DataFrame] = []
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
         reading = reader.submit(next, parts, None)
+        wait([reading])
+        if when_read is not None:
+            when_read()
         while (part := reading.result()) is not None:
             reading = reader.submit(next, parts, None)
             assembled.append(assemble(part).with_columns(pl.col(pl.String) + ""))
