@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 
+FEW_TRACES = 10_000
+"""So many are looked up by their ids."""
+
+
 class LastRun(NamedTuple):
     """What the newest recorded run looked at; times in ns."""
 
@@ -76,10 +80,13 @@ def evaluated_rows(
     if not ids:
         return pl.DataFrame(schema=TRACES.polars)
     # Rows are written again under one revision: which came last, only a scan without duplicates
-    # knows.
-    rows = store.scan("traces", project=project, trace_ids=sorted(ids))
+    # knows. Of many traces it reads everything anyway.
+    wanted = sorted(ids)
+    few = wanted if len(wanted) <= FEW_TRACES else None
+    rows = store.scan("traces", project=project, trace_ids=few)
     return (
-        rows.with_columns(pl.col(*TIME_COLUMNS["traces"]).dt.epoch("ns"))
+        rows.join(pl.LazyFrame({"trace_id": wanted}), on="trace_id", how="semi")
+        .with_columns(pl.col(*TIME_COLUMNS["traces"]).dt.epoch("ns"))
         .select(pl.col(name).cast(kind) for name, kind in TRACES.polars.items())
         .collect()
         .sort("trace_id", "revision", maintain_order=True)
