@@ -138,7 +138,7 @@ def weights(salt: str, count: int = 1_500) -> dict[str, float]:
         )
         found[queue] = sum(1 / draft.selection.p for draft in drafts) / size
         taken, tau = within_cap(drafts, {}, 40, recorded_until=None)
-        capped = record_line(routed, taken, queue, tau, config.random_floor)
+        capped = record_line(routed, drafts, taken, queue, tau, config.random_floor)
         found[f"{queue}, capped"] = sum(1 / draft.selection.p for draft in capped) / size
     return found
 

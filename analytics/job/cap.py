@@ -72,13 +72,25 @@ def present_items(queues: QueueStore, queue: str, *, project: str) -> dict[tuple
     return found
 
 
-def record_line(
-    routed: Routed, taken: Sequence[Draft], queue: str, tau: float, floor_rate: float
+def record_line(  # The parts of one queue's line.
+    routed: Routed,
+    drafts: Sequence[Draft],
+    taken: Sequence[Draft],
+    queue: str,
+    tau: float,
+    floor_rate: float,
 ) -> list[Draft]:
-    """Write the chance of being above the line into every record; gives the drafts with it."""
+    """Write the chance of being above the line into every record; gives the taken drafts with it.
+
+    A taught queue orders its ``drafts`` by an importance of its own: theirs counts.
+    """
+    importance = {draft.trace_id: draft.selection.importance for draft in drafts}
     for trace_id, records in routed.selections.items():
         routed.selections[trace_id] = [
-            record.cut(tau) if record.queue == queue else record for record in records
+            replace(record, importance=importance.get(trace_id, record.importance)).cut(tau)
+            if record.queue == queue
+            else record
+            for record in records
         ]
     if queue == RANDOM_FLOOR:
         routed.floor_rate = min(floor_rate, 1.0 / tau)

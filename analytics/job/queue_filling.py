@@ -143,7 +143,7 @@ def fill(
                 drafts, present, config.items_max, recorded_until=recorded_until
             )
             if tau > 0:
-                taken = record_line(routed, taken, name, tau, config.random_floor)
+                taken = record_line(routed, drafts, taken, name, tau, config.random_floor)
         result = None
         if taken and not dry_run:
             result = queues.add_items(

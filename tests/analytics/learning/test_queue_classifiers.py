@@ -64,6 +64,28 @@ def test_a_queue_is_taught_puts_the_next_items_in_order_and_can_go_back(answered
     assert json.loads(back.out) == {"detector": NAME, "in_use": None}
 
 
+def test_a_cap_over_a_taught_queue_tells_items_and_traces_the_same_chance(
+    answered, queues, command, tmp_path
+):
+    assert command("detectors", "train", NAME).code == 0
+    settings = tmp_path / "settings.toml"
+    settings.write_text(settings.read_text() + "[analysis]\nitems_max = 20\n")
+    fresh = [row | {"trace_id": f"{n:032x}"} for n, row in enumerate(traces())]
+    answered.append("spans", frame(fresh))
+
+    assert command("analyze", "--as-of", LATER).code == 0
+
+    items = queues.items(project="default", queue=NAME, limit=200).items
+    added = {item.object_id: item.selection.p for item in items if int(item.object_id, 16) < 60}
+    told = {}
+    for row in answered.scan("traces").collect().iter_rows(named=True):
+        records = {record["queue"]: record for record in json.loads(row["selections"])}
+        if row["trace_id"] in added:
+            told[row["trace_id"]] = records[NAME]["p"]
+    assert len(added) == 20
+    assert added == told
+
+
 def test_a_queue_without_a_question_or_with_two_says_what_to_name(answered, command):
     command("queues", "create", "silent", "--live", "--sample", "1")
 
