@@ -211,13 +211,19 @@ def _chance(item: Item, state: _Reached) -> float:
 
 
 def _records(row: dict[str, Any], known: set[str]) -> list[dict[str, Any]]:
-    """What the rules of the queues that ask for the field decided about the trace."""
+    """What the rules of the queues that ask for the field decided about the object.
+
+    A rule about the trace's session draws the session, whose answers are no answers on the trace.
+    """
     if row["selections"] is None:
         return []
+    kind = "session" if (row["about_type"] or row["object_type"]) == "session" else "trace"
     return [
         record
         for record in orjson.loads(row["selections"])
-        if record.get("p") is not None and record.get("queue") in known
+        if record.get("p") is not None
+        and record.get("queue") in known
+        and record.get("object_type", "trace") == kind
     ]
 
 

@@ -93,6 +93,28 @@ def test_queues_with_salts_of_their_own_draw_for_themselves():
     assert union_of_draws([]) == 0
 
 
+def test_a_rule_that_draws_the_session_is_no_chance_of_the_trace(command, tmp_path, queue_store):
+    boolean_field(queue_store)
+    make_queue(queue_store, "plain")
+    make_queue(queue_store, "talks")
+    rows = []
+    for number in range(20):
+        p = 0.2 if number < 10 else 1.0
+        put(queue_store, "plain", number, p=p, u=0.1)
+        shared = {"u": 0.1, "salt": "s", "selected": True}
+        records = [{"queue": "plain", "rule": "r", "p": p} | shared]
+        records.append({"queue": "talks", "rule": "t", "p": 1.0, "object_type": "session"} | shared)
+        rows.append({"trace_id": trace(number), "selections": json.dumps(records)})
+    write_traces(tmp_path, rows)
+    for number in range(20):
+        review(queue_store, "plain", value=number % 3 == 0)
+    scores(command, tmp_path, range(20))
+
+    kish, count = weights_of(reported(command))
+
+    assert (kish, count) == (pytest.approx(60**2 / (10 * 25 + 10)), 20)
+
+
 def test_a_queue_without_an_order_counts_by_week(command, tmp_path, queue_store):
     boolean_field(queue_store)
     make_queue(queue_store, "plain")
