@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _NO_TRACE_ID = bytes(16)
 _NO_SPAN_ID = bytes(8)
+UNREADABLE_SPAN_ID = b"unreadable span"
+"""Stands in JSON's transcript for a span with fields that are not those of OTLP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,8 @@ def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedSpan
 
 def _why_bad(span: Span) -> str | None:
     """Why this span can never be stored; None when it can."""
+    if span.span_id == UNREADABLE_SPAN_ID:
+        return "a field that cannot be read"
     for name, value, length in (("trace", span.trace_id, 16), ("span", span.span_id, 8)):
         if not value:
             return f"no {name} id"

@@ -2,8 +2,8 @@
 
 OTLP's JSON is protobuf's JSON with two differences: trace and span ids are hexadecimal, and
 unknown fields are ignored. Integers may be numbers or strings, enumerations numbers or names.
-A value of an attribute that is not of the type it claims keeps the type that it has: one odd value
-must not lose the spans around it.
+A value of an attribute that is not of the type it claims keeps the type that it has, and a span
+with a field that cannot be read is rejected alone: one odd value must not lose the spans around it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from otlp_receiver.inspection import UNREADABLE_SPAN_ID
 from otlp_receiver.json_fields import OddShapeError, converter
 from otlp_receiver.lenient_json import loads
 from otlp_receiver.slots import SLOTS_MAX, check_json_slots
@@ -77,13 +79,52 @@ def document_to_protobuf(signal: str, document: dict[str, Any]) -> bytes:
 
 
 def _official(signal: str, document: dict[str, Any]) -> bytes:
-    """What the official package makes of it."""
+    """What the official package makes of it; a span that it cannot read is marked as such."""
     try:
         _ids_to_base64(document)
-        message = ParseDict(document, _REQUESTS[signal](), ignore_unknown_fields=True)
-        return bytes(message.SerializeToString())
+        try:
+            return _parsed(signal, document)
+        except _UNREADABLE:
+            if signal != "traces" or not _mark_unreadable_spans(document):
+                raise
+            return _parsed(signal, document)
     except _UNREADABLE as error:
         raise Refusal(Reason.BAD_DATA, f"not OTLP JSON: {error}") from error
+
+
+def _parsed(signal: str, document: dict[str, Any]) -> bytes:
+    message = ParseDict(document, _REQUESTS[signal](), ignore_unknown_fields=True)
+    return bytes(message.SerializeToString())
+
+
+def _mark_unreadable_spans(document: dict[str, Any]) -> bool:
+    """Put a mark, which is rejected later, in the place of each unreadable span; whether any was.
+
+    The spans around it must not be lost with it.
+    """
+    found = False
+    for resource_spans in _entries(document, "resourceSpans", "resource_spans"):
+        for scope_spans in _entries(resource_spans, "scopeSpans", "scope_spans"):
+            spans = _entries(scope_spans, "spans", "spans")
+            for position, span in enumerate(spans):
+                try:
+                    ParseDict(span, Span(), ignore_unknown_fields=True)
+                except _UNREADABLE:
+                    spans[position] = _unreadable(span)
+                    found = True
+    return found
+
+
+def _entries(owner: Any, *names: str) -> list[Any]:
+    """A repeated field under either of its names; nothing where there is none."""
+    found = next((owner[name] for name in names if name in owner), None)
+    return found if isinstance(found, list) else []
+
+
+def _unreadable(span: Any) -> dict[str, Any]:
+    trace_id = span.get("traceId", span.get("trace_id")) if isinstance(span, dict) else None
+    known = {"traceId": trace_id} if isinstance(trace_id, str) else {}
+    return known | {"spanId": base64.b64encode(UNREADABLE_SPAN_ID).decode()}
 
 
 def message_to_json(message: Any) -> bytes:

@@ -16,6 +16,8 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from otlp_receiver.inspection import inspect_traces
+from otlp_receiver.otlp_json import json_to_protobuf
 from tests.otlp_receiver.requests import log_request, trace_request
 
 if TYPE_CHECKING:
@@ -137,6 +139,37 @@ def status_of(answer: Answer) -> tuple[int, str]:
         return document["code"], document["message"]
     message = Status.FromString(answer.body)
     return message.code, message.message
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"startTimeUnixNano": "-1"},
+        {"endTimeUnixNano": 2**64},
+        {"startTimeUnixNano": True},
+        {"droppedEventsCount": "many"},
+        {"name": 5},
+        {"attributes": {"a": 1}},
+        {"events": [{"timeUnixNano": [1]}]},
+    ],
+)
+def test_one_unreadable_span_in_json_is_rejected_and_those_around_it_are_stored(
+    served: Served, fault: dict[str, Any]
+) -> None:
+    spans = [
+        {"traceId": f"{number:032x}", "spanId": f"{number:016x}", "name": "chat"}
+        for number in (7001, 7002, 7003)
+    ]
+    spans[1] |= fault
+    document = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+
+    answer = post(served, json.dumps(document).encode(), content_type=JSON)
+
+    partial = json.loads(answer.body)["partialSuccess"]
+    assert (answer.status, partial["rejectedSpans"]) == (200, "1")
+    assert partial["errorMessage"] == "rejected spans: 1 with a field that cannot be read"
+    stored = json_to_protobuf("traces", json.dumps(document).encode())
+    assert inspect_traces(stored).accepted == 2
 
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
