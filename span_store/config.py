@@ -21,7 +21,7 @@ class StoreConfig:
         },
     )
     compact_bytes: int = field(
-        default=32 * 2**20,
+        default=24 * 2**20,
         metadata={
             "doc": "Size of the groups of files that compaction merges into one; it takes about "
             "fifteen times as much memory.",
