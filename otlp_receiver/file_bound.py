@@ -27,7 +27,7 @@ FILES_MAX = 5_000
 """An hour of one commit a second, and half of it again."""
 _LOOK_EVERY = 100
 """Commits between two looks: one reads the list of the files."""
-_TARGET_BYTES = 32 * 2**20
+_TARGET_BYTES = 24 * 2**20
 _FILES_MIN = 2
 
 
