@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Self
 import grpc
 import psutil
 
+from span_store.store import SpanStore
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 EXPORT = "/opentelemetry.proto.collector.{}.v1.{}Service/Export"
@@ -135,3 +137,16 @@ def _is_loader(process: psutil.Process) -> bool:
         return any("loader_process" in word for word in process.cmdline())
     except psutil.Error:
         return False
+
+
+def eventually(check: Callable[[], object], patience_seconds: float = 200) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + patience_seconds
+    while not check():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.1)
+
+
+def rows(data_dir: Path) -> set[tuple[str, str]]:
+    """The ids of the spans in the table, by trace and span."""
+    return set(SpanStore(data_dir).scan("spans").select("trace_id", "span_id").collect().rows())

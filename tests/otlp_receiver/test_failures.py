@@ -16,25 +16,12 @@ from otlp_receiver.spool_level import SpoolLevel
 from otlp_receiver.whereabouts import find
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import span_ids, trace_request
-from tests.otlp_receiver.serving import Served
+from tests.otlp_receiver.serving import Served, eventually, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.acceptance
-
-
-def eventually(check: Callable[[], object], patience_seconds: float = 200) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + patience_seconds
-    while not check():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)
-
-
-def rows(data_dir: Path) -> set[tuple[str, str]]:
-    return set(SpanStore(data_dir).scan("spans").select("trace_id", "span_id").collect().rows())
 
 
 def test_a_data_directory_that_cannot_be_written_is_a_clear_message(tmp_path: Path) -> None:
