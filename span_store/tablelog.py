@@ -119,38 +119,70 @@ class TableLog:
             table = self._table
             assert table is not None, "create() comes first"
             before = table.version()
-            properties = CommitProperties(
-                max_commit_retries=_COMMIT_RETRIES,
-                app_transactions=[Transaction(*entry) for entry in transactions.items()],
-            )
-            # Looking for what can be cut reads the whole log: half of a commit's cost after 1,000.
-            care = PostCommitHookProperties(cleanup_expired_logs=before % _CHECKPOINT_COMMITS == 0)
-            try:
-                table.create_write_transaction(
-                    list(actions),
-                    "append",
-                    table.schema(),
-                    commit_properties=properties,
-                    post_commithook_properties=care,
-                )
-            except CommitFailedError as error:
-                self._table = None
-                # "Concurrent transaction failed" or "a concurrent transaction deleted data".
-                if "concurrent transaction" in str(error).lower() and transactions:
-                    raise ConcurrentWriterError(self.uri, sorted(transactions)) from error
-                raise unavailable(self.uri, error) from error
-            except (DeltaError, OSError) as error:
-                self._table = None
-                if not self._is_committed(actions):
-                    raise unavailable(self.uri, error) from error
-                table = self._table
-                assert table is not None
+            numbers = [table.transaction_version(application) for application in transactions]
+            while True:
+                try:
+                    self._commit_once(table, actions, transactions)
+                    break
+                except CommitFailedError as error:
+                    table = self._reopened(error, transactions, numbers)
+                except (DeltaError, OSError) as error:
+                    self._table = None
+                    if not self._is_committed(actions):
+                        raise unavailable(self.uri, error) from error
+                    table = self.opened()
+                    break
             # The handle does not always know its own commit, and conflicts are measured from it.
             table.update_incremental()
             version = table.version()
             for number in range(before + 1, version + 1):
                 self._sync_commit(number)
             return version
+
+    def _commit_once(
+        self,
+        table: DeltaTable,
+        actions: Sequence[AddAction | RemoveAction],
+        transactions: Mapping[str, int],
+    ) -> None:
+        # Looking for what can be cut reads the whole log: half of a commit's cost after 1,000.
+        cuts = table.version() % _CHECKPOINT_COMMITS == 0
+        table.create_write_transaction(
+            list(actions),
+            "append",
+            table.schema(),
+            commit_properties=CommitProperties(
+                max_commit_retries=_COMMIT_RETRIES,
+                app_transactions=[Transaction(*entry) for entry in transactions.items()],
+            ),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=cuts),
+        )
+
+    def _reopened(
+        self,
+        error: CommitFailedError,
+        transactions: Mapping[str, int],
+        numbers: Sequence[int | None],
+    ) -> DeltaTable:
+        """The table anew, when nothing but its columns stood in the way of a commit.
+
+        A newer program may give the table columns while this one writes. Whoever takes files away
+        commits under an application id, so an unchanged number says that they are still live.
+        """
+        self._table = None
+        reason = str(error).lower()
+        if "metadata changed" in reason or "protocol changed" in reason:
+            table = self._current()
+            if table is None:
+                raise unavailable(self.uri, error) from error
+            if [table.transaction_version(application) for application in transactions] == numbers:
+                return table
+            self._table = None
+            raise ConcurrentWriterError(self.uri, sorted(transactions)) from error
+        # "Concurrent transaction failed" or "a concurrent transaction deleted data".
+        if "concurrent transaction" in reason and transactions:
+            raise ConcurrentWriterError(self.uri, sorted(transactions)) from error
+        raise unavailable(self.uri, error) from error
 
     def _current(self) -> DeltaTable | None:
         try:
@@ -178,6 +210,9 @@ class TableLog:
                 storage_options=self._storage_options,
                 configuration=_CONFIGURATION
                 | {"delta.dataSkippingStatsColumns": ",".join(columns)},
+                # A second creation must fail: tried again it would become version 1, and the
+                # metadata in it a conflict for whoever began to write at version 0.
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError:
             # Another process created it a moment ago; if not, opening says what is wrong.
