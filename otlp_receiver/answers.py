@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def response(signal: str, inspected: Inspected) -> Any:
-    """The answer to a stored request; ``partial_success`` is set only if spans were rejected."""
+    """The answer to a stored request; ``partial_success`` only where something was rejected."""
     match signal:
         case "traces":
             answer = ExportTraceServiceResponse()
@@ -27,7 +27,11 @@ def response(signal: str, inspected: Inspected) -> Any:
                 answer.partial_success.error_message = inspected.message()
             return answer
         case "logs":
-            return ExportLogsServiceResponse()
+            stored = ExportLogsServiceResponse()
+            if inspected.rejected:
+                stored.partial_success.rejected_log_records = len(inspected.rejected)
+                stored.partial_success.error_message = inspected.message()
+            return stored
         case _:
             return ExportMetricsServiceResponse()
 

@@ -48,6 +48,7 @@ class ImportReport:
     requests: int = 0
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOADED_TABLES, 0))
     rejected_spans: int = 0
+    rejected_log_records: int = 0
     problems: list[str] = field(default_factory=list)
     """One sentence each, with the file's name."""
     ignored: list[str] = field(default_factory=list)
@@ -136,7 +137,10 @@ class Importer:
             self._report.problems.append(where + refusal.details)
             return
         self._report.requests += 1
-        self._report.rejected_spans += len(inspected.rejected)
+        if request.signal == "logs":
+            self._report.rejected_log_records += len(inspected.rejected)
+        else:
+            self._report.rejected_spans += len(inspected.rejected)
         if inspected.rejected:
             self._report.problems.append(where + inspected.message())
         if request.signal == "metrics" or not inspected.accepted:

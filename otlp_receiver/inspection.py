@@ -1,4 +1,4 @@
-"""Looks at a request before it is stored: does it parse, and which spans can never be stored."""
+"""Looks at a request before it is stored: does it parse, and what of it can never be stored."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 _NO_TRACE_ID = bytes(16)
 _NO_SPAN_ID = bytes(8)
-UNREADABLE_SPAN_ID = b"unreadable span"
-"""Stands in JSON's transcript for a span with fields that are not those of OTLP."""
+UNREADABLE = b"unreadable span"
+"""The span id, in JSON's transcript, of a span or log record with fields that are not OTLP's."""
+_UNREADABLE_FIELD = "a field that cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedSpan:
-    """A span that can never be stored."""
+class RejectedItem:
+    """A span or log record that can never be stored."""
 
     trace_id: str
     """As sent, in hex; may be empty or of the wrong length."""
@@ -43,20 +44,22 @@ class Inspected:
     """A request that parses."""
 
     body: bytes
-    """What to store: the request as sent, or without its bad spans."""
+    """What to store: the request as sent, or without what was rejected."""
     accepted: int
     """Spans or log records in ``body``."""
-    rejected: tuple[RejectedSpan, ...] = ()
+    rejected: tuple[RejectedItem, ...] = ()
+    items: str = "spans"
+    """What the request is made of, in words."""
 
     def message(self) -> str:
         """The sentence for the client: how many were rejected, grouped by reason."""
-        return rejection_message(Counter(span.reason for span in self.rejected))
+        return rejection_message(Counter(item.reason for item in self.rejected), self.items)
 
 
-def rejection_message(reasons: Mapping[str, int]) -> str:
-    """Group rejected spans by reason."""
+def rejection_message(reasons: Mapping[str, int], items: str = "spans") -> str:
+    """Group what was rejected by reason."""
     groups = [f"{count} with {reason}" for reason, count in sorted(reasons.items())]
-    return f"rejected spans: {', '.join(groups)}" if groups else ""
+    return f"rejected {items}: {', '.join(groups)}" if groups else ""
 
 
 def inspect_traces(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
@@ -91,7 +94,10 @@ def inspect_traces(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
 
 
 def inspect_logs(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
-    """Check a log request; log records need no ids, so none is ever rejected."""
+    """Check a log request; log records need no ids, so only unreadable ones are rejected.
+
+    Raises :class:`Refusal` when the request does not parse.
+    """
     check_slots(body, ExportLogsServiceRequest.DESCRIPTOR, slots_max)
     request = ExportLogsServiceRequest()
     body = _parsed(request, body)
@@ -100,7 +106,15 @@ def inspect_logs(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
         for resource_logs in request.resource_logs
         for scope_logs in resource_logs.scope_logs
     )
-    return Inspected(body=body, accepted=accepted)
+    rejected = _take_out_unreadable_records(request) if UNREADABLE in body else []
+    if rejected:
+        body = request.SerializeToString()
+    return Inspected(
+        body=body,
+        accepted=accepted - len(rejected),
+        rejected=tuple(rejected),
+        items="log records",
+    )
 
 
 def inspect_metrics(body: bytes, *, slots_max: int = SLOTS_MAX) -> Inspected:
@@ -136,8 +150,8 @@ def _parsed(
     return body
 
 
-def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedSpan]:
-    rejected: list[RejectedSpan] = []
+def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedItem]:
+    rejected: list[RejectedItem] = []
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             good = []
@@ -147,7 +161,7 @@ def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedSpan
                     good.append(span)
                 else:
                     rejected.append(
-                        RejectedSpan(
+                        RejectedItem(
                             trace_id=span.trace_id[:32].hex(),
                             span_id=span.span_id[:32].hex(),
                             reason=reason,
@@ -160,10 +174,25 @@ def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedSpan
     return rejected
 
 
+def _take_out_unreadable_records(request: ExportLogsServiceRequest) -> list[RejectedItem]:
+    rejected: list[RejectedItem] = []
+    for resource_logs in request.resource_logs:
+        for scope_logs in resource_logs.scope_logs:
+            records = scope_logs.log_records
+            for position in reversed(range(len(records))):
+                if records[position].span_id == UNREADABLE:
+                    trace_id = records[position].trace_id[:32].hex()
+                    rejected.append(
+                        RejectedItem(trace_id=trace_id, span_id="", reason=_UNREADABLE_FIELD)
+                    )
+                    del records[position]
+    return rejected
+
+
 def _why_bad(span: Span) -> str | None:
     """Why this span can never be stored; None when it can."""
-    if span.span_id == UNREADABLE_SPAN_ID:
-        return "a field that cannot be read"
+    if span.span_id == UNREADABLE:
+        return _UNREADABLE_FIELD
     for name, value, length in (("trace", span.trace_id, 16), ("span", span.span_id, 8)):
         if not value:
             return f"no {name} id"

@@ -182,10 +182,11 @@ class Intake:
         await durable
 
     def _remember(self, inspected: Inspected, project: str) -> None:
-        reasons = Counter(span.reason for span in inspected.rejected)
+        reasons = Counter(item.reason for item in inspected.rejected)
+        name = f"rejected_{inspected.items.replace(' ', '_')}_total"
         for reason, count in reasons.items():
-            self._metrics.add("rejected_spans_total", count, reason)
-        self._rejections.add(project, inspected.rejected, self._clock())
+            self._metrics.add(name, count, reason)
+        self._rejections.add(project, inspected.rejected, self._clock(), inspected.items)
         logger.warning(
             "%s",
             inspected.message(),

@@ -49,6 +49,7 @@ metrics_total            counter    transport         OTLP metrics answered with
 request_bytes_total      counter    transport         Bytes of acknowledged requests, uncompressed.
 refused_requests_total   counter    transport,reason  Requests that were not stored, by line of the status table.
 rejected_spans_total     counter    reason            Spans rejected for good in requests that were otherwise stored.
+rejected_log_records_total counter  reason            Log records rejected for good in requests that were otherwise stored.
 request_seconds          histogram  transport         Time from the arrival of a whole request to its acknowledgement.
 spool_syncs_total        counter    -                 Group commits: one sync each, for all requests that waited.
 spool_bytes              gauge      -                 Bytes of the spool on disk.

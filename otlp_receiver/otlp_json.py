@@ -2,15 +2,17 @@
 
 OTLP's JSON is protobuf's JSON with two differences: trace and span ids are hexadecimal, and
 unknown fields are ignored. Integers may be numbers or strings, enumerations numbers or names.
-A value of an attribute that is not of the type it claims keeps the type that it has, and a span
-with a field that cannot be read is rejected alone: one odd value must not lose the spans around it.
+A value of an attribute that is not of the type it claims keeps the type that it has, and a span or
+log record with a field that cannot be read is rejected alone: one odd value must not lose what is
+around it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
@@ -20,19 +22,38 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otlp_receiver.inspection import UNREADABLE_SPAN_ID
+from otlp_receiver.inspection import UNREADABLE
 from otlp_receiver.json_fields import OddShapeError, converter
 from otlp_receiver.lenient_json import loads
 from otlp_receiver.slots import SLOTS_MAX, check_json_slots
 from otlp_receiver.status import Reason, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _REQUESTS: dict[str, Any] = {
     "traces": ExportTraceServiceRequest,
     "logs": ExportLogsServiceRequest,
     "metrics": ExportMetricsServiceRequest,
 }
+_ITEMS: dict[str, tuple[type[Any], tuple[tuple[str, str], ...]]] = {
+    "traces": (
+        Span,
+        (("resourceSpans", "resource_spans"), ("scopeSpans", "scope_spans"), ("spans", "spans")),
+    ),
+    "logs": (
+        LogRecord,
+        (
+            ("resourceLogs", "resource_logs"),
+            ("scopeLogs", "scope_logs"),
+            ("logRecords", "log_records"),
+        ),
+    ),
+}
+"""What a request of a signal is made of, and the fields that lead there, under both names."""
 _ROOTS = {"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceMetrics"}
 _IDS = {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
 _UNREADABLE = (ParseError, EncodeError, RecursionError, ValueError, TypeError, AttributeError)
@@ -79,13 +100,17 @@ def document_to_protobuf(signal: str, document: dict[str, Any]) -> bytes:
 
 
 def _official(signal: str, document: dict[str, Any]) -> bytes:
-    """What the official package makes of it; a span that it cannot read is marked as such."""
+    """What the official package makes of it; an item that it cannot read is marked as such."""
     try:
         _ids_to_base64(document)
+        if signal not in _ITEMS:
+            return _parsed(signal, document)
+        # The official package takes a text for an object without fields.
+        _mark(signal, document, lambda item: isinstance(item, dict))
         try:
             return _parsed(signal, document)
         except _UNREADABLE:
-            if signal != "traces" or not _mark_unreadable_spans(document):
+            if not _mark(signal, document, partial(_is_readable, _ITEMS[signal][0])):
                 raise
             return _parsed(signal, document)
     except _UNREADABLE as error:
@@ -97,34 +122,44 @@ def _parsed(signal: str, document: dict[str, Any]) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def _mark_unreadable_spans(document: dict[str, Any]) -> bool:
-    """Put a mark, which is rejected later, in the place of each unreadable span; whether any was.
+def _mark(signal: str, document: dict[str, Any], is_readable: Callable[[Any], bool]) -> bool:
+    """Put a mark, which is rejected later, in the place of each unreadable item; whether any was.
 
-    The spans around it must not be lost with it.
+    What is around it must not be lost with it.
     """
+    first, *others = _ITEMS[signal][1]
+    lists = [_entries(document, *first)]
+    for names in others:
+        lists = [_entries(owner, *names) for owners in lists for owner in owners]
     found = False
-    for resource_spans in _entries(document, "resourceSpans", "resource_spans"):
-        for scope_spans in _entries(resource_spans, "scopeSpans", "scope_spans"):
-            spans = _entries(scope_spans, "spans", "spans")
-            for position, span in enumerate(spans):
-                try:
-                    ParseDict(span, Span(), ignore_unknown_fields=True)
-                except _UNREADABLE:
-                    spans[position] = _unreadable(span)
-                    found = True
+    for items in lists:
+        for position, item in enumerate(items):
+            if not is_readable(item):
+                items[position] = _unreadable(item)
+                found = True
     return found
+
+
+def _is_readable(kind: type[Any], item: Any) -> bool:
+    try:
+        ParseDict(item, kind(), ignore_unknown_fields=True)
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def _entries(owner: Any, *names: str) -> list[Any]:
     """A repeated field under either of its names; nothing where there is none."""
+    if not isinstance(owner, dict):
+        return []
     found = next((owner[name] for name in names if name in owner), None)
     return found if isinstance(found, list) else []
 
 
-def _unreadable(span: Any) -> dict[str, Any]:
-    trace_id = span.get("traceId", span.get("trace_id")) if isinstance(span, dict) else None
+def _unreadable(item: Any) -> dict[str, Any]:
+    trace_id = item.get("traceId", item.get("trace_id")) if isinstance(item, dict) else None
     known = {"traceId": trace_id} if isinstance(trace_id, str) else {}
-    return known | {"spanId": base64.b64encode(UNREADABLE_SPAN_ID).decode()}
+    return known | {"spanId": base64.b64encode(UNREADABLE).decode()}
 
 
 def message_to_json(message: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""A small log of spans that were rejected for good, so that one can ask where a span went."""
+"""A small log of what was rejected for good, so that one can ask where a span went."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from otlp_receiver.inspection import RejectedSpan
+    from otlp_receiver.inspection import RejectedItem
 
 logger = logging.getLogger(__name__)
 
 _FILE_BYTES_MAX = 2**20
-_SPANS_A_REQUEST_MAX = 100
+_ITEMS_A_REQUEST_MAX = 100
 
 
 class RejectionLog:
@@ -25,19 +25,22 @@ class RejectionLog:
         self._path = data_dir / "rejections.jsonl"
         self._older = data_dir / "rejections.1.jsonl"
 
-    def add(self, project: str, rejected: Sequence[RejectedSpan], now: int) -> None:
-        """Remember rejected spans; a log that cannot be written holds up nothing."""
+    def add(
+        self, project: str, rejected: Sequence[RejectedItem], now: int, items: str = "spans"
+    ) -> None:
+        """Remember rejected spans or log records; a log that cannot be written holds up nothing."""
         lines = [
             json.dumps(
                 {
                     "time": now,
                     "project": project,
-                    "trace_id": span.trace_id,
-                    "span_id": span.span_id,
-                    "reason": span.reason,
+                    "item": items.removesuffix("s"),
+                    "trace_id": item.trace_id,
+                    "span_id": item.span_id,
+                    "reason": item.reason,
                 }
             )
-            for span in rejected[:_SPANS_A_REQUEST_MAX]
+            for item in rejected[:_ITEMS_A_REQUEST_MAX]
         ]
         try:
             if self._path.exists() and self._path.stat().st_size > _FILE_BYTES_MAX:
@@ -46,13 +49,13 @@ class RejectionLog:
                 file.write("\n".join(lines) + "\n")
         except OSError as error:
             logger.warning(
-                "Cannot write the log of rejected spans: %s",
+                "Cannot write the log of what was rejected: %s",
                 error,
                 extra={"event": "rejections_unwritable"},
             )
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """Every remembered span, oldest first."""
+        """Everything that is remembered, oldest first."""
         for path in (self._older, self._path):
             if not path.exists():
                 continue

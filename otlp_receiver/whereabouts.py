@@ -27,7 +27,7 @@ class Whereabouts:
     waiting_spans: int
     """Acknowledged spans in the spool that are not in the table yet."""
     refusals: tuple[str, ...]
-    """The newest spans of the trace that were rejected for good, a sentence each."""
+    """The newest spans and log records of the trace that were rejected, a sentence each."""
     quarantined: tuple[dict[str, Any], ...]
     """Requests in quarantine that mention the trace: id, reason, received_at."""
 
@@ -46,12 +46,18 @@ def find(
     return Whereabouts(
         waiting_spans=_waiting(data_dir, project, wanted, store) if wanted else 0,
         refusals=tuple(
-            f"span {entry['span_id'] or '(no id)'}: {entry['reason']}"
+            _refusal(entry)
             for entry in RejectionLog(data_dir).entries()
             if entry.get("project") == project and entry.get("trace_id") == trace_id.lower()
         )[-_REFUSALS_MAX:],
         quarantined=tuple(_quarantined(data_dir, project, wanted)) if wanted else (),
     )
+
+
+def _refusal(entry: dict[str, Any]) -> str:
+    item = entry.get("item", "span")
+    named = f"{item} {entry['span_id'] or '(no id)'}" if item == "span" else f"a {item}"
+    return f"{named}: {entry['reason']}"
 
 
 def receipt(

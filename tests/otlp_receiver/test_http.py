@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from otlp_receiver.inspection import inspect_traces
+from otlp_receiver.inspection import inspect_logs, inspect_traces
 from otlp_receiver.otlp_json import json_to_protobuf
+from otlp_receiver.whereabouts import find
 from tests.otlp_receiver.requests import log_request, trace_request
 
 if TYPE_CHECKING:
@@ -170,6 +174,38 @@ def test_one_unreadable_span_in_json_is_rejected_and_those_around_it_are_stored(
     assert partial["errorMessage"] == "rejected spans: 1 with a field that cannot be read"
     stored = json_to_protobuf("traces", json.dumps(document).encode())
     assert inspect_traces(stored).accepted == 2
+
+
+def test_one_unreadable_log_record_in_json_is_rejected_and_those_around_it_are_stored(
+    served: Served,
+) -> None:
+    trace_id = f"{7011:032x}"
+    records: list[Any] = [
+        {"body": {"stringValue": "one"}},
+        {"timeUnixNano": "-1", "traceId": trace_id},
+        "no record at all",
+        {"body": {"stringValue": "two"}, "attributes": {"a": 1}},
+        {"body": {"stringValue": "three"}, "traceId": trace_id, "spanId": f"{1:016x}"},
+    ]
+    logs = [{"scopeLogs": [{"logRecords": records}, {"logRecords": records[:1]}, {}]}]
+    document = json.dumps({"resourceLogs": logs}).encode()
+
+    answer = post(served, document, "/v1/logs", content_type=JSON)
+
+    partial = json.loads(answer.body)["partialSuccess"]
+    assert (answer.status, partial["rejectedLogRecords"]) == (200, "3")
+    assert partial["errorMessage"] == "rejected log records: 3 with a field that cannot be read"
+    kept = inspect_logs(json_to_protobuf("logs", document))
+    request = ExportLogsServiceRequest.FromString(kept.body)
+    stored = [scope.log_records for scope in request.resource_logs[0].scope_logs]
+    assert [[record.body.string_value for record in scope] for scope in stored] == [
+        ["one", "three"],
+        ["one"],
+        [],
+    ]
+    assert find(served.data_dir, "default", trace_id).refusals == (
+        "a log record: a field that cannot be read",
+    )
 
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
