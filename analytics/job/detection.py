@@ -9,7 +9,7 @@ what matters most in the whole run.
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +22,6 @@ from analytics.job.intake import chunks, read_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
     from datetime import datetime
 
     from analytics.baselines import Verdicts
@@ -34,10 +33,19 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
     Item = TypeVar("Item")
-    Answer = TypeVar("Answer")
+    Work = TypeVar("Work")
 
 CHUNKS_AT_ONCE = 2
 """Their content is in memory at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is under way of a chunk."""
+
+    left: Future[Content | None]
+    """The traces that want to be read closely, known before the answer."""
+    answer: Future[pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +73,18 @@ class Detection:
         close: list[Future[pl.DataFrame]] = []
         with (
             ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool,
-            ThreadPoolExecutor(1, thread_name_prefix="closely") as reader,
+            ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="closely") as reader,
         ):
-            for chunk, (own, closely) in in_order(pool, self._offline, cut):
-                parts.append(own)
-                done += chunk.height
-                if closely is not None:
-                    apart.add(closely)
+            for chunk, work in in_order(lambda chunk: self._begun(pool, chunk), cut):
+                left = work.left.result()
+                if left is not None:
+                    apart.add(left)
                 # Towards the end fewer at a time, so that little is left when nothing else is.
-                is_late = evaluated.height - done < CHUNKS_AT_ONCE * self.config.chunk_traces
+                is_late = evaluated.height - done <= CHUNKS_AT_ONCE * self.config.chunk_traces
                 if apart.is_enough or is_late:
                     close.append(reader.submit(self._closely, apart.taken()))
+                parts.append(work.answer.result())
+                done += chunk.height
                 tell(done)
             parts += [answer.result() for answer in close]
         found = pl.concat(parts)
@@ -97,19 +106,36 @@ class Detection:
             context.forget()
         return pl.concat(parts)
 
-    def _offline(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, Content | None]:
+    def _begun(self, pool: ThreadPoolExecutor, chunk: pl.DataFrame) -> _Work:
+        left: Future[Content | None] = Future()
+        return _Work(left=left, answer=pool.submit(self._offline, chunk, left))
+
+    def _offline(self, chunk: pl.DataFrame, left: Future[Content | None]) -> pl.DataFrame:
         """What the detectors say of one chunk; nothing here changes what other chunks see.
 
-        The few traces that want to be read closely are left for later, with their content.
+        ``left`` hears of the few traces that want to be read closely, as soon as they are known.
         """
-        context = self._context(chunk, self._content(chunk))
-        wanted = context.semantic.wanted
-        if self.learned is not None or not 0 < wanted.len() <= chunk.height * APART_SHARE_MAX:
-            return self._decided(context), None
-        is_apart = pl.col("trace_id").is_in(wanted.implode())
-        left = Content(traces=chunk.filter(is_apart), spans=compact(context.spans_of(wanted)))
+        try:
+            context = self._context(chunk, self._content(chunk))
+            content = self._set_apart(context)
+        except BaseException as error:
+            left.set_exception(error)
+            raise
+        left.set_result(content)
+        if content is None:
+            return self._decided(context)
         context.skim()
-        return self._decided(context).filter(~is_apart), left
+        is_apart = pl.col("trace_id").is_in(content.traces["trace_id"].implode())
+        return self._decided(context).filter(~is_apart)
+
+    def _set_apart(self, context: DetectorContext) -> Content | None:
+        """The traces of a chunk that are decided later, with their content; None for none."""
+        wanted = context.semantic.wanted
+        chunk = context.traces
+        if self.learned is not None or not 0 < wanted.len() <= chunk.height * APART_SHARE_MAX:
+            return None
+        is_apart = pl.col("trace_id").is_in(wanted.implode())
+        return Content(traces=chunk.filter(is_apart), spans=compact(context.spans_of(wanted)))
 
     def _closely(self, content: Content | None) -> pl.DataFrame:
         """What the detectors say of traces that chunks left."""
@@ -142,16 +168,14 @@ class Detection:
         )
 
 
-def in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Answer], items: Iterable[Item]
-) -> Iterator[tuple[Item, Answer]]:
-    """Each item with its answer, in order; no more items are under way than threads work."""
-    under_way: deque[tuple[Item, Future[Answer]]] = deque()
+def in_order(begin: Callable[[Item], Work], items: Iterable[Item]) -> Iterator[tuple[Item, Work]]:
+    """Each item with the work on it, in order; one more is begun than can be worked on.
+
+    So a thread that is done goes on while the answer before its own is waited for.
+    """
+    under_way: deque[tuple[Item, Work]] = deque()
     for item in items:
-        if len(under_way) >= CHUNKS_AT_ONCE:
-            earlier, answer = under_way.popleft()
-            yield earlier, answer.result()
-        under_way.append((item, pool.submit(work, item)))
-    while under_way:
-        earlier, answer = under_way.popleft()
-        yield earlier, answer.result()
+        under_way.append((item, begin(item)))
+        if len(under_way) > CHUNKS_AT_ONCE:
+            yield under_way.popleft()
+    yield from under_way

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import polars as pl
 import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.job import run
 from analytics.job.apart import Content, SetApart, compact
+from analytics.job.intake import read_content
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
@@ -58,6 +61,20 @@ def test_findings_do_not_depend_on_what_is_set_apart(tmp_path, monkeypatch, chun
 
     assert set(at_once["detector"]) >= {"jailbreaking", "frustration", "tool_call_errors"}
     assert apart.equals(at_once)
+
+
+def test_a_chunk_that_cannot_be_read_fails_the_run(tmp_path, monkeypatch):
+    """In whichever thread it is read: nobody waits for ever for what it leaves."""
+    asked = count()
+
+    def gone(*arguments, **options):
+        if next(asked) == 1:
+            raise OSError("the disk is gone")
+        return read_content(*arguments, **options)
+
+    monkeypatch.setattr("analytics.job.detection.read_content", gone)
+    with pytest.raises(OSError, match="the disk is gone"):
+        findings(tmp_path, traffic(), AnalysisConfig(chunk_traces=11))
 
 
 def test_what_was_left_is_taken_once_in_the_order_of_traces():
