@@ -23,12 +23,7 @@ from analytics.job import queue_filling
 from analytics.job.counts import detector_counts
 from analytics.job.decided import Decided
 from analytics.job.detection import Detection
-from analytics.job.intake import (
-    HISTORY_COLUMNS,
-    every_trace,
-    read_history,
-    read_traces,
-)
+from analytics.job.intake import HISTORY_COLUMNS, every_trace, read_history, read_traces
 from analytics.job.open_questions import open_questions, without_open_questions
 from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
@@ -214,15 +209,16 @@ class Job:
         """The detectors, and every trace with its facts; ``is_candidate`` marks those to evaluate.
 
         The detectors are loaded, and their many expressions compiled, beside what comes after the
-        reading: to read takes both processors, to put traces together hardly more than one.
+        reading: to read takes both processors, to put traces together hardly more than one. In
+        most incremental runs nothing is new, and nothing is compiled.
         """
         beside = ThreadPoolExecutor(1, thread_name_prefix="detectors")
         loading: list[Future[list[Detector]]] = []
 
         def prepare() -> None:
             loading.append(beside.submit(load, self.config))
-            beside.submit(prefilters.prepare)
-            beside.shutdown(wait=False)
+            if not self.incremental:
+                beside.submit(prefilters.prepare)
 
         assembled = None
         if self.incremental:
@@ -245,6 +241,9 @@ class Job:
             assembled=assembled,
             also=again,
         )
+        if self.incremental and not intake.traces.is_empty():
+            beside.submit(prefilters.prepare)
+        beside.shutdown(wait=False)
         asked_again = pl.lit(value=False)
         if again is not None:
             is_open = pl.col("trace_id").is_in(again["trace_id"].implode())
