@@ -60,11 +60,15 @@ def are_plain(texts: pl.Series, *, hold_no_escapes: bool = False) -> Mask:
     begin = _quotes(texts.str.starts_with, heads, len(texts))
     if not begin.any() or (not hold_no_escapes and _hold_control_characters(texts)):
         return np.zeros(len(texts), dtype=np.bool_)
-    # A text with a longer end than the first one's is then taken for not plain, and read.
     tails = sorted(_TAILS, key=lambda tail: not first.endswith(tail[0]))
     end = _quotes(texts.str.ends_with, tails, len(texts))
     held = texts.str.count_matches('"', literal=True).fill_null(0).to_numpy()
     plain: Mask = (begin > 0) & (end > 0) & (held == begin + end)
+    others = np.flatnonzero((begin > 0) & ~plain)
+    if len(others):
+        # What was found may be the end of a longer one.
+        end = _quotes(texts.gather(others).str.ends_with, _TAILS, len(others))
+        plain[others] = (end > 0) & (held[others] == begin[others] + end)
     if not hold_no_escapes:
         plain &= ~texts.str.contains("\\", literal=True).fill_null(value=True).to_numpy()
     return plain
