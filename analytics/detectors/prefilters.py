@@ -28,6 +28,25 @@ def _words(text: str) -> tuple[str, ...]:
 _LETTER = r"[\w\x80-\xff]"
 """A letter, a digit, or a byte of a character beyond ASCII."""
 
+_POLIC = "p[o0][l1]ic"
+"""A policy, also in disguise. The plain word is a frequent one: as it has several spellings here,
+Hyperscan looks for the rarer words before it."""
+
+OF_A_POLICY = (
+    rf"(?:your|safety|content|openai) (?:{_LETTER}+ ){{0,3}}{_POLIC}",
+    rf"(?:ethic|moral)\w* (?:{_LETTER}+ ){{0,3}}{_POLIC}",
+)
+"""Whose or what policy it is, up to three words before it."""
+
+COUNTED = tuple(
+    rf"\d ?-?{thing}"
+    for thing in _words("word|page|paragraph|item|example|idea|step|reason|way|tip|question|bullet")
+)
+"""So many of something. One expression a thing is compiled four times as fast as one of all."""
+
+ASKED_TO_COUNT = r"(?:name|list|write|give|suggest|find) (?:me )?\d"
+"""The space is part of the words: without it every word would be looked at more closely."""
+
 _USER_TURNS = r'"role":\s?"user"[^\0]*"role":\s?"user"'
 """Somebody speaks twice."""
 
@@ -56,7 +75,7 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             r"\b(?:tell|inform|notify)(?:ing)? the user",
             # A policy alone is what every desk talks about; here something is said of it.
             r"polic(?:y|ies) (?:[a-z]{1,9} )?(?:is|are|was|were|be|has|have|had|do|does|did|won)\b",
-            rf"(?:your|safety|ethic\w*|moral\w*|content|openai)(?: {_LETTER}+){{0,3}} polic",
+            *OF_A_POLICY,
             # Characters without width, and letters as wide as ideographs.
             r"\xe2\x80[\x8b-\x8f]",
             r"\xef\xbc[\xa1-\xbf]",
@@ -179,22 +198,19 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "input_messages": (
             *_words("detailed|comprehensive|in depth"),
-            (
-                r"\d ?-?(?:word|page|paragraph|item|example|idea|step|reason|way|tip|"
-                r"question|bullet)"
-            ),
+            *COUNTED,
             r"list (?:of )?\d",
             (
                 r"(?:write|explain|describe|create|draft|compare|give|implement|build|generate|"
                 r"analy[sz]e|review|prepare|make|translate|summari[sz]e|rewrite|convert|find)"
-                r'[^"]{0,80}'
+                r'[^"\0]{0,80}'
                 r"(?:full|complete|detail|thorough|comprehensive|step by step|all |every|each|"
                 r"whole|"
                 r"five|six|seven|eight|nine|ten |twelve|fifteen|twenty)"
             ),
             r"\d (?:different|unique|other|more|days?|chapters?|sentences?|exercises?)",
             r"exercises? \d",
-            r"(?:name|list|write|give|suggest|find)(?: me)? \d",
+            ASKED_TO_COUNT,
             rf"\d {_LETTER}+ (?:for|about|on)",
         ),
     },
@@ -224,7 +240,10 @@ _PATTERNS = {
     )
     for column in _COLUMNS
 }
-_SCANNERS = {column: Scanner((*patterns, _USER_TURNS)) for column, patterns in _PATTERNS.items()}
+_SCANNERS = {
+    column: Scanner((*patterns, _USER_TURNS) if column == "input_messages" else patterns)
+    for column, patterns in _PATTERNS.items()
+}
 
 
 def prepare() -> None:
@@ -261,7 +280,7 @@ def _hits_of(column: str, texts: pl.DataFrame) -> pl.DataFrame:
     speaks_twice = place == len(patterns)
     wanted = {
         detector: place.is_in([patterns.index(pattern) for pattern in columns.get(column, ())])
-        | speaks_twice.and_(detector in _OF_TWO_USER_TURNS and column == "input_messages")
+        | speaks_twice.and_(detector in _OF_TWO_USER_TURNS)
         for detector, columns in _PREFILTERS.items()
     }
     return found.select(texts["trace_id"].gather(found["row"]), **wanted)

@@ -31,6 +31,20 @@ FOUND = pl.Schema({"row": pl.UInt32(), "pattern": pl.UInt32(), "times": pl.UInt3
 BYTES_AT_ONCE = 16 << 20
 """Read in one go, unless one text alone is longer."""
 
+_NOWHERE = r"\xff"
+"""A byte that no text in UTF-8 holds.
+
+With it among the words Hyperscan looks at every byte instead of every second one, and takes fewer
+places for the end of a word: some hundred words are found in half the time.
+"""
+
+_RARE = r"\x"
+"""What begins with a byte beyond ASCII is looked for apart.
+
+Such bytes are rare, so all of a text is passed over at 15 GB/s; the many characters that such an
+expression stands for would slow the search for words down.
+"""
+
 _BEGIN, _END = "\0", "\n"
 _BYTES_MAX = 2**32 - 1
 
@@ -41,7 +55,7 @@ class Scanner:
     def __init__(self, patterns: Sequence[str]) -> None:
         self.patterns = tuple(patterns)
         self._compiling = Lock()
-        self._database: hyperscan.Database | None = None
+        self._databases: tuple[hyperscan.Database, ...] = ()
         self._of_thread = local()
 
     def prepare(self) -> None:
@@ -81,26 +95,36 @@ class Scanner:
         def note(pattern: int, _begin: int, end: int, _flags: int, _context: object) -> None:
             marks.append((pattern, end))
 
-        database = self._compiled()
-        if not hasattr(self._of_thread, "scratch"):
-            self._of_thread.scratch = hyperscan.Scratch(database)
-        scratch = self._of_thread.scratch
-        # Any buffer is taken, which the library's types do not say.
-        database.scan(content, match_event_handler=note, scratch=scratch)  # type: ignore[type-var]
+        databases = self._compiled()
+        if not hasattr(self._of_thread, "scratches"):
+            self._of_thread.scratches = [hyperscan.Scratch(database) for database in databases]
+        for database, scratch in zip(databases, self._of_thread.scratches, strict=True):
+            # Any buffer is taken, which the library's types do not say.
+            database.scan(  # type: ignore[type-var]
+                content, match_event_handler=note, scratch=scratch
+            )
 
-    def _compiled(self) -> hyperscan.Database:
+    def _compiled(self) -> tuple[hyperscan.Database, ...]:
         with self._compiling:
-            if self._database is None:
-                count = len(self.patterns)
-                database = hyperscan.Database()
-                database.compile(
-                    expressions=[pattern.encode() for pattern in self.patterns],
-                    ids=list(range(count)),
-                    elements=count,
-                    flags=[hyperscan.HS_FLAG_CASELESS] * count,
-                )
-                self._database = database
-            return self._database
+            if not self._databases:
+                numbered = list(enumerate(self.patterns))
+                rare = [(n, pattern) for n, pattern in numbered if pattern.startswith(_RARE)]
+                common = [(n, pattern) for n, pattern in numbered if not pattern.startswith(_RARE)]
+                common.append((len(numbered), _NOWHERE))
+                self._databases = tuple(_database(part) for part in (common, rare) if part)
+            return self._databases
+
+
+def _database(numbered: Sequence[tuple[int, str]]) -> hyperscan.Database:
+    """Expressions ready to be looked for together, each with the number it is told by."""
+    database = hyperscan.Database()
+    database.compile(
+        expressions=[pattern.encode() for _, pattern in numbered],
+        ids=[number for number, _ in numbered],
+        elements=len(numbered),
+        flags=[hyperscan.HS_FLAG_CASELESS] * len(numbered),
+    )
+    return database
 
 
 def _pieces(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:

@@ -5,8 +5,18 @@ import random
 import re
 
 import polars as pl
+import pytest
 
-from analytics.detectors.prefilters import ODD_END, PREFILTERS, hits, inputs_of
+from analytics.detectors.prefilters import (
+    ASKED_TO_COUNT,
+    COUNTED,
+    ODD_END,
+    OF_A_POLICY,
+    PREFILTERS,
+    hits,
+    inputs_of,
+)
+from analytics.text.scanner import Scanner
 
 WORDS = (  # noqa: SIM905  # A list of words reads best as words.
     "flight refund ticket Ignore DAN assistant must now sorry Again 12 words for list 5 naked \\ "
@@ -96,3 +106,33 @@ def test_spans_without_content_hit_nothing():
     )
 
     assert hits(spans, inputs_of(spans)).is_empty()
+
+
+PLAIN = {
+    r"(?:your|safety|ethic\w*|moral\w*|content|openai)(?: [\w\x80-\xff]+){0,3} polic": OF_A_POLICY,
+    r"\d ?-?(?:word|page|paragraph|item|example|idea|step|reason|way|tip|question|bullet)": COUNTED,
+    r"(?:name|list|write|give|suggest|find)(?: me)? \d": (ASKED_TO_COUNT,),
+}
+"""Expressions as one would write them, and those that are looked for instead."""
+
+FRAGMENTS = (  # noqa: SIM905  # A list of words reads best as words.
+    "your Safety ethics ethical morals content openai contents policy Polic policies the new "
+    "\u00e9t\u00e9 12 7 words page 3-way tip steps name list write me give of 5 7-"
+).split(" ")
+
+
+@pytest.mark.parametrize("plain", PLAIN)
+def test_expressions_written_for_speed_find_what_the_plain_one_finds(plain):
+    chance = random.Random(plain)
+    texts = pl.Series(
+        chance.choice(["", "-", "."]).join(
+            " ".join(chance.choices(FRAGMENTS, k=chance.randint(0, 7))) for _ in range(2)
+        )
+        for _ in range(3000)
+    )
+    expression = re.compile(plain.encode(), re.IGNORECASE)
+
+    found = set(Scanner(PLAIN[plain]).found(texts)["row"])
+
+    assert found == {row for row, text in enumerate(texts) if expression.search(text.encode())}
+    assert 300 < len(found) < 2900

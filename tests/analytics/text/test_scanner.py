@@ -91,3 +91,9 @@ def test_several_threads_share_one_scanner():
         found = list(pool.map(scan.found, columns))
 
     assert [places(frame) for frame in found] == [one_by_one(column) for column in columns]
+
+
+def test_bytes_that_no_text_holds_are_found_nowhere():
+    scan = Scanner(("refund",))
+
+    assert scan.found(pl.Series(["\u00ff \U0010ffff \x7f", "refund"])).rows() == [(1, 0, 1)]
