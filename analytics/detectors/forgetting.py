@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions
-from analytics.text.attributes import another_name, attributes, contradiction
+from analytics.text.attributes import another_name, contradiction
 from analytics.text.evidence import around, combined
-from analytics.text.facts import values, without_values
-from analytics.text.settled import ANOTHERS, KINDS, choice_made, object_named
+from analytics.text.facts import without_values
+from analytics.text.readings import Readings
+from analytics.text.settled import choice_made, object_named
 from analytics.text.similarity import similarity, terms
-from analytics.text.slots import ANY_SLOT_ASKED, SLOTS
 from analytics.text.turns import over_session, told
-from analytics.text.wishes import wishes
 
 if TYPE_CHECKING:
     import polars as pl
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
+    from analytics.text.attributes import Attribute
+    from analytics.text.questions import SettledQuestion
     from analytics.text.turns import Turn
 
 _ENTRY = entry_of("forgetting")
@@ -60,20 +61,6 @@ _COUNTED = re.compile(
 _CHANGES = re.compile(
     r"\b(?:instead|change|changed|actually|rather|make it|moved?|new|next|other|another|"
     r"update\w*|no,|sorry|now)\b",
-    re.IGNORECASE,
-)
-_ASKS = re.compile(
-    r"\?\s*$|\b(?:please (?:tell|share|provide|give)|i need|tell me|need your)\b", re.IGNORECASE
-)
-_SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
-_REQUEST = re.compile(
-    r"\b(?:please|could you|can you|may i|i(?:'ll| will)? need|what(?:'s| is)|provide|share|"
-    r"tell me|confirm|let me know)\b",
-    re.IGNORECASE,
-)
-_CONFIRMS = re.compile(
-    r"\b(?:confirm|proceed|correct|would you like|anything else|shall i|do you want|"
-    r"is that|right\?|how (?:can|may) i)",
     re.IGNORECASE,
 )
 _EVASION = re.compile(
@@ -115,20 +102,22 @@ class Forgetting:
         """What the signals of each session say together; cut content decides nothing."""
         view = context.semantic
         wanted = [trace for trace in view.candidates(self.id) if trace in view.turns]
-        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace]))]
+        read = Readings()
+        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace], read))]
         return view.with_gaps(decisions(rows), needs_everything=True)
 
 
-def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
+def decide_turns(trace_id: str, turns: list[Turn], read: Readings) -> dict[str, Any] | None:
     """The decision on one session so far; None for fewer than two exchanges or weak evidence.
 
     The whole session counts, but only when the trace itself added to the evidence.
     """
     if sum(turn.role == "user" for turn in turns) < 2:
         return None
-    found = [*_facts_asked_again(turns), *_questions_repeated(turns), *_words_of_memory(turns)]
-    found += [*_settled_asked_again(turns), *_constraints_broken(turns)]
-    found += [*_facts_contradicted(turns), *_attributes_contradicted(turns)]
+    found = [*_facts_asked_again(turns, read), *_questions_repeated(turns, read)]
+    found += [*_words_of_memory(turns), *_settled_asked_again(turns, read)]
+    found += [*_constraints_broken(turns, read), *_facts_contradicted(turns, read)]
+    found += _attributes_contradicted(turns, read)
     if not any(turn.trace_id == trace_id for turn, _ in found):
         return None
     pieces = [piece | {"trace_id": turn.trace_id} for turn, piece in found]
@@ -155,23 +144,13 @@ def decide_turns(trace_id: str, turns: list[Turn]) -> dict[str, Any] | None:
 _Found = list[tuple["Turn", dict[str, Any]]]
 
 
-def _facts_asked_again(turns: list[Turn]) -> _Found:
+def _facts_asked_again(turns: list[Turn], read: Readings) -> _Found:
     """The assistant asks for a fact whose form stands in an earlier user turn."""
     found: _Found = []
     for place, turn in enumerate(turns):
-        if turn.role != "assistant" or not ANY_SLOT_ASKED.search(turn.text):
+        if turn.role != "assistant":
             continue
-        asking = [
-            sentence
-            for sentence in _SENTENCE_END.split(turn.text)
-            if _REQUEST.search(sentence) and not _CONFIRMS.search(sentence)
-        ]
-        for slot in SLOTS:
-            asked = next(
-                (s for s in asking if slot.asked.search(s) and not ANOTHERS.search(s)), None
-            )
-            if asked is None:
-                continue
+        for slot, asked in read.slots_asked[turn.text]:
             value = 0.86 if slot.name in _OWN and len(turn.text) < SHORT_CHARACTERS_MAX else 0.7
             for earlier in turns[:place]:
                 given = slot.given.search(earlier.text) if earlier.role == "user" else None
@@ -183,14 +162,13 @@ def _facts_asked_again(turns: list[Turn]) -> _Found:
     return found
 
 
-def _questions_repeated(turns: list[Turn]) -> _Found:
+def _questions_repeated(turns: list[Turn], read: Readings) -> _Found:
     """The assistant asks nearly the same question again after the user answered it."""
     asked = [
         (place, turn, question)
         for place, turn in enumerate(turns)
-        if turn.role == "assistant" and "?" in turn.text
-        for question in _SENTENCE_END.split(turn.text)
-        if question.endswith("?") and len(question.split()) >= 4 and not _CONFIRMS.search(question)
+        if turn.role == "assistant"
+        for question in read.questions[turn.text]
     ]
     if len(asked) < 2:
         return []
@@ -246,14 +224,14 @@ def _words_of_memory(turns: list[Turn]) -> _Found:
     return found
 
 
-def _facts_contradicted(turns: list[Turn]) -> _Found:
+def _facts_contradicted(turns: list[Turn], read: Readings) -> _Found:
     """The assistant names another time, day, distance or sum than was said before.
 
     Than the user just asked for, where it says that this is done; or than it named itself, of what
     the same words are about. A value may well have changed: that is for a second look.
     """
     found: _Found = []
-    named = [values(turn.text) for turn in turns]
+    named = [read.values[turn.text] for turn in turns]
     for place, turn in enumerate(turns):
         if turn.role != "assistant" or not named[place]:
             continue
@@ -291,13 +269,13 @@ def _about(turn: Turn) -> frozenset[str]:
     return terms(without_values(turn.text))
 
 
-def _constraints_broken(turns: list[Turn]) -> _Found:
+def _constraints_broken(turns: list[Turn], read: Readings) -> _Found:
     """The assistant does what the user asked it not to do, or not as asked."""
     found: _Found = []
     for place, turn in enumerate(turns):
         if turn.role != "user":
             continue
-        for wish in wishes(turn.text):
+        for wish in read.wishes[turn.text]:
             # The next answer is still about the wish: what it names it may only repeat.
             for later in turns[place + 2 :]:
                 at = wish.broken_at(later.text) if later.role == "assistant" else None
@@ -310,30 +288,30 @@ def _constraints_broken(turns: list[Turn]) -> _Found:
     return found
 
 
-def _settled_asked_again(turns: list[Turn]) -> _Found:
+def _settled_asked_again(turns: list[Turn], read: Readings) -> _Found:
     """The assistant asks for a fact, a choice or an object that the user named before."""
     found: _Found = []
     for place, turn in enumerate(turns):
-        if turn.role != "assistant" or "?" not in turn.text + "?" or place < 3:
+        if turn.role != "assistant" or place < 3:
             continue
         said = [earlier for earlier in turns[:place] if earlier.role == "user"][:-1]
-        for sentence in _SENTENCE_END.split(turn.text):
-            known = _known(sentence, said) if _ASKS.search(sentence) else None
+        for question in read.settled_questions[turn.text]:
+            known = _known(question, said)
             if known is not None:
                 name, earlier, at = known
-                piece = turn.evidence(sentence, kind="asks for what was settled", value=0.88)
+                piece = turn.evidence(
+                    question.sentence, kind="asks for what was settled", value=0.88
+                )
                 found.append((turn, piece | {"slot": name, "earlier": around(earlier.text, at)}))
                 break
     return found
 
 
-def _known(sentence: str, said: list[Turn]) -> tuple[str, Turn, int] | None:
+def _known(question: SettledQuestion, said: list[Turn]) -> tuple[str, Turn, int] | None:
     """What the sentence asks for, and the turn that gave it; None when none did."""
-    kinds = [kind for kind in KINDS if kind.asked.search(sentence)]
-    if ANOTHERS.search(sentence):
-        kinds = []
+    sentence = question.sentence
     for earlier in said:
-        for kind in kinds:
+        for kind in question.kinds:
             given = kind.given.search(earlier.text)
             if given is not None:
                 return kind.name, earlier, given.start()
@@ -343,22 +321,23 @@ def _known(sentence: str, said: list[Turn]) -> tuple[str, Turn, int] | None:
     return None
 
 
-def _attributes_contradicted(turns: list[Turn]) -> _Found:
+def _attributes_contradicted(turns: list[Turn], read: Readings) -> _Found:
     """The assistant gives something another value, or somebody another name, than was said."""
     found: _Found = []
-    named = [
-        attributes(turn.text) if len(turn.text) <= SHORT_CHARACTERS_MAX else [] for turn in turns
+    named: list[list[Attribute]] = [
+        read.attributes[turn.text] if len(turn.text) <= SHORT_CHARACTERS_MAX else []
+        for turn in turns
     ]
     for place, turn in enumerate(turns):
         if turn.role != "assistant" or place < 3 or turns[place - 1].role != "user":
             continue
         if len(turn.text) > SHORT_CHARACTERS_MAX:
             continue
-        asked = turns[place - 1]
         kinds = {one.kind for one in named[place - 1]}
-        if not _CHANGES.search(asked.text):
+        now = [one for one in named[place] if one.kind not in kinds]
+        if now and not _CHANGES.search(turns[place - 1].text):
             before = [one for at in range(place - 1) for one in named[at]]
-            pair = contradiction(before, [one for one in named[place] if one.kind not in kinds])
+            pair = contradiction(before, now)
             if pair is not None:
                 piece = turn.evidence(
                     around(turn.text, pair[1].start), kind="contradicts what was said", value=0.86

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analytics.text.sought import Glance, Sought
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _WEEKDAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-_KINDS: dict[str, re.Pattern[str]] = {
-    "date": re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?({_MONTHS})\b", re.IGNORECASE),
-    "month": re.compile(rf"\bin ({_MONTHS})\b", re.IGNORECASE),
-    "weekday": re.compile(rf"\b({_WEEKDAYS})s?\b", re.IGNORECASE),
-    "weight": re.compile(r"\b(\d+(?:\.\d+)?) ?(?:kg|kilos?|lbs|pounds)\b(?! per)", re.IGNORECASE),
-    "price": re.compile(
-        r"(?:[$€£] ?(\d[\d.,]*)|\b(\d[\d.,]*) ?(?:euros?|dollars?|pounds|francs))\b", re.IGNORECASE
+_KINDS: dict[str, Sought] = {
+    "date": Sought(rf"\b(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?({_MONTHS})\b"),
+    "month": Sought(rf"\bin ({_MONTHS})\b"),
+    "weekday": Sought(rf"\b({_WEEKDAYS})s?\b"),
+    "weight": Sought(r"\b(\d+(?:\.\d+)?) ?(?:kg|kilos?|lbs|pounds)\b(?! per)", digit=True),
+    "price": Sought(
+        r"(?:[$€£] ?(\d[\d.,]*)|\b(\d[\d.,]*) ?(?:euros?|dollars?|pounds|francs))\b", digit=True
     ),
-    "port": re.compile(r"\b(?:port |localhost:|127\.0\.0\.1:)(\d{2,5})\b", re.IGNORECASE),
-    "nights": re.compile(r"\b(\d+|one|two|three|four|five|six|seven) nights?\b", re.IGNORECASE),
+    "port": Sought(r"\b(?:port |localhost:|127\.0\.0\.1:)(\d{2,5})\b"),
+    "nights": Sought(r"\b(\d+|one|two|three|four|five|six|seven) nights?\b"),
 }
-_PLACE = re.compile(
-    r"\b(platform|gate|room|seat|track|terminal|table|floor|line) ([A-Z]?\d+[A-Z]?)\b",
-    re.IGNORECASE,
-)
+_PLACE = Sought(r"\b(platform|gate|room|seat|track|terminal|table|floor|line) ([A-Z]?\d+[A-Z]?)\b")
 _ALWAYS_SHARED = {"port": "port", "nights": "nights"}
 _OPPOSITES = (
     *(
@@ -44,7 +47,7 @@ _OPPOSITES = (
     ),
 )
 _OPPOSITE = {one: other for pair in _OPPOSITES for one, other in (pair, pair[::-1])}
-_PHRASE = re.compile(rf"\b({'|'.join(_OPPOSITE)}) (\w{{3,}})", re.IGNORECASE)
+_PHRASE = Sought(rf"\b({'|'.join(_OPPOSITE)}) (\w{{3,}})")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _PER = re.compile(r"\b(?:each|apiece|per|a (?:piece|person|night|month|day))\b", re.IGNORECASE)
 _ONE_PRICE = re.compile(r"\b(?:fee|price|rate|fare|rent) (?:is|of|was)\b", re.IGNORECASE)
@@ -82,8 +85,9 @@ class Attribute:
 def attributes(text: str) -> list[Attribute]:
     """The values of a text."""
     found = []
-    for kind, pattern in _KINDS.items():
-        for match in pattern.finditer(text):
+    glance = Glance(text)
+    for kind, sought in _KINDS.items():
+        for match in sought.finditer(glance):
             # What several cost together is not what one costs.
             if kind == "price" and not (_PER.search(text) or _ONE_PRICE.search(text)):
                 continue
@@ -99,7 +103,7 @@ def attributes(text: str) -> list[Attribute]:
             of=frozenset((match[1].lower(),)),
             start=match.start(),
         )
-        for match in _PLACE.finditer(text)
+        for match in _PLACE.finditer(glance)
     )
     found.extend(
         Attribute(
@@ -108,7 +112,7 @@ def attributes(text: str) -> list[Attribute]:
             of=frozenset((match[2].lower(),)),
             start=match.start(),
         )
-        for match in _PHRASE.finditer(text)
+        for match in _PHRASE.finditer(glance)
     )
     return found
 
@@ -131,11 +135,12 @@ def contradiction(
     return None
 
 
-def another_name(said: list[str], answer: str) -> str | None:
+def another_name(said: Sequence[str], answer: str) -> str | None:
     """The name that an answer greets although the user named another, and nobody named this one."""
-    named = [name for text in said for name in _NAMED.findall(text)]
     greeted = _GREETED.search(answer)
-    if not named or greeted is None or greeted[1] in _NO_NAMES:
+    if greeted is None or greeted[1] in _NO_NAMES:
+        return None
+    if not any(_NAMED.search(text) for text in said):
         return None
     known = any(re.search(rf"\b{greeted[1]}\b", text) for text in said)
     return None if known else greeted[1]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from analytics.text.sought import Glance, Sought
+
 _NUMBER_WORDS = (
     *("first", "second", "third", "fourth", "fifth"),
     *("sixth", "seventh", "eighth", "ninth", "tenth"),
@@ -17,14 +19,16 @@ _ORDINAL = "|".join(_NUMBER_WORDS)
 _WHOLE_HOUR = re.compile(r":00$")
 _WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 
-KINDS: dict[str, re.Pattern[str]] = {
-    "time of day": re.compile(r"\b(\d{1,2}(?:[:.]\d\d)?) ?([ap])\.?m\b", re.IGNORECASE),
-    "day of the week": re.compile(rf"\b({_WEEKDAY})\b", re.IGNORECASE),
-    "day of the month": re.compile(
-        rf"\b(?:the[_ ])?(?:(\d{{1,2}})(?:st|nd|rd|th)|({_ORDINAL}))(?!\w)", re.IGNORECASE
+KINDS: dict[str, Sought] = {
+    "time of day": Sought(r"\b(\d{1,2}(?:[:.]\d\d)?) ?([ap])\.?m\b", digit=True),
+    "day of the week": Sought(rf"\b({_WEEKDAY})\b"),
+    "day of the month": Sought(
+        rf"\b(?:the[_ ])?(?:(\d{{1,2}})(?:st|nd|rd|th)|({_ORDINAL}))(?!\w)",
+        words=_NUMBER_WORDS,
+        digit=True,
     ),
-    "distance": re.compile(r"\b(\d+(?:\.\d+)?)[_ ]?(miles?|km|kilomet\w+)\b", re.IGNORECASE),
-    "sum of money": re.compile(r"([$€£]) ?(\d[\d,]*(?:\.\d+)?)"),
+    "distance": Sought(r"\b(\d+(?:\.\d+)?)[_ ]?(miles?|km|kilomet\w+)\b", digit=True),
+    "sum of money": Sought(r"([$€£]) ?(\d[\d,]*(?:\.\d+)?)", digit=True),
 }
 """How the values of each kind look."""
 
@@ -32,8 +36,11 @@ KINDS: dict[str, re.Pattern[str]] = {
 def values(text: str) -> dict[str, frozenset[str]]:
     """By kind the values that a text names, in one spelling."""
     found = {}
-    for kind, pattern in KINDS.items():
-        named = frozenset(_spelled(match) for match in pattern.finditer(text))
+    glance = Glance(text)
+    for kind, sought in KINDS.items():
+        if not sought.is_possible(glance):
+            continue
+        named = frozenset(_spelled(match) for match in sought.expression.finditer(text))
         if named:
             found[kind] = named
     return found
@@ -41,8 +48,8 @@ def values(text: str) -> dict[str, frozenset[str]]:
 
 def without_values(text: str) -> str:
     """The text without its values: what it says them about."""
-    for pattern in KINDS.values():
-        text = pattern.sub(" ", text)
+    for sought in KINDS.values():
+        text = sought.expression.sub(" ", text)
     return text
 
 

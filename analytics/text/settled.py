@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from analytics.text.sought import Sought
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
@@ -37,9 +39,7 @@ KINDS = tuple(
 FOODS: dict[str, str] = {name: "".join(pieces) for name, pieces in _FILE["foods"].items()}
 """Foods that somebody may not eat, each as one expression."""
 
-DIETS = tuple(
-    (re.compile("".join(row["said"]), re.IGNORECASE), row["foods"]) for row in _FILE["diet"]
-)
+DIETS = tuple((Sought("".join(row["said"])), row["foods"]) for row in _FILE["diet"])
 """How people say what they do not eat, and the foods."""
 
 ANOTHERS = re.compile(
@@ -65,6 +65,11 @@ _STOP = frozenset(
         r"\w+", "would like want prefer have need this that with your them they else more please"
     )
 )
+
+
+def asks_for_choice(sentence: str) -> bool:
+    """Whether a sentence asks which of two, or what to do something to."""
+    return _OPTIONS.search(sentence) is not None or _WHAT_TO.search(sentence) is not None
 
 
 def choice_made(question: str, said: str) -> str | None:

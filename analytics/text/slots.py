@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from analytics.text.sought import Sought
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
@@ -59,5 +61,5 @@ SLOTS = (
 )
 """Facts that have a form. A fact without one is caught only when a question is asked twice."""
 
-ANY_SLOT_ASKED = re.compile("|".join(slot.asked.pattern for slot in SLOTS), re.IGNORECASE)
+ANY_SLOT_ASKED = Sought("|".join(slot.asked.pattern for slot in SLOTS))
 """Whether a text names any of these facts."""
