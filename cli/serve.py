@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,10 @@ def serve(
         uvloop.run(service.run())
     left = "what is left in the spool is loaded at the next start"
     say(f"Stopped; {'everything acknowledged is in the tables' if service.is_drained else left}.")
+    if service.is_computing:
+        # The interpreter's own end would wait for the turn of threads that nobody waits for.
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def set_up_grpc() -> None:

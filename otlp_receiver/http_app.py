@@ -148,7 +148,7 @@ class HttpApp:
         transcode = partial(json_to_protobuf, signal, text, slots_max=self._config.slots_max)
         if len(text) < _THREAD_BYTES:
             return transcode()
-        return await asyncio.to_thread(transcode)
+        return await self._intake.aside.run(transcode)
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         """The body as sent, within the limits of size and time."""

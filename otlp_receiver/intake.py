@@ -10,6 +10,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
+from otlp_receiver.aside import Aside
 from otlp_receiver.inspection import Inspected, inspect_logs, inspect_metrics, inspect_traces
 from otlp_receiver.status import Reason, Refusal
 
@@ -55,6 +56,8 @@ class Intake:
         self._clock = clock
         self._writer: SpoolWriter | None = None
         self._loop = asyncio.get_running_loop()
+        self.aside = Aside()
+        """For what would keep other requests waiting."""
         self._in_flight = 0
         self._waiting_bytes = 0
         self._idle = asyncio.Event()
@@ -105,12 +108,15 @@ class Intake:
         """
         if self._waiting_bytes + size > max(self._config.waiting_bytes_max, size):
             raise Refusal(Reason.OVERLOADED, "too much is in memory")
-        self._waiting_bytes += size
+        self._wait_for(size)
         try:
             yield
         finally:
-            self._waiting_bytes -= size
-            self._metrics.set("waiting_bytes", self._waiting_bytes)
+            self._wait_for(-size)
+
+    def _wait_for(self, size: int) -> None:
+        self._waiting_bytes += size
+        self._metrics.set("waiting_bytes", self._waiting_bytes)
 
     def refused(self, transport: str, refusal: Refusal) -> None:
         """Count a refusal."""
@@ -141,7 +147,7 @@ class Intake:
             raise Refusal(Reason.UNKNOWN_PATH, "metrics are not received here")
         inspect = partial(_INSPECT[signal], body, slots_max=self._config.slots_max)
         large = len(body) >= _THREAD_BYTES
-        inspected = await asyncio.to_thread(inspect) if large else inspect()
+        inspected = await self.aside.run(inspect) if large else inspect()
         if inspected.accepted and signal != "metrics":
             await self._make_room()
             self._level.took(len(inspected.body))

@@ -67,6 +67,9 @@ class Service:
         self._clock = clock
         self._started = started
         self.is_drained = False
+        """Whether everything acknowledged was in the tables at the end."""
+        self.is_computing = False
+        """Whether at the end some thread still computed for callers that were sent away."""
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then stop in order.
@@ -140,6 +143,7 @@ class Service:
             await following
         progress.measure(writer)
         progress.write(None)
+        self.is_computing = intake.aside.running > 0
 
     async def _writer(self, intake: Intake, backlog: Backlog) -> SpoolWriter:
         """Check what the spool holds, and accept requests from now on.
