@@ -50,8 +50,26 @@ ASKED_TO_COUNT = r"(?:name|list|write|give|suggest|find) (?:me )?\d"
 _USER_TURNS = r'"role":\s?"user"[^\0]*"role":\s?"user"'
 """Somebody speaks twice."""
 
-ODD_END = r"[^\w\s]{3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{2}\w*\W{0,3}\w*[^\w\s]{3}\W{0,8}$"
+
+def _odd_end(*, letter: str, mark: str, other: str) -> str:
+    between = rf"{letter}*{other}{{0,3}}{letter}*{mark}"
+    return rf"{mark}{{3}}{letter}*{mark}{{2}}{between}{{2}}{between}{{3}}{other}{{0,8}}$"
+
+
+ODD_END = _odd_end(letter=r"\w", mark=r"[^\w\s]", other=r"\W")
 """Punctuation heaped at the very end of a text, as machine-made suffixes do."""
+
+_ODD_ENDS = (
+    _odd_end(
+        letter=r"[0-9A-Za-z_\x{80}-\x{10ffff}]",
+        mark=r"[^0-9A-Za-z_ \t\n\r\x0b\x0c]",
+        other=r"[^0-9A-Za-z_]",
+    ),
+    rf"(?s)^.*{ODD_END}",
+)
+"""The same in two steps, 15 times as fast over natural texts: whatever is beyond ASCII counts as a
+letter and as a mark, then it is read from the beginning. Read backwards with all letters of the
+world told apart, the end of a text has more states than an engine keeps."""
 
 PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
     "jailbreaking": {
@@ -261,13 +279,10 @@ def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     ``spans`` holds ``trace_id``, ``start_time`` and the three columns of texts. Traces that no
     prefilter let through are left out.
     """
-    odd = pl.concat(ends.filter(pl.col("text").str.contains(ODD_END)) for ends in inputs)
     found = [
         _hits_of("input_messages", inputs.told),
         *(_hits_of(column, _texts(spans, column)) for column in _COLUMNS[1:]),
-        odd.select(
-            "trace_id", *(pl.lit(name == "jailbreaking").alias(name) for name in _PREFILTERS)
-        ),
+        *(_hits_of_odd_ends(texts) for texts in inputs),
     ]
     return pl.concat(found).group_by("trace_id").agg(pl.all().any())
 
@@ -284,6 +299,14 @@ def _hits_of(column: str, texts: pl.DataFrame) -> pl.DataFrame:
         for detector, columns in _PREFILTERS.items()
     }
     return found.select(texts["trace_id"].gather(found["row"]), **wanted)
+
+
+def _hits_of_odd_ends(texts: pl.DataFrame) -> pl.DataFrame:
+    """The texts that end oddly, which those who look for jailbreaks want."""
+    for expression in _ODD_ENDS:
+        texts = texts.filter(pl.col("text").str.contains(expression))
+    wanted = {detector: pl.lit(detector == "jailbreaking") for detector in _PREFILTERS}
+    return texts.select("trace_id", **wanted)
 
 
 def _texts(spans: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -136,3 +136,37 @@ def test_expressions_written_for_speed_find_what_the_plain_one_finds(plain):
 
     assert found == {row for row, text in enumerate(texts) if expression.search(text.encode())}
     assert 300 < len(found) < 2900
+
+
+def test_an_odd_end_is_one_in_letters_and_marks_of_any_script():
+    chance = random.Random(5)
+    pieces = [
+        "]({",
+        "!!",
+        ";)",
+        "--",
+        "x",
+        "caf\u00e9",
+        "\u4f60",
+        "\u3002\u3002",
+        "\u2026",
+        " ",
+        "\u3000",
+    ]
+    texts = pl.Series(
+        "Flights to Oslo " + "".join(chance.choices(pieces, k=chance.randint(6, 14)))
+        for _ in range(4000)
+    )
+    spans = pl.DataFrame(
+        {"trace_id": [f"{row:032x}" for row in range(len(texts))], "input_messages": texts}
+    ).with_columns(
+        start_time=pl.lit(0),
+        output_messages=pl.lit(None, pl.String),
+        tool_result=pl.lit(None, pl.String),
+    )
+
+    found = hits(spans, inputs_of(spans)).filter("jailbreaking")
+
+    expected = spans.filter(texts.str.contains(ODD_END))["trace_id"]
+    assert found["trace_id"].sort().equals(expected)
+    assert 300 < len(expected) < 3700
