@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analytics.text.asking import asking
-from analytics.text.normalise import normalised
+from analytics.text.normalise import normal_forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ def rule_evidences(texts: pl.Series, *sets: Sequence[Rule]) -> list[list[RuleEvi
         return [[] for _ in sets]
     rules = tuple(rule for rules in sets for rule in rules)
     distinct = texts.cast(pl.String).unique(maintain_order=True)
-    normal = distinct.to_frame("text").select(normalised(pl.col("text"))).to_series()
+    normal = normal_forms(distinct)
     present: list[list[list[Rule]]] = [[[] for _ in range(len(distinct))] for _ in sets]
     places = [place for place, rules in enumerate(sets) for _ in rules]
     for place, rule, rows in zip(places, rules, asking(rules).rows(normal), strict=True):

@@ -9,7 +9,7 @@ import polars as pl
 
 from analytics.text.dense import numbers_of
 from analytics.text.ngrams import TEXTS_PER_BATCH, Featurizer
-from analytics.text.normalise import normalised
+from analytics.text.normalise import normal_forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ def probabilities(head: LinearHead, texts: pl.Series) -> pl.Series:
     """The head's calibrated probability of each text, in the order given; null for null."""
     frame = pl.DataFrame({"text": texts.cast(pl.String)})
     distinct = frame.drop_nulls().unique(maintain_order=True)
-    normal = distinct.select(normalised(pl.col("text")))["text"]
+    normal = normal_forms(distinct["text"])
     logits = margins(head, normal) * head.slope + head.intercept
     scored = distinct.with_columns(probability=pl.Series(1.0 / (1.0 + np.exp(-logits))))
     return frame.join(scored, on="text", how="left", maintain_order="left")["probability"]

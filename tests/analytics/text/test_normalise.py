@@ -3,7 +3,12 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from analytics.text.normalise import HEAD_CHARACTERS, TAIL_CHARACTERS, normalised
+from analytics.text.normalise import (
+    HEAD_CHARACTERS,
+    TAIL_CHARACTERS,
+    normal_forms,
+    normalised,
+)
 
 
 def normal(text):
@@ -31,3 +36,12 @@ def test_a_long_text_keeps_its_head_and_its_tail():
     assert text.startswith("aaa")
     assert text.endswith("the end")
     assert len(text) == HEAD_CHARACTERS + 1 + TAIL_CHARACTERS
+
+
+def test_texts_in_ascii_and_others_stay_in_their_order():
+    texts = ["One  TWO", "\uff34hree", None, " \u00a0 four\t", "", "five \nSIX", "\u017fEVEN"]
+
+    forms = ["one two", "three", None, "four", "", "five six", "seven"]
+    assert normal_forms(pl.Series("text", texts)).to_list() == forms
+    assert normal_forms(pl.Series("text", texts[::-1])).to_list() == forms[::-1]
+    assert [normal(text) for text in texts] == forms
