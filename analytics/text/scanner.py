@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 FOUND = pl.Schema({"row": pl.UInt32(), "pattern": pl.UInt32(), "times": pl.UInt32()})
 """A row of the texts and an expression that occurs in it, by their places, and how often."""
 
-BYTES_AT_ONCE = 16 << 20
-"""Read in one go, unless one text alone is longer."""
+BYTES_AT_ONCE = 4 << 20
+"""Read in one go, unless one text alone is longer; little enough to stay in a processor's cache."""
 
 _NOWHERE = r"\xff"
 """A byte that no text in UTF-8 holds.
@@ -46,7 +46,12 @@ expression stands for would slow the search for words down.
 """
 
 _BEGIN, _END = "\0", "\n"
-_BYTES_MAX = 2**32 - 1
+_EDGE = " " * 16
+"""What stands before the first text and after the last one."""
+
+_END_BITS = 32
+_BYTES_MAX = 2**_END_BITS - 1
+"""More of one text is not read; the end of an occurrence takes so many bits."""
 
 
 class Scanner:
@@ -67,33 +72,36 @@ class Scanner:
 
         ``texts`` are strings; a null holds nothing. An occurrence is counted by where it ends.
         """
-        marks = [self._marks(piece, first) for first, piece in _pieces(texts)]
-        rows = np.concatenate([row for row, _ in marks] or [np.zeros(0, np.int64)])
-        patterns = np.concatenate([pattern for _, pattern in marks] or [np.zeros(0, np.int64)])
         count = len(self.patterns)
-        keys, times = np.unique(rows * count + patterns, return_counts=True)
+        places = [self._places(piece, first) for first, piece in _pieces(texts)]
+        keys, times = np.unique(
+            np.concatenate(places or [np.zeros(0, np.int64)]), return_counts=True
+        )
         values = {"row": keys // count, "pattern": keys % count, "times": times}
         return pl.DataFrame(values, schema=FOUND)
 
-    def _marks(self, texts: pl.Series, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The row and the expression of every occurrence, rows numbered from ``first``."""
-        apart = texts.to_frame("text").select(
-            pl.concat_str(pl.lit(_BEGIN), pl.col("text").fill_null(""), pl.lit(_END))
-        )
-        arrow = apart.to_series().rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        _, places, content = arrow.buffers()
-        offsets = np.frombuffer(places, np.int64)[arrow.offset : arrow.offset + len(arrow) + 1]
-        begin, end = int(offsets[0]), int(offsets[-1])
-        marks: list[tuple[int, int]] = []
-        self._scan(memoryview(content)[begin : min(end, begin + _BYTES_MAX)], marks)
-        found = np.array(marks, np.int64).reshape(-1, 2)
-        # An end is the first byte after an occurrence.
-        rows = np.searchsorted(offsets, found[:, 1] + begin, side="left") - 1
-        return rows + first, found[:, 0]
+    def _places(self, texts: pl.Series, first: int) -> NDArray[np.int64]:
+        """The row, numbered from ``first``, and the expression of every occurrence, as a number."""
+        edge = pl.Series([_EDGE])
+        whole = pl.concat([edge, texts.fill_null(""), edge]).str.join(_END + _BEGIN)
+        # One text of more than twelve bytes lies in a buffer of its own: nothing is copied.
+        content = memoryview(whole.to_arrow(compat_level=pl.CompatLevel.newest()).buffers()[2])
+        marks = np.array(self._marks(content[:_BYTES_MAX]), np.int64)
+        begin = len(_EDGE + _END + _BEGIN)
+        # An end is the first byte after an occurrence; nothing of the edges is told.
+        ends = (marks & _BYTES_MAX) - begin
+        rows = np.searchsorted(_ends(texts), ends, side="right")
+        places = (first + rows) * len(self.patterns) + (marks >> _END_BITS)
+        inside: NDArray[np.int64] = places[(ends >= 0) & (rows < len(texts))]
+        return inside
 
-    def _scan(self, content: memoryview, marks: list[tuple[int, int]]) -> None:
+    def _marks(self, content: memoryview) -> list[int]:
+        """The expression and the end of every occurrence, as one number each."""
+        marks: list[int] = []
+        add = marks.append
+
         def note(pattern: int, _begin: int, end: int, _flags: int, _context: object) -> None:
-            marks.append((pattern, end))
+            add(pattern << _END_BITS | end)
 
         databases = self._compiled()
         if not hasattr(self._of_thread, "scratches"):
@@ -103,6 +111,7 @@ class Scanner:
             database.scan(  # type: ignore[type-var]
                 content, match_event_handler=note, scratch=scratch
             )
+        return marks
 
     def _compiled(self) -> tuple[hyperscan.Database, ...]:
         with self._compiling:
@@ -131,9 +140,14 @@ def _pieces(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
     """Texts of a bounded size together, each with the place of its first row."""
     if texts.is_empty():
         return
-    sizes = texts.str.len_bytes().to_numpy()
-    ends = np.cumsum(np.nan_to_num(sizes).astype(np.int64) + len(_BEGIN + _END))
+    ends = _ends(texts)
     numbers = np.concatenate([[0], ends[:-1]]) // BYTES_AT_ONCE
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
     for first, after in zip(firsts, [*firsts[1:], len(texts)], strict=True):
         yield first, texts if len(firsts) == 1 else texts.slice(first, after - first)
+
+
+def _ends(texts: pl.Series) -> NDArray[np.int64]:
+    """Where each text ends and the next one begins when all stand one after the other."""
+    sizes = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
+    return np.cumsum(sizes + len(_END + _BEGIN))

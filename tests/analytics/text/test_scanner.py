@@ -97,3 +97,14 @@ def test_bytes_that_no_text_holds_are_found_nowhere():
     scan = Scanner(("refund",))
 
     assert scan.found(pl.Series(["\u00ff \U0010ffff \x7f", "refund"])).rows() == [(1, 0, 1)]
+
+
+def test_nothing_is_found_around_the_texts():
+    scan = Scanner((r"\s", r"\0", r"[^x]"))
+
+    assert scan.found(pl.Series(["x", "", "x"])).select("row", "pattern").rows() == [
+        *((0, 0), (0, 1), (0, 2)),
+        *((1, 0), (1, 1), (1, 2)),
+        *((2, 0), (2, 1), (2, 2)),
+    ]
+    assert scan.found(pl.Series(["x"]))["times"].to_list() == [1, 1, 2]
