@@ -47,8 +47,11 @@ COUNTED = tuple(
 ASKED_TO_COUNT = r"(?:name|list|write|give|suggest|find) (?:me )?\d"
 """The space is part of the words: without it every word would be looked at more closely."""
 
-_USER_TURNS = r'"role":\s?"user"[^\0]*"role":\s?"user"'
-"""Somebody speaks twice."""
+_USER_TURN = r'"role":\s?"user"'
+"""Somebody speaks."""
+
+_TWO_USERS = r'"user"[^\0]*"user"'
+"""Somebody may speak twice. Roles stand at every message, so they are looked at apart."""
 
 
 def _odd_end(*, letter: str, mark: str, other: str) -> str:
@@ -259,7 +262,7 @@ _PATTERNS = {
     for column in _COLUMNS
 }
 _SCANNERS = {
-    column: Scanner((*patterns, _USER_TURNS) if column == "input_messages" else patterns)
+    column: Scanner((*patterns, _TWO_USERS) if column == "input_messages" else patterns)
     for column, patterns in _PATTERNS.items()
 }
 
@@ -292,7 +295,10 @@ def _hits_of(column: str, texts: pl.DataFrame) -> pl.DataFrame:
     patterns = _PATTERNS[column]
     found = _SCANNERS[column].found(texts["text"])
     place = pl.col("pattern")
-    speaks_twice = place == len(patterns)
+    two_users = place == len(patterns)
+    rows = found.filter(two_users)["row"]
+    turns = texts["text"].gather(rows).str.count_matches(_USER_TURN)
+    speaks_twice = two_users & pl.col("row").is_in(rows.filter(turns > 1).implode())
     wanted = {
         detector: place.is_in([patterns.index(pattern) for pattern in columns.get(column, ())])
         | speaks_twice.and_(detector in _OF_TWO_USER_TURNS)

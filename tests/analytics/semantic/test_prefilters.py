@@ -68,7 +68,7 @@ def asked_one_by_one(spans):
         }
         for detector, columns in PREFILTERS.items()
     }
-    user_turn = re.compile(rb'"role":\s?"user"', re.IGNORECASE)
+    user_turn = re.compile(rb'"role":\s?"user"')
     found = {detector: set() for detector in PREFILTERS}
     for row in spans.iter_rows(named=True):
         trace_id, told = row["trace_id"], row["input_messages"] or ""
