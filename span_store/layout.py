@@ -106,14 +106,10 @@ def _numbers(series: pl.Series) -> NDArray[np.uint64]:
 def _numbers_of_texts(series: pl.Series) -> NDArray[np.uint64]:
     """Read hexadecimal ids directly; hash whatever else an id may be."""
     tail = series.str.tail(_HEX_DIGITS)
-    binary = tail.str.decode("hex", strict=False)
-    usable = (binary.bin.size() == _HEX_DIGITS // 2).fill_null(value=False)
-    numbers = (
-        pl.select(pl.when(usable).then(binary))
-        .to_series()
-        .bin.reinterpret(dtype=pl.UInt64, endianness="big")
-    )
-    result: NDArray[np.uint64] = numbers.fill_null(0).to_numpy().copy()
+    read = tail.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
+    is_whole = (tail.str.len_bytes() == _HEX_DIGITS) & ~tail.str.starts_with("+")
+    usable = (read.is_not_null() & is_whole).fill_null(value=False)
+    result: NDArray[np.uint64] = read.fill_null(0).to_numpy().copy()
     others = (~usable).arg_true().to_numpy()
     for index in others:
         text = series[int(index)] or ""
