@@ -334,7 +334,8 @@ class FieldSet:
 
     def _sources_json(self) -> pl.Series:
         """For each span, ``{field: key}`` of the fields that came from somewhere."""
-        matrix = np.stack(list(self.sources.values()), axis=1)
+        told = [numbers for numbers in self.sources.values() if numbers.any()]
+        matrix = np.stack([np.zeros(self.count, dtype=np.int32), *told], axis=1)
         # Few combinations of sources occur: each is written once. Random weights tell them apart.
         weights = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])
         with np.errstate(over="ignore"):

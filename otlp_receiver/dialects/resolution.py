@@ -132,9 +132,10 @@ class Resolution:
         kinds = table.kind[at]
         transform = rule.transform
         if not rule.paths:
-            are_texts = transform == "text" and (kinds == Kind.TEXT).all()
-            if are_texts and not _MAY_SAY_NOTHING[table.first_byte[at]].any():
-                return table.texts_at(at), None, None
+            if transform == "text" and (kinds == Kind.TEXT).all():
+                texts = table.texts_at(at)
+                if not _MAY_SAY_NOTHING[_first_bytes(texts)].any():
+                    return texts, None, None
             if transform == "integer" and (kinds == Kind.INTEGER).all():
                 numbers = table.integer[at]
                 values = pl.Series(numbers)
@@ -150,6 +151,17 @@ class Resolution:
             )
         return convert_distinct(rule, *_raw(table, at, kinds), dtype)
 
+
+def _first_bytes(texts: pl.Series) -> NDArray[np.uint8]:
+    """The first byte of each text, from Arrow's view of it; 0 where the text is empty."""
+    column = texts.to_arrow(compat_level=pl.CompatLevel.newest())
+    views = np.frombuffer(column.buffers()[1], dtype=np.uint8).reshape(-1, _VIEW_BYTES)
+    return views[column.offset :][: len(column), _VIEW_TEXT]
+
+
+_VIEW_BYTES = 16
+_VIEW_TEXT = 4
+"""A view is the text's length, its first four bytes, and the rest or where it lies."""
 
 _MAY_SAY_NOTHING = np.zeros(256, dtype=np.bool_)
 _MAY_SAY_NOTHING[[0, *b'"<N']] = True

@@ -193,9 +193,13 @@ def objects(table: AttributeTable, keep: np.ndarray) -> pl.Series:
     at = np.flatnonzero(keep)
     if not len(at):
         return pl.repeat("{}", table.owner_count, dtype=pl.String, eager=True)
-    pairs = table.pairs_at(at)
-    lengths = np.bincount(table.owner[at], minlength=table.owner_count)
-    return joined(pairs, lengths, "{", "}")
+    # Most spans of a library have the same few left: each distinct object is written once.
+    first, where = table.distinct_owners(at)
+    is_first = np.zeros(table.owner_count, dtype=np.bool_)
+    is_first[first] = True
+    at = at[is_first[table.owner[at]]]
+    lengths = np.bincount(table.owner[at], minlength=table.owner_count)[first]
+    return joined(table.pairs_at(at), lengths, "{", "}")[where]
 
 
 def links_json(lists: pa.LargeListArray) -> pl.Series:

@@ -144,7 +144,8 @@ def _resource(decoded: Decoded) -> dict[str, pl.Series]:
     Most requests come from the same few resources: each distinct one is written once.
     """
     lists = decoded.resources.field("attributes")
-    first, where = AttributeTable(lists).distinct_owners()
+    table = AttributeTable(lists)
+    first, where = table.distinct_owners(np.arange(len(table)))
     resource = where[decoded.resource]
     table = AttributeTable(lists.take(first))
     names = pl.Series([None] * table.owner_count, dtype=pl.String)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from otlp_receiver.dialects.prices import PriceTable, load_prices
 from otlp_receiver.record import SpoolRecord
 from otlp_receiver.rows import to_rows
@@ -208,25 +212,55 @@ def test_a_request_that_meets_a_defect_has_failed_and_no_other(caplog):
     assert len(caplog.records) == 1
 
 
-def test_each_span_has_its_own_resource_however_alike_they_are():
-    resources = [
-        {"service.name": "a", "n": 1},
-        {"service.name": "a", "n": 2},
-        {"service.name": "a", "n": 1.0},
-        {"service.name": "a", "n": True},
-        {"service.name": "a", "n": "1"},
-        {"service.name": "a", "n": [1]},
-        {"service.name": "a", "n": None},
-        {"n": 1, "service.name": "a"},
-        {"service.name": "a", "m": 1},
-        {"service.name": "b", "n": 1},
-        {"service.name": "a"},
-        {"service.name": "a", "n": 1},
-    ]
+ALIKE = (
+    {"service.name": "a", "n": 1},
+    {"service.name": "a", "n": 2},
+    {"service.name": "a", "n": 1.0},
+    {"service.name": "a", "n": True},
+    {"service.name": "a", "n": "1"},
+    {"service.name": "a", "n": [1]},
+    {"service.name": "a", "n": None},
+    {"n": 1, "service.name": "a"},
+    {"service.name": "a", "m": 1},
+    {"service.name": "b", "n": 1},
+    {"service.name": "a"},
+    {"service.name": "a", "n": 1},
+)
 
-    rows = rows_of(*(request({"attributes": CHAT}, resource=resource) for resource in resources))
+
+def test_each_span_has_its_own_resource_however_alike_they_are():
+    sent = ALIKE * 2
+    rows = rows_of(*(request({"attributes": CHAT}, resource=resource) for resource in sent))
 
     told = rows.spans["resource_attributes"].to_list()
-    assert [json.loads(text) for text in told] == resources
-    assert rows.spans["service_name"].to_list() == [entry["service.name"] for entry in resources]
-    assert len(set(told)) == len(resources) - 1
+    assert [json.loads(text) for text in told] == list(sent)
+    assert rows.spans["service_name"].to_list() == [entry["service.name"] for entry in sent]
+    assert len(set(told)) == len(ALIKE) - 1
+
+
+def test_resources_that_say_nothing_are_empty():
+    message = ExportTraceServiceRequest.FromString(request({"attributes": CHAT}))
+    message.resource_spans[0].ClearField("resource")
+
+    rows = rows_of(*[message.SerializeToString()] * 20)
+
+    assert rows.spans["resource_attributes"].to_list() == ["{}"] * 20
+    assert rows.spans["service_name"].null_count() == 20
+
+
+@pytest.mark.parametrize("are_told_apart", [True, False])
+def test_each_span_keeps_its_own_attributes_however_alike_they_are(are_told_apart, monkeypatch):
+    if not are_told_apart:
+        same = pl.Series([7], dtype=pl.UInt64)
+        monkeypatch.setattr(
+            pl.DataFrame, "hash_rows", lambda frame, _: same.new_from_index(0, len(frame))
+        )
+    left = [{f"own.{key}": value for key, value in entry.items()} for entry in (*ALIKE, {})] * 3
+
+    rows = rows_of(request(*({"attributes": entry} for entry in left)))
+
+    kept = [json.loads(text) for text in rows.spans["attributes"].to_list()]
+    assert [[*entry.items()] for entry in kept] == [[*entry.items()] for entry in left]
+    assert [[*map(type, entry.values())] for entry in kept] == [
+        [*map(type, entry.values())] for entry in left
+    ]
