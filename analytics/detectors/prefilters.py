@@ -38,11 +38,10 @@ OF_A_POLICY = (
 )
 """Whose or what policy it is, up to three words before it."""
 
-COUNTED = tuple(
-    rf"\d ?-?{thing}"
-    for thing in _words("word|page|paragraph|item|example|idea|step|reason|way|tip|question|bullet")
-)
-"""So many of something. One expression a thing is compiled four times as fast as one of all."""
+_THINGS = "word|page|paragraph|item|example|idea|step|reason|way|tip|question|bullet"
+COUNTED = (rf"\d[ -]?(?:{_THINGS})", *(rf"\d -{thing}" for thing in _words(_THINGS)))
+r"""So many of something. Written with ``\d ?-?`` it takes twice as long to compile, and to look for
+any of the other words takes an eighth longer."""
 
 ASKED_TO_COUNT = r"(?:name|list|write|give|suggest|find) (?:me )?\d"
 """The space is part of the words: without it every word would be looked at more closely."""
@@ -112,7 +111,7 @@ PREFILTERS: dict[str, dict[str, tuple[str, ...]]] = {
             r"(?:stop|drop|abandon) (?:the|your) (?:current )?task",
             r"\b(?:ai|coding|llm) agents?\b",
             r"\b(?:ai|llm|assistant|language model|chatbot)s?\b",
-            rf"(?:your|the) (?:{_LETTER}{{3,24}} )?(?:resp|answer|reply)",
+            rf"(?:your|the) (?:{_LETTER}{{3,}} )?(?:resp|answer|reply)",
             r"(?:reply|respond|answer) (?:only )?(?:using|with|in|as)\b",
             (
                 r"(?:following|below|subsequent|provided|given|next)"
