@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from analytics.detectors.context import DetectorContext
     from analytics.text.attributes import Attribute
     from analytics.text.questions import SettledQuestion
+    from analytics.text.similarity import Terms
     from analytics.text.turns import Turn
 
 _ENTRY = entry_of("forgetting")
@@ -68,23 +69,8 @@ _EVASION = re.compile(
     r"no idea)\b|\?\s*$",
     re.IGNORECASE,
 )
-_REMINDED = re.compile(
-    r"\b(?:i (?:already|just) (?:told|gave|said|mentioned|provided|sent|answered|shared|explained)|"
-    r"(?:as|like) i (?:already )?(?:said|mentioned|told)|you (?:already )?(?:forgot|"
-    r"asked (?:me )?(?:that|this))|"
-    r"did you forget|don't you remember|i(?:'ve| have) already (?:told|given|said|"
-    r"mentioned|provided|sent|answered)|"
-    r"you asked (?:me )?(?:that|this) (?:already|before))\b",
-    re.IGNORECASE,
-)
-_REMINDED_WORDS = ("already", "i just", "said", "told", "mentioned", "forg", "remember", "asked")
-_AMNESIA_WORDS = ("recall", "remember", "memory", "record", "recollection", "access", "remind")
-_AMNESIA = re.compile(
-    r"\bi (?:don't|do not|can't|cannot) (?:recall|remember|have (?:any )?(?:memory|"
-    r"record|recollection) of|"
-    r"access (?:our )?(?:previous|earlier|past))|could you (?:please )?remind me",
-    re.IGNORECASE,
-)
+_REMINDED_KIND = "the user says it was said before"
+_AMNESIA_KIND = "the assistant says it does not remember"
 
 
 class Forgetting:
@@ -115,7 +101,7 @@ def decide_turns(trace_id: str, turns: list[Turn], read: Readings) -> dict[str, 
     if sum(turn.role == "user" for turn in turns) < 2:
         return None
     found = [*_facts_asked_again(turns, read), *_questions_repeated(turns, read)]
-    found += [*_words_of_memory(turns), *_settled_asked_again(turns, read)]
+    found += [*_words_of_memory(turns, read), *_settled_asked_again(turns, read)]
     found += [*_constraints_broken(turns, read), *_facts_contradicted(turns, read)]
     found += _attributes_contradicted(turns, read)
     if not any(turn.trace_id == trace_id for turn, _ in found):
@@ -203,24 +189,16 @@ def _marks(text: str) -> set[str]:
     return set(_MARK.findall(text))
 
 
-def _words_of_memory(turns: list[Turn]) -> _Found:
+def _words_of_memory(turns: list[Turn], read: Readings) -> _Found:
     """Either side says that something was forgotten."""
     found: _Found = []
-    for place, turn in enumerate(turns[1:], start=1):
-        words, pattern, kind, value = (
-            (_REMINDED_WORDS, _REMINDED, "the user says it was said before", 0.65)
-            if turn.role == "user"
-            else (_AMNESIA_WORDS, _AMNESIA, "the assistant says it does not remember", 0.5)
-        )
-        # A plain search for a word that each phrase needs saves most runs of the expression.
-        lower = turn.text.lower()
-        if place < 2 or not any(word in lower for word in words):
-            continue
-        hit = pattern.search(turn.text)
-        if hit is not None:
-            found.append(
-                (turn, turn.evidence(around(turn.text, hit.start()), kind=kind, value=value))
-            )
+    for turn in turns[2:]:
+        is_user = turn.role == "user"
+        at = (read.reminded if is_user else read.amnesia)[turn.text]
+        if at is not None:
+            kind = _REMINDED_KIND if is_user else _AMNESIA_KIND
+            value = 0.65 if is_user else 0.5
+            found.append((turn, turn.evidence(around(turn.text, at), kind=kind, value=value)))
     return found
 
 
@@ -265,7 +243,7 @@ def _contradicted(
     return None
 
 
-def _about(turn: Turn) -> frozenset[str]:
+def _about(turn: Turn) -> Terms:
     return terms(without_values(turn.text))
 
 

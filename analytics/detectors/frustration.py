@@ -7,6 +7,7 @@ the strongest evidence; phrases of complaint count by kind; capitals and profani
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,8 +17,9 @@ from analytics.detectors.decision import Decision, decision, decisions
 from analytics.text.evidence import NO_EVIDENCE, around, combined, excerpt, rule_evidence
 from analytics.text.phrases import RULES
 from analytics.text.quoted import without_quotes
+from analytics.text.readings import Once
 from analytics.text.similarity import similarity, terms
-from analytics.text.turns import over_session, told
+from analytics.text.turns import TURNS_MAX, by_session, over_session, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +53,10 @@ _STRENGTH = {rule.name: rule.strength for rule in RULES["frustration"]}
 _LOUD = re.compile(
     r"(?:\b[A-Z]{3,}\b[\s,!?.]+){3,}|[!?]{3,}|\b(?:wtf|damn|hell|crap|bullshit|shit|fuck\w*)\b"
 )
+# Found far sooner than the whole, which needs one of them.
+_CAPITALS = re.compile(r"[A-Z]{3}")
+_MARKS = re.compile(r"[!?]{3}")
+_PROFANE = ("wtf", "damn", "hell", "crap", "shit", "fuck")
 _TASK = re.compile(
     r"\s*(?:please |can you |could you |help me )*"
     r"(?:write|rewrite|rephrase|translate|classify|generate|create|draft|"
@@ -64,6 +70,9 @@ _AGREES = re.compile(
     r"\s*(?:yes|yeah|ok|okay|sure|great|perfect|thank|thanks|i understand)\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W\d_]{4,}")
+_NOT_SMALL = re.compile(r"[^a-z\s]{4}")
+"""What a word in capitals has, and few other texts."""
+
 _NUMBER = re.compile(r"\d+")
 # Words that requests share whatever they are about.
 _COMMON = frozenset(
@@ -90,10 +99,24 @@ class Frustration:
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """What the evidence of all user turns says together."""
         view = context.semantic
-        wanted = [trace for trace in view.candidates(self.id) if trace in view.turns]
-        phrases = phrases_of(turn for trace in wanted for turn in view.turns[trace])
-        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace], phrases))]
+        wanted = by_session(view.candidates(self.id), view.turns)
+        read = _Read(turn for trace in wanted for turn in view.turns[trace])
+        rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace], read))]
+        rows.sort(key=lambda row: row["trace_id"])
         return view.with_gaps(decisions(rows))
+
+
+class _Read:
+    """What the texts of some users say, each worked out once."""
+
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self.phrases = phrases_of(turns)
+        self.is_long = Once(_is_long)
+        self.may_insist = Once(_may_insist)
+        self.loud_at = Once(_loud_at)
+        # Words take room, and only the traces of one session need the same ones.
+        self.terms = lru_cache(2 * TURNS_MAX)(terms)
+        self.own_words = lru_cache(2 * TURNS_MAX)(_own_words)
 
 
 def phrases_of(turns: Iterable[Turn]) -> dict[str, RuleEvidence]:
@@ -104,15 +127,13 @@ def phrases_of(turns: Iterable[Turn]) -> dict[str, RuleEvidence]:
     return {text: said for text, said in zip(texts, found, strict=True) if said.names}
 
 
-def decide_turns(
-    trace_id: str, turns: list[Turn], phrases: dict[str, RuleEvidence]
-) -> dict[str, Any] | None:
+def decide_turns(trace_id: str, turns: list[Turn], read: _Read) -> dict[str, Any] | None:
     """The decision on one session so far; None when the evidence is too weak to mention.
 
     The whole session counts, but only when the trace itself added to it: what an earlier trace
     showed alone was that trace's finding.
     """
-    evidence = _restatements(turns) + _echoes(turns) + _complaints(turns, phrases)
+    evidence = _restatements(turns, read) + _echoes(turns, read) + _complaints(turns, read)
     added = [p for p in evidence if p["trace_id"] == trace_id and p["kind"] != "loud"]
     if not added:
         return None
@@ -143,17 +164,16 @@ def decide_turns(
     )
 
 
-def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
+def _restatements(turns: list[Turn], read: _Read) -> list[dict[str, Any]]:
     """User turns that say again what an earlier one said, with an answer between them."""
-    users = [
+    long_enough = [
         (place, turn)
         for place, turn in enumerate(turns)
-        if turn.role == "user" and not _AGREES.match(turn.text)
+        if turn.role == "user" and read.is_long[turn.text]
     ]
-    long_enough = [entry for entry in users if len(entry[1].text.split()) >= _WORDS_MIN]
     if len(long_enough) < 2:
         return []
-    words = [terms(turn.text) for _, turn in long_enough]
+    words = [read.terms(turn.text) for _, turn in long_enough]
     found = []
     for second in range(1, len(long_enough)):
         place, turn = long_enough[second]
@@ -179,8 +199,15 @@ def _restatements(turns: list[Turn]) -> list[dict[str, Any]]:
     return found
 
 
-def _echoes(turns: list[Turn]) -> list[dict[str, Any]]:
+def _is_long(text: str) -> bool:
+    """Whether a text says enough to be said again, and does not agree."""
+    return not _AGREES.match(text) and len(text.split()) >= _WORDS_MIN
+
+
+def _echoes(turns: list[Turn], read: _Read) -> list[dict[str, Any]]:
     """Short turns that say no, and a word of an earlier request again: "By date, not by name!"."""
+    if not any(turn.role == "user" and read.may_insist[turn.text] for turn in turns[2:]):
+        return []
     found = []
     asked: dict[str, Turn] = {}
     is_answered = False
@@ -188,10 +215,9 @@ def _echoes(turns: list[Turn]) -> list[dict[str, Any]]:
         if turn.role != "user":
             is_answered = bool(asked)
             continue
-        words = {word.lower() for word in _WORD.findall(turn.text)} - _COMMON
+        words = read.own_words(turn.text)
         echoed = sorted(word for word in words if word in asked)
-        is_short = len(turn.text.split()) <= _ECHO_WORDS_MAX
-        if is_answered and echoed and is_short and _says_no(turn.text, echoed):
+        if is_answered and echoed and _insists(turn.text, echoed, read):
             found.append(
                 {
                     **turn.evidence(around(turn.text, 0)),
@@ -201,29 +227,52 @@ def _echoes(turns: list[Turn]) -> list[dict[str, Any]]:
                     "value": ECHO_STRENGTH,
                 }
             )
-        asked = dict.fromkeys(words, turn) | asked
+        for word in words:
+            asked.setdefault(word, turn)
     return found
 
 
-def _says_no(text: str, words: list[str]) -> bool:
-    if _AGREES.match(text):
+def _own_words(text: str) -> frozenset[str]:
+    """The words of a text that few requests share."""
+    return frozenset(word.lower() for word in _WORD.findall(text)) - _COMMON
+
+
+def _may_insist(text: str) -> bool:
+    """Whether a text is short, and says no or holds capitals side by side."""
+    if len(text.split()) > _ECHO_WORDS_MAX or _AGREES.match(text):
         return False
-    return _SAYS_NO.search(text) is not None or any(
-        re.search(rf"\b{word.upper()}\b", text) for word in words
+    return _SAYS_NO.search(text) is not None or _NOT_SMALL.search(text) is not None
+
+
+def _insists(text: str, words: list[str], read: _Read) -> bool:
+    return read.may_insist[text] and (
+        _SAYS_NO.search(text) is not None
+        or any(re.search(rf"\b{word.upper()}\b", text) for word in words)
     )
+
+
+def _loud_at(text: str) -> int | None:
+    """Where a text is loud; None when nowhere."""
+    may_be_loud = (
+        _CAPITALS.search(text) or _MARKS.search(text) or any(word in text for word in _PROFANE)
+    )
+    if not may_be_loud:
+        return None
+    loud = _LOUD.search(text)
+    return None if loud is None else loud.start()
 
 
 def _numbers(turn: Turn) -> set[str]:
     return set(_NUMBER.findall(turn.text))
 
 
-def _complaints(turns: list[Turn], phrases: dict[str, RuleEvidence]) -> list[dict[str, Any]]:
+def _complaints(turns: list[Turn], read: _Read) -> list[dict[str, Any]]:
     users = [turn for turn in turns if turn.role == "user"]
     found = []
     for number, turn in enumerate(users):
-        evidence = phrases.get(turn.text, NO_EVIDENCE)
+        evidence = read.phrases.get(turn.text, NO_EVIDENCE)
         is_task = number == 0 and _TASK.match(turn.text) is not None
-        for rule in RULES["frustration"]:
+        for rule in RULES["frustration"] if evidence.names else ():
             if rule.name not in evidence.names:
                 continue
             # "No, ..." answers something; in a first message it corrects nobody.
@@ -237,11 +286,11 @@ def _complaints(turns: list[Turn], phrases: dict[str, RuleEvidence]) -> list[dic
                     "value": _STRENGTH[rule.name] * (TASK_DISCOUNT if is_task else 1.0),
                 }
             )
-        loud = _LOUD.search(turn.text)
-        if loud is not None:
+        loud_at = read.loud_at[turn.text]
+        if loud_at is not None:
             found.append(
                 {
-                    **turn.evidence(around(turn.text, loud.start())),
+                    **turn.evidence(around(turn.text, loud_at)),
                     "trace_id": turn.trace_id,
                     "kind": "loud",
                     "value": LOUD_STRENGTH,

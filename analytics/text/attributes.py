@@ -21,9 +21,13 @@ _KINDS: dict[str, Sought] = {
     "date": Sought(rf"\b(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?({_MONTHS})\b"),
     "month": Sought(rf"\bin ({_MONTHS})\b"),
     "weekday": Sought(rf"\b({_WEEKDAYS})s?\b"),
-    "weight": Sought(r"\b(\d+(?:\.\d+)?) ?(?:kg|kilos?|lbs|pounds)\b(?! per)", digit=True),
+    "weight": Sought(
+        r"\b(\d+(?:\.\d+)?) ?(?:kg|kilos?|lbs|pounds)\b(?! per)",
+        number=r"\d ?(?:kg|kilo|lbs|pounds)",
+    ),
     "price": Sought(
-        r"(?:[$€£] ?(\d[\d.,]*)|\b(\d[\d.,]*) ?(?:euros?|dollars?|pounds|francs))\b", digit=True
+        r"(?:[$€£] ?(\d[\d.,]*)|\b(\d[\d.,]*) ?(?:euros?|dollars?|pounds|francs))\b",
+        words=("$", "€", "£", "euro", "dollar", "pounds", "francs"),
     ),
     "port": Sought(r"\b(?:port |localhost:|127\.0\.0\.1:)(\d{2,5})\b"),
     "nights": Sought(r"\b(\d+|one|two|three|four|five|six|seven) nights?\b"),

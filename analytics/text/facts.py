@@ -20,15 +20,17 @@ _WHOLE_HOUR = re.compile(r":00$")
 _WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 
 KINDS: dict[str, Sought] = {
-    "time of day": Sought(r"\b(\d{1,2}(?:[:.]\d\d)?) ?([ap])\.?m\b", digit=True),
+    "time of day": Sought(r"\b(\d{1,2}(?:[:.]\d\d)?) ?([ap])\.?m\b", number=r"\d ?[ap]\.?m"),
     "day of the week": Sought(rf"\b({_WEEKDAY})\b"),
     "day of the month": Sought(
         rf"\b(?:the[_ ])?(?:(\d{{1,2}})(?:st|nd|rd|th)|({_ORDINAL}))(?!\w)",
         words=_NUMBER_WORDS,
-        digit=True,
+        number=r"\d(?:st|nd|rd|th)",
     ),
-    "distance": Sought(r"\b(\d+(?:\.\d+)?)[_ ]?(miles?|km|kilomet\w+)\b", digit=True),
-    "sum of money": Sought(r"([$€£]) ?(\d[\d,]*(?:\.\d+)?)", digit=True),
+    "distance": Sought(
+        r"\b(\d+(?:\.\d+)?)[_ ]?(miles?|km|kilomet\w+)\b", number=r"\d[_ ]?(?:mile|km|kilomet)"
+    ),
+    "sum of money": Sought(r"([$€£]) ?(\d[\d,]*(?:\.\d+)?)", words=("$", "€", "£")),
 }
 """How the values of each kind look."""
 

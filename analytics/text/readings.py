@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from analytics.text.attributes import attributes
 from analytics.text.facts import values
+from analytics.text.memory import amnesia, reminded
 from analytics.text.questions import questions, settled_questions, slots_asked
 from analytics.text.wishes import wishes
 
@@ -37,6 +38,8 @@ class Readings:
         self.values = Once(values)
         self.attributes = Once(attributes)
         self.wishes = Once(wishes)
+        self.reminded = Once(reminded)
+        self.amnesia = Once(amnesia)
         self.slots_asked = Once(slots_asked)
         self.settled_questions = Once(settled_questions)
         self.questions = Once(questions)

@@ -12,19 +12,25 @@ from math import sqrt
 _WORD = re.compile(r"[^\W_]+")
 
 
-def terms(text: str) -> frozenset[str]:
+Terms = frozenset[str | tuple[str, str]]
+"""Words and pairs of words."""
+
+
+def terms(text: str) -> Terms:
     """The words of a text, and its pairs of neighbouring words, in lower case."""
     words = _WORD.findall(text.lower())
-    return frozenset(words).union(" ".join(pair) for pair in itertools.pairwise(words))
+    return frozenset((*words, *itertools.pairwise(words)))
 
 
-def similarity(first: frozenset[str], second: frozenset[str]) -> float:
+def similarity(first: Terms, second: Terms) -> float:
     """Cosine of two sets of terms, 0 to 1.
 
     1 is the same words in the same order; about 0.5 the same request in partly other words;
     unrelated English sentences of one subject lie near 0.15.
     """
-    smaller, larger = sorted((len(first), len(second)))
+    smaller, larger = len(first), len(second)
+    if smaller > larger:
+        smaller, larger = larger, smaller
     if smaller == 0 or smaller < 0.2 * larger:
         return 0.0
     return len(first & second) / sqrt(smaller * larger)

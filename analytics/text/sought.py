@@ -33,10 +33,11 @@ class Glance:
 
 
 class Sought:
-    """An expression, and what a text must hold for it to occur: a word, or a digit.
+    """An expression, and what a text must hold for it to occur: a word, or a number of some form.
 
-    The words are those of :func:`required_words` unless they are given; ``digit`` says that each
-    text without one of the words in which the expression occurs holds a digit.
+    The words are those of :func:`required_words` unless they are given. ``number`` is a plainer
+    expression that begins with a digit, which makes it quick: a text without one of the words in
+    which the expression occurs holds it.
     """
 
     def __init__(
@@ -45,28 +46,29 @@ class Sought:
         flags: int = re.IGNORECASE,
         *,
         words: Collection[str] | None = None,
-        digit: bool = False,
+        number: str | None = None,
     ) -> None:
         self.expression = re.compile(pattern, flags)
-        found = next(iter(required_words(pattern)), ()) if words is None else words
+        if words is None:
+            words = () if number else next(iter(required_words(pattern)), ())
         # What holds a longer word holds the shorter one within it.
         self._words = tuple(
             word
-            for word in sorted(found)
-            if not any(other in word for other in found if other != word)
+            for word in sorted(words)
+            if not any(other in word for other in words if other != word)
         )
-        self._digit = digit
-        self._anywhere = not self._words and not digit
+        self._number = re.compile(number, flags) if number else None
+        self._anywhere = not self._words and not number
 
     def is_possible(self, glance: Glance) -> bool:
         """Whether the text holds what the expression needs."""
-        if self._anywhere or (self._digit and glance.has_digit):
-            return True
         folded = glance.folded
-        for word in self._words:  # noqa: SIM110  # A generator takes longer than the search.
+        for word in self._words:
             if word in folded:
                 return True
-        return False
+        if self._number is not None and glance.has_digit:
+            return self._number.search(glance.text) is not None
+        return self._anywhere
 
     def search(self, glance: Glance) -> re.Match[str] | None:
         """Where the expression first occurs in the text."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TURNS_MAX = 60
 """Longer conversations are read from their last so many turns."""
@@ -111,6 +111,12 @@ def sessions(
         so_far[conversation_id] = kept = [*kept, (place, own)]
         found[trace_id] = [turn for _, turns in kept for turn in turns][-TURNS_MAX:]
     return found
+
+
+def by_session(trace_ids: Iterable[str], turns: Mapping[str, Sequence[Turn]]) -> list[str]:
+    """The traces that have turns, those that repeat one another side by side."""
+    spoken = [trace_id for trace_id in trace_ids if trace_id in turns]
+    return sorted(spoken, key=lambda trace_id: (turns[trace_id][0].trace_id, trace_id))
 
 
 def _history_length(turns: list[Turn]) -> int:
