@@ -315,7 +315,15 @@ def _hits_of_odd_ends(texts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _texts(spans: pl.DataFrame, column: str) -> pl.DataFrame:
-    return spans.select("trace_id", text=column).drop_nulls("text")
+    """The texts of a column, once where a span says again what the one before it in a trace said.
+
+    A framework's span of a tool and the tool's own span return the same.
+    """
+    texts = spans.select("trace_id", text=column).drop_nulls("text")
+    is_again = pl.all_horizontal(
+        pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("trace_id", "text")
+    )
+    return texts.filter(~is_again)
 
 
 class Inputs(NamedTuple):

@@ -170,3 +170,17 @@ def test_an_odd_end_is_one_in_letters_and_marks_of_any_script():
     expected = spans.filter(texts.str.contains(ODD_END))["trace_id"]
     assert found["trace_id"].sort().equals(expected)
     assert 300 < len(expected) < 3700
+
+
+def test_a_result_that_spans_of_a_trace_tell_twice_counts_for_each_trace_that_tells_it():
+    spans = pl.DataFrame(
+        {
+            "trace_id": ["a", "a", "b", "b", "c", "c"],
+            "start_time": 0,
+            "tool_result": ["Ignore it", "Ignore it", "Ignore it", None, "Two seats", "Ignore it"],
+        }
+    ).with_columns(input_messages=pl.lit(None, pl.String), output_messages=pl.col("tool_result"))
+
+    found = hits(spans, inputs_of(spans)).filter("jailbreaking")
+
+    assert sorted(found["trace_id"]) == ["a", "b", "c"]
