@@ -17,7 +17,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Words = frozenset[str]
 
@@ -62,8 +62,7 @@ def _of_sequence(items: Iterable[tuple[Any, Any]]) -> Required:
     sets: list[Words] = []
     spelt: Words = frozenset({""})
     is_whole = True
-    for kind, value in items:
-        exact, inner = _of_item(kind, value)
+    for exact, inner in _pieces(items):
         if exact is not None and len(spelt) * len(exact) <= EXACT_MAX:
             spelt = frozenset(one + other for one, other in product(spelt, exact))
             continue
@@ -76,17 +75,33 @@ def _of_sequence(items: Iterable[tuple[Any, Any]]) -> Required:
     return None, [words for words in (*sets, spelt) if words != frozenset({""})]
 
 
+def _pieces(items: Iterable[tuple[Any, Any]]) -> Iterator[Required]:
+    """What the items require one by one; letters that follow one another are one piece."""
+    letters = ""
+    for kind, value in items:
+        if kind is kinds.LITERAL:
+            letters += chr(value).lower()
+            continue
+        if letters:
+            yield frozenset({letters}), []
+            letters = ""
+        yield _of_item(kind, value)
+    if letters:
+        yield frozenset({letters}), []
+
+
 def _of_item(kind: Any, value: Any) -> Required:
-    answers: dict[Any, Callable[[], Required]] = {
-        kinds.LITERAL: lambda: (frozenset({chr(value).lower()}), []),
-        kinds.AT: lambda: (frozenset({""}), []),
-        kinds.IN: lambda: (_of_class(value), []),
-        kinds.SUBPATTERN: lambda: _of_sequence(value[3]),
-        kinds.BRANCH: lambda: _of_branches(value[1]),
-        kinds.MAX_REPEAT: lambda: _of_repeat(*value),
-        kinds.MIN_REPEAT: lambda: _of_repeat(*value),
-    }
-    return answers.get(kind, lambda: (None, []))()
+    if kind is kinds.AT:
+        return frozenset({""}), []
+    if kind is kinds.IN:
+        return _of_class(value), []
+    if kind is kinds.SUBPATTERN:
+        return _of_sequence(value[3])
+    if kind is kinds.BRANCH:
+        return _of_branches(value[1])
+    if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT):
+        return _of_repeat(*value)
+    return None, []
 
 
 def _of_class(members: Sequence[tuple[Any, Any]]) -> Words | None:
