@@ -90,9 +90,14 @@ def serve(
     spare_garbage_collector()
     with Background(context):
         uvloop.run(service.run())
+    _leave(is_drained=service.is_drained, is_computing=service.is_computing)
+
+
+def _leave(*, is_drained: bool, is_computing: bool) -> None:
+    """Say how it ended, and end."""
     left = "what is left in the spool is loaded at the next start"
-    say(f"Stopped; {'everything acknowledged is in the tables' if service.is_drained else left}.")
-    if service.is_computing:
+    say(f"Stopped; {'everything acknowledged is in the tables' if is_drained else left}.")
+    if is_computing:
         # The interpreter's own end would wait for the turn of threads that nobody waits for.
         sys.stderr.flush()
         os._exit(0)
