@@ -50,8 +50,16 @@ class SemanticView:
             .group_by("key")
             .agg(pl.col("trace_id").first(), pl.col("has_content", "is_cut", "is_model_call").any())
             .drop("key")
-            .sort("trace_id")
             .collect()
+        )
+        config = self.context.config
+        # The traces of a context are sorted, so theirs is the order.
+        drawn = self.context.traces.select("trace_id", sampled=further_draws(self.context.draws))
+        # What a session's earlier traces said can only be known by reading them.
+        together = self._traces_of_sessions()
+        in_session = pl.col("trace_id").is_in(together.implode())
+        return (
+            drawn.join(by_trace, on="trace_id", how="inner", maintain_order="left")
             .join(
                 self.context.hits.select("trace_id", *PREFILTERS),
                 on="trace_id",
@@ -59,19 +67,14 @@ class SemanticView:
                 maintain_order="left",
             )
             .with_columns(pl.col(*PREFILTERS).fill_null(value=False))
-        )
-        config = self.context.config
-        drawn = self.context.traces.select("trace_id", sampled=further_draws(self.context.draws))
-        # What a session's earlier traces said can only be known by reading them.
-        together = self._traces_of_sessions()
-        in_session = pl.col("trace_id").is_in(together.implode())
-        return by_trace.join(drawn, on="trace_id", how="left", maintain_order="left").select(
-            *by_trace.columns[:4],
-            *(
-                pl.col(name) | in_session if name in _OF_SESSIONS else pl.col(name)
-                for name in PREFILTERS
-            ),
-            is_sampled=pl.col("sampled") < config.semantic_sample_rate,
+            .select(
+                *by_trace.columns,
+                *(
+                    pl.col(name) | in_session if name in _OF_SESSIONS else pl.col(name)
+                    for name in PREFILTERS
+                ),
+                is_sampled=pl.col("sampled") < config.semantic_sample_rate,
+            )
         )
 
     @Lazily
