@@ -130,7 +130,9 @@ class AnalysisConfig:
     )
     chunk_traces: int = field(
         default=20_000,
-        metadata={"doc": "Traces of one chunk; the content of two chunks is in memory at a time."},
+        metadata={
+            "doc": "Traces of one chunk; the content of three chunks is in memory at a time."
+        },
     )
 
     def __post_init__(self) -> None:
