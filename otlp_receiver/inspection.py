@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -18,7 +18,7 @@ from otlp_receiver.slots import SLOTS_MAX, check_slots
 from otlp_receiver.status import Reason, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -167,10 +167,7 @@ def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedItem
                             reason=reason,
                         )
                     )
-            if len(good) != len(scope_spans.spans):
-                kept = [type(span).FromString(span.SerializeToString()) for span in good]
-                del scope_spans.spans[:]
-                scope_spans.spans.extend(kept)
+            _keep(scope_spans.spans, good)
     return rejected
 
 
@@ -178,15 +175,25 @@ def _take_out_unreadable_records(request: ExportLogsServiceRequest) -> list[Reje
     rejected: list[RejectedItem] = []
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
-            records = scope_logs.log_records
-            for position in reversed(range(len(records))):
-                if records[position].span_id == UNREADABLE:
-                    trace_id = records[position].trace_id[:32].hex()
-                    rejected.append(
-                        RejectedItem(trace_id=trace_id, span_id="", reason=_UNREADABLE_FIELD)
-                    )
-                    del records[position]
+            good = []
+            for record in scope_logs.log_records:
+                if record.span_id != UNREADABLE:
+                    good.append(record)
+                    continue
+                trace_id = record.trace_id[:32].hex()
+                rejected.append(
+                    RejectedItem(trace_id=trace_id, span_id="", reason=_UNREADABLE_FIELD)
+                )
+            _keep(scope_logs.log_records, good)
     return rejected
+
+
+def _keep(items: Any, good: Sequence[Any]) -> None:
+    """Leave only the good ones of a repeated field, all at once: one by one takes the square."""
+    if len(good) != len(items):
+        kept = [type(item).FromString(item.SerializeToString()) for item in good]
+        del items[:]
+        items.extend(kept)
 
 
 def _why_bad(span: Span) -> str | None:
