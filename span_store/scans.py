@@ -101,17 +101,21 @@ class TableScan:
             selection.rows(self._read(some), self._schema), doubles, self._schema
         )
 
-    def in_memory(self, columns: Sequence[str], selection: Selection) -> pl.DataFrame:
+    def in_memory(
+        self, columns: Sequence[str], selection: Selection, **computed: pl.Expr
+    ) -> pl.DataFrame:
         """Columns of the selected rows, one version a key, in one pass over the files.
 
+        ``computed`` are more columns by their names, each of what stands in its own row.
         ``selection`` selects all versions of a row together. What the pass tells beside the rows,
         which are doubled and which file holds which trace, is remembered.
         """
         version, files = self._log.live_files()
         names = list(dict.fromkeys((*columns, ROW_KEY)))
+        wanted = (*columns, *computed)
         try:
             chosen = self._chosen(files, selection)
-            frame = chosen.select(names).collect(engine="streaming")
+            frame = chosen.select(*names, **computed).collect(engine="streaming")
             row_keys = frame[ROW_KEY]
             if self._is_indexed(files) and len(row_keys) == files["num_records"].sum():
                 self.index.learn(files, row_keys)
@@ -119,13 +123,13 @@ class TableScan:
             doubles = self._compare(chosen, suspects)
             self._remember(version, selection, doubles)
             if not doubles:
-                return frame.select(columns)
+                return frame.select(wanted)
             is_suspect = pl.col(ROW_KEY).is_in(suspects.implode())
             again = without_doubles(chosen.filter(is_suspect), doubles, self._schema)
-            single = again.select(names).collect(engine="streaming")
+            single = again.select(*names, **computed).collect(engine="streaming")
         except (pl.exceptions.PolarsError, OSError) as error:
             raise unavailable(self._log.uri, error) from error
-        return pl.concat([frame.filter(~is_suspect), single]).select(columns)
+        return pl.concat([frame.filter(~is_suspect), single]).select(wanted)
 
     def reading_order(self, project: str | None, traces: pl.DataFrame) -> pl.DataFrame:
         """For each trace ``file``, which it ends in, and ``position``, its place in that file.

@@ -59,7 +59,7 @@ class TraceIndex:
         ``first_keys``, the traces' least row keys. Of files that may hold a trace only those count
         in whose time that moment lies, so that colliding hashes hardly ever mislead.
         """
-        hashes = (first_keys >> np.int64(32)).astype(np.int32)
+        hashes = upper_halves(first_keys)
         by_arrival = traces["received_at"].arg_sort().to_numpy()
         arrived = traces["received_at"].to_numpy()[by_arrival]
         found = np.full(len(hashes), -1, np.int64)
@@ -116,18 +116,23 @@ class TraceIndex:
             self._take_up(batch, frame[ROW_KEY])
 
     def _take_up(self, files: pl.DataFrame, row_keys: pl.Series) -> None:
-        hashes = (row_keys.to_numpy() >> np.int64(32)).astype(np.int32)
+        keys = row_keys.to_numpy()
         offset = 0
         for name, rows in files.select("name", "num_records").iter_rows():
             # Rows of one trace mostly stand together.
-            held = _without_neighbours(hashes[offset : offset + rows])
-            self._traces[name] = distinct(held)
+            hashes = upper_halves(keys[offset : offset + rows])
+            self._traces[name] = distinct(_without_neighbours(hashes))
             offset += rows
 
 
 def _hashes(trace_ids: Iterable[str]) -> NDArray[np.int32]:
     """The upper halves of the traces' row keys."""
-    return (first_row_keys(trace_ids) >> np.int64(32)).astype(np.int32)
+    return upper_halves(first_row_keys(trace_ids))
+
+
+def upper_halves(row_keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """What row keys tell of the trace."""
+    return (row_keys >> np.int64(32)).astype(np.int32)
 
 
 def distinct(values: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from span_store.duplicates import repeated
@@ -13,7 +12,7 @@ from span_store.layout import ROW_KEY
 from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once
 from span_store.selection import Selection
-from span_store.trace_index import batches
+from span_store.trace_index import batches, upper_halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,24 +45,27 @@ class WholeSpans:
         return self.table.in_memory(tuple(needed), self._whole)
 
     def has_shared_responses(self) -> bool:
-        """Whether calls of different traces may be one: some response id stands on several."""
+        """Whether calls of different traces may be one: some response id stands on several.
+
+        The same pass tells which rows are doubled and which file holds which trace.
+        """
         answered = pl.col("is_model_call") & pl.col("response_id").is_not_null()
-        rows = self.table.rows(self._whole).filter(answered)
-        ids = rows.select(pl.col("response_id").hash(0)).collect(engine="streaming")
-        return not repeated(ids["response_id"]).is_empty()
+        response = pl.when(answered).then(pl.col("response_id").hash(0))
+        ids = self.table.in_memory((), self._whole, response=response)["response"]
+        return not repeated(ids.drop_nulls()).is_empty()
 
     def parts(self, files: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The rows of some files at a time; traces that other files hold too come last."""
         files = self._whole.files(files).sort("min.received_at", "name")
         groups = list(batches(files, SPANS_AT_ONCE // 4))
-        scattered = self.table.index.scattered(groups)
+        scattered = pl.Series(self.table.index.scattered(groups))
         needed = dict.fromkeys((*self.columns, *CALL_COLUMNS, "received_at", ROW_KEY))
         held_back = []
         for group in groups:
             rows = self.table.rows_of(group, self._whole).select(*needed)
             frame = rows.collect(engine="streaming")
-            traces = (frame[ROW_KEY].to_numpy() >> np.int64(32)).astype(np.int32)
-            is_scattered = pl.Series(np.isin(traces, scattered))
+            traces = pl.Series(upper_halves(frame[ROW_KEY].to_numpy()))
+            is_scattered = traces.is_in(scattered.implode())
             # Picked texts keep all those that they were picked from, so they are written anew.
             held_back.append(frame.filter(is_scattered).with_columns(pl.col(pl.String) + ""))
             if is_scattered.any():

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from analytics.job.intake import chunks, read_content
+from analytics.job.intake import chunks, every_trace, read_content
+from span_store import store as stores
+from span_store import whole_spans
 from span_store.compaction import compact
 from span_store.maintenance import Maintenance
 from span_store.store import SpanStore
@@ -48,6 +50,18 @@ def traces_of(store):
         .sort("trace_id")
         .collect()
     )
+
+
+def test_traces_of_many_spans_are_those_of_few_whatever_is_in_memory_at_a_time(store, monkeypatch):
+    few = every_trace(store, project="default", as_of_ns=10_000)
+    for module in (stores, whole_spans):
+        monkeypatch.setattr(module, "SPANS_AT_ONCE", 400)
+
+    many = every_trace(SpanStore(store.place), project="default", as_of_ns=10_000)
+
+    assert len(list(store.span_parts(["trace_id"], project="default"))) > 5
+    assert many.height == FILES * TRACES_A_FILE
+    assert many.equals(few)
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])
