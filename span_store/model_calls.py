@@ -134,19 +134,17 @@ def _entangled(calls: pl.DataFrame) -> pl.Series:
     parent of another.
     """
     # Few spans are parents, and those of one parent stand together as a rule.
-    parents = calls.filter(pl.col("parent").ne_missing(pl.col("parent").shift()))["parent"]
-    around = calls.filter(pl.col("own").is_in(parents.unique().implode()))
+    parents = calls["parent"].filter(calls["parent"].ne_missing(calls["parent"].shift()))
     # A child's trace is its parent's: the numbers hold both.
-    below = around["trace"]
+    below = calls["trace"].filter(calls["own"].is_in(parents.implode()))
     ordered = calls.select("trace", "start_time", "end_time")
     order = order_in_time(calls["trace"], calls["start_time"])
     if order is not None:
         ordered = ordered[order]
     start, before = pl.col("start_time"), pl.col("end_time").shift()
-    is_inside = (pl.col("trace") == pl.col("trace").shift()) & (
-        (start < before) | (start == start.shift()) | (before < start.shift())
-    )
-    inside = ordered.filter(is_inside.fill_null(value=True))["trace"]
+    is_apart = (start >= before) & (start != start.shift()) & (before >= start.shift())
+    follows = pl.col("trace").eq_missing(pl.col("trace").shift())
+    inside = ordered.filter(follows & ~is_apart.fill_null(value=False))["trace"]
     return pl.concat([below, inside]).unique()
 
 
