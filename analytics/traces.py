@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from analytics.groups import Groups
+from analytics.groups import Groups, taken
 from span_store.durations import milliseconds
 from span_store.trace_order import trace_keys, trace_order
 
@@ -87,13 +87,13 @@ def _assembled(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     order = trace_order(keys, frame["start_time"], frame["span_id"])
     number = keys.to_numpy()
     traces = Groups(number if order is None else number[order], order)
-    calls = traces.within(frame["is_model_call"])
+    answers, calls = traces.alone(frame.select(_OF_CALLS), frame["is_model_call"])
     # NumPy and Polars let go of the interpreter while they work, each on one thread.
     with ThreadPoolExecutor(2, thread_name_prefix="assemble") as threads:
-        used = threads.submit(_used, frame, calls)
+        used = threads.submit(_used, answers, calls)
         rolled = threads.submit(_rolled, frame, traces)
         roots = threads.submit(_roots, frame, traces)
-        asked = threads.submit(_asked, frame, calls)
+        asked = threads.submit(_asked, answers, calls)
         columns = [
             rolled.result(),
             calls.spread(used.result(), len(traces)),
@@ -115,12 +115,29 @@ def _assembled(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     )
 
 
+_OF_CALLS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cost_usd",
+    "is_error",
+    "operation_name",
+    "finish_reasons",
+    "time_to_first_chunk_ms",
+    "is_streaming",
+    "dropped_events_count",
+    "request_model",
+    "provider_name",
+)
+"""What is asked about model calls alone."""
+
+
 def _rolled(frame: pl.DataFrame, traces: Groups) -> pl.DataFrame:
     """What is told of all spans of each trace together."""
     is_tool = frame.select(_is_tool()).to_series()
     return pl.DataFrame(
         {
-            "trace_id": frame["trace_id"].gather(traces.first()),
+            "trace_id": taken([frame["trace_id"]], traces.first())[0],
             "start_time": traces.least(frame["start_time"]),
             "end_time": traces.greatest(frame["end_time"]),
             "first_received_at": traces.least(frame["received_at"]),
@@ -139,14 +156,16 @@ def _rolled(frame: pl.DataFrame, traces: Groups) -> pl.DataFrame:
 def _used(frame: pl.DataFrame, calls: Groups) -> pl.DataFrame:
     """What the model calls of each trace used, and how the last one ended."""
     sums = ("input_tokens", "output_tokens", "total_tokens", "cost_usd")
+    (reasons,) = taken([frame["finish_reasons"]], calls.last())
+    (operation,) = taken([frame["operation_name"]], calls.first())
     return pl.DataFrame(
         [
             *(calls.total(frame[name]) for name in sums),
             _longest_wait(frame, calls),
             pl.Series("model_call_count", calls.sizes),
             calls.count(frame["is_error"]).alias("model_call_error_count"),
-            frame["finish_reasons"].gather(calls.last()).list.first().alias("finish_reason"),
-            frame["operation_name"].gather(calls.first()).alias("call_operation"),
+            reasons.list.first().alias("finish_reason"),
+            operation.alias("call_operation"),
         ]
     )
 
@@ -172,7 +191,8 @@ def _longest_wait(frame: pl.DataFrame, calls: Groups) -> pl.Series:
 def _digests(frame: pl.DataFrame) -> pl.Series:
     """A number per span that does not depend on the machine or the library's version."""
     ids = frame["span_id"]
-    if (ids.str.len_bytes() == _HEX_DIGITS).all() and not ids.str.starts_with("+").any():
+    # What comes before the digits, as a sign does, would be read as a part of the number.
+    if (ids.str.len_bytes() == _HEX_DIGITS).all() and not (ids < "0").any():
         number = ids.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
     else:
         identity = ids.str.decode("hex", strict=False).bin.slice(0, 8)
@@ -189,14 +209,13 @@ def _roots(frame: pl.DataFrame, traces: Groups) -> pl.DataFrame:
     root = traces.first(frame["parent_span_id"].is_null())
     names = root if not root.null_count() else root.fill_null(traces.first())
     agents, _ = traces.alike(frame["agent_name"])
+    named = ("name", "service_name", "operation_name", "agent_name")
+    ids, errors = taken([frame["span_id"], frame["is_error"].fill_null(value=False)], root)
     return pl.DataFrame(
         [
-            *(
-                frame[name].gather(names)
-                for name in ("name", "service_name", "operation_name", "agent_name")
-            ),
-            frame["span_id"].gather(root).alias("root_span_id"),
-            frame["is_error"].fill_null(value=False).gather(root).alias("root_is_error"),
+            *taken([frame[name] for name in named], names),
+            ids.alias("root_span_id"),
+            errors.alias("root_is_error"),
             agents.alias("any_agent"),
         ]
     )

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics.groups import Groups
+from analytics.groups import Groups, taken
 from span_store.trace_order import trace_keys, trace_order
 
 
@@ -44,13 +44,17 @@ def grouped(frame):
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
-@pytest.mark.parametrize("of_calls", [False, True])
+@pytest.mark.parametrize("of_calls", ["all", "within", "alone"])
 def test_groups_answer_what_grouping_by_trace_answers(shuffled, of_calls):
     frame = rows(1, shuffled=shuffled)
     order, groups = grouped(frame)
     chosen = frame
-    if of_calls:
-        groups, chosen = groups.within(frame["is_call"]), frame.filter("is_call")
+    match of_calls:
+        case "within":
+            groups, chosen = groups.within(frame["is_call"]), frame.filter("is_call")
+        case "alone":
+            frame, groups = groups.alone(frame, frame["is_call"])
+            chosen = frame
     expected = (
         chosen.sort("start_time", "span_id")
         .group_by("trace_id")
@@ -91,6 +95,24 @@ def test_groups_answer_what_grouping_by_trace_answers(shuffled, of_calls):
     assert sorted(zip(named, several["value"], strict=True)) == sorted(
         mixed.select("trace_id", "model").iter_rows()
     )
+
+
+@pytest.mark.parametrize(
+    "places", [[1, 2, 8], [8, 1, 2], [None, 4, 1], [1, None, 4], [3, 3], [], [None]]
+)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_values_are_taken_from_a_column_in_pieces_as_from_one(places, pieces):
+    size = 9 // pieces
+    texts = pl.concat(
+        [pl.Series("text", [f"{n}" for n in range(at, at + size)]) for at in range(0, 9, size)],
+        rechunk=False,
+    )
+    assert texts.n_chunks() == pieces
+
+    (found,) = taken([texts], pl.Series(places, dtype=pl.Int64))
+
+    assert found.to_list() == [None if place is None else str(place) for place in places]
+    assert found.n_chunks() == 1
 
 
 def test_rows_of_equal_time_are_ordered_by_their_ids_alone():
