@@ -34,31 +34,33 @@ def normal_forms(texts: pl.Series) -> pl.Series:
     """The normal form of each text: at most head plus tail characters, null stays null."""
     read = _shortened(texts, factor=_READ_FACTOR)
     # In ASCII nothing is to be folded, which takes most of the time.
-    is_plain = (read.str.len_bytes() == read.str.len_chars()).fill_null(value=True)
+    is_plain = _of(read, _TEXT.str.len_bytes() == _TEXT.str.len_chars()).fill_null(value=True)
     if is_plain.all():
-        return _shortened(_lowered(read), factor=1)
-    foreign = (
-        read.filter(~is_plain)
-        .str.normalize("NFKC")
-        .str.to_lowercase()
-        .str.replace_all(_INVISIBLE, "")
-        .str.replace_all("[\u2018\u2019]", "'")
-    )
+        return _shortened(_of(read, _lowered(_TEXT)), factor=1)
+    folded = _TEXT.str.normalize("NFKC").str.to_lowercase().str.replace_all(_INVISIBLE, "")
+    foreign = _of(read.filter(~is_plain), _lowered(folded.str.replace_all("[\u2018\u2019]", "'")))
     plain_first = np.argsort(~is_plain.to_numpy(), kind="stable")
-    both = pl.concat([_lowered(read.filter(is_plain)), _lowered(foreign)])
-    return _shortened(both.gather(np.argsort(plain_first)), factor=1).alias(texts.name)
+    both = pl.concat([_of(read.filter(is_plain), _lowered(_TEXT)), foreign])
+    return _shortened(both.gather(np.argsort(plain_first)), factor=1)
 
 
-def _lowered(texts: pl.Series) -> pl.Series:
-    return texts.str.to_lowercase().str.replace_all(_RUN_OF_SPACE, " ").str.strip_chars()
+_TEXT = pl.col("text")
+
+
+def _of(texts: pl.Series, expression: pl.Expr) -> pl.Series:
+    """What an expression over :data:`_TEXT` says of each text: one step, whatever it holds."""
+    return texts.to_frame("text").select(expression).to_series().alias(texts.name)
+
+
+def _lowered(text: pl.Expr) -> pl.Expr:
+    return text.str.to_lowercase().str.replace_all(_RUN_OF_SPACE, " ").str.strip_chars()
 
 
 def _shortened(texts: pl.Series, factor: int) -> pl.Series:
     """Keep the head and the tail of what is longer than both."""
     head, tail = factor * HEAD_CHARACTERS, factor * TAIL_CHARACTERS
-    if not (texts.str.len_bytes() > head + tail).any():
+    if not _of(texts, (_TEXT.str.len_bytes() > head + tail).any()).item():
         return texts
-    text = pl.col("text")
-    short = pl.concat_str(text.str.head(head), pl.lit(" "), text.str.tail(tail))
-    is_long = (text.str.len_bytes() > head + tail) & (text.str.len_chars() > head + tail)
-    return texts.to_frame("text").select(pl.when(is_long).then(short).otherwise(text)).to_series()
+    short = pl.concat_str(_TEXT.str.head(head), pl.lit(" "), _TEXT.str.tail(tail))
+    is_long = (_TEXT.str.len_bytes() > head + tail) & (_TEXT.str.len_chars() > head + tail)
+    return _of(texts, pl.when(is_long).then(short).otherwise(_TEXT))

@@ -73,24 +73,27 @@ class Scanner:
         ``texts`` are strings; a null holds nothing. An occurrence is counted by where it ends.
         """
         count = len(self.patterns)
-        places = [self._places(piece, first) for first, piece in _pieces(texts)]
+        read = texts.to_frame("text").select(pl.col("text").fill_null(""))
+        places = [self._places(*piece) for piece in _pieces(read["text"])]
         keys, times = np.unique(
             np.concatenate(places or [np.zeros(0, np.int64)]), return_counts=True
         )
         values = {"row": keys // count, "pattern": keys % count, "times": times}
         return pl.DataFrame(values, schema=FOUND)
 
-    def _places(self, texts: pl.Series, first: int) -> NDArray[np.int64]:
+    def _places(
+        self, first: int, texts: pl.Series, text_ends: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """The row, numbered from ``first``, and the expression of every occurrence, as a number."""
         edge = pl.Series([_EDGE])
-        whole = pl.concat([edge, texts.fill_null(""), edge]).str.join(_END + _BEGIN)
+        whole = pl.concat([edge, texts, edge]).str.join(_END + _BEGIN)
         # One text of more than twelve bytes lies in a buffer of its own: nothing is copied.
         content = memoryview(whole.to_arrow(compat_level=pl.CompatLevel.newest()).buffers()[2])
         marks = np.array(self._marks(content[:_BYTES_MAX]), np.int64)
         begin = len(_EDGE + _END + _BEGIN)
         # An end is the first byte after an occurrence; nothing of the edges is told.
         ends = (marks & _BYTES_MAX) - begin
-        rows = np.searchsorted(_ends(texts), ends, side="right")
+        rows = np.searchsorted(text_ends, ends, side="right")
         places = (first + rows) * len(self.patterns) + (marks >> _END_BITS)
         inside: NDArray[np.int64] = places[(ends >= 0) & (rows < len(texts))]
         return inside
@@ -136,18 +139,17 @@ def _database(numbered: Sequence[tuple[int, str]]) -> hyperscan.Database:
     return database
 
 
-def _pieces(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
-    """Texts of a bounded size together, each with the place of its first row."""
+def _pieces(texts: pl.Series) -> Iterator[tuple[int, pl.Series, NDArray[np.int64]]]:
+    """Texts of a bounded size together: the place of the first one, they, and where each ends.
+
+    All stand one after the other; where one ends the next one begins.
+    """
     if texts.is_empty():
         return
-    ends = _ends(texts)
-    numbers = np.concatenate([[0], ends[:-1]]) // BYTES_AT_ONCE
+    sizes = texts.str.len_bytes().to_numpy().astype(np.int64) + len(_END + _BEGIN)
+    ends = np.cumsum(sizes)
+    numbers = (ends - sizes) // BYTES_AT_ONCE
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
     for first, after in zip(firsts, [*firsts[1:], len(texts)], strict=True):
-        yield first, texts if len(firsts) == 1 else texts.slice(first, after - first)
-
-
-def _ends(texts: pl.Series) -> NDArray[np.int64]:
-    """Where each text ends and the next one begins when all stand one after the other."""
-    sizes = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
-    return np.cumsum(sizes + len(_END + _BEGIN))
+        piece = texts if len(firsts) == 1 else texts.slice(first, after - first)
+        yield first, piece, ends[first:after] - (ends[first] - sizes[first])
