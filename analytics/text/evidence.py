@@ -48,11 +48,9 @@ def rule_evidences(texts: pl.Series, *sets: Sequence[Rule]) -> list[list[RuleEvi
     normal = normal_forms(distinct)
     present: list[list[list[Rule]]] = [[[] for _ in range(len(distinct))] for _ in sets]
     places = [place for place, rules in enumerate(sets) for _ in rules]
-    for place, rule, rows in zip(places, rules, asking(rules).rows(normal), strict=True):
-        if rows.size:
-            says = normal.gather(rows).str.contains(rule.pattern).to_numpy()
-            for row in rows[says].tolist():
-                present[place][row].append(rule)
+    for place, rule, rows in zip(places, rules, asking(rules).occurrences(normal), strict=True):
+        for row in rows.tolist():
+            present[place][row].append(rule)
     numbers = {text: number for number, text in enumerate(distinct.to_list())}
     order = [numbers[text] for text in texts.to_list()]
     together = [list(map(_together, found)) for found in present]

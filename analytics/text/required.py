@@ -54,6 +54,26 @@ def required_words(pattern: str) -> tuple[Words, ...]:
     return tuple(sorted(useful, key=_order)[:SETS_MAX])
 
 
+def alternatives(pattern: str) -> tuple[str, ...]:
+    """The expressions that stand side by side in one: it occurs where any of them does."""
+    if _FLAGS.search(pattern):
+        return (pattern,)
+    found, depth = [""], 0
+    for piece in _PIECE.findall(pattern):
+        depth += (piece == "(") - (piece == ")")
+        if piece == "|" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += piece
+    return tuple(found)
+
+
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+"""An escaped character, a class of characters, or one of any other kind."""
+
+_FLAGS = re.compile(r"\(\?[a-zA-Z]*-?[a-zA-Z]+\)")
+"""What holds for all that follows it, so that nothing can be taken apart."""
+
 Required = tuple[Words | None, list[Words]]
 """All texts that an expression stands for, where they are few, and what it requires otherwise."""
 

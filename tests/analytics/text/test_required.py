@@ -14,7 +14,7 @@ from analytics.text.dense import numbers_of
 from analytics.text.evidence import rule_evidence, rule_evidences
 from analytics.text.normalise import normalised
 from analytics.text.phrases import RULES, Rule
-from analytics.text.required import required_words
+from analytics.text.required import alternatives, required_words
 
 _LOOKING = ("declining", "unable", "unsafe_request", "sensitive_request", "harmless_request")
 """Sets that Python's own expressions read, which look around."""
@@ -42,6 +42,32 @@ def _rule(pattern: str) -> Rule:
 )
 def test_an_expression_requires_one_word_of_each_set(pattern, words):
     assert sorted(map(sorted, required_words(pattern))) == sorted(map(sorted, words))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "apart"),
+    [
+        ("red", ("red",)),
+        (r"red|\bblue\b", ("red", r"\bblue\b")),
+        ("(?:red|blue) car|bus", ("(?:red|blue) car", "bus")),
+        (r"[|(]a|b\|c|\[(?:d|e)|[\]|]f", ("[|(]a", r"b\|c", r"\[(?:d|e)", r"[\]|]f")),
+        ("[]|]a|[^]|]b", ("[]|]a", "[^]|]b")),
+        ("a|", ("a", "")),
+        ("(?i)red|blue", ("(?i)red|blue",)),
+        ("(?:a|(?:b|c))|(d|e)", ("(?:a|(?:b|c))", "(d|e)")),
+    ],
+)
+def test_expressions_side_by_side_are_told_apart(pattern, apart):
+    assert alternatives(pattern) == apart
+
+
+def test_a_rule_occurs_where_one_of_its_expressions_does():
+    for rules in RULES.values():
+        for rule in rules:
+            one = [re.compile(piece) for piece in alternatives(rule.pattern)]
+            for text in _texts()[::7]:
+                is_there = re.search(rule.pattern, text) is not None
+                assert any(piece.search(text) for piece in one) == is_there
 
 
 def test_every_text_in_which_a_rule_occurs_holds_its_words():
