@@ -11,6 +11,8 @@ from functools import cache
 
 from analytics.text.phrases import RULES
 from analytics.text.quoted import without_quotes
+from analytics.text.required import alternatives
+from analytics.text.sought import Glance, Sought
 
 OPENING_CHARACTERS = 300
 """Who declines says so at the beginning."""
@@ -40,9 +42,14 @@ def _opening(answer: str) -> str:
 
 
 def _any(rule_set: str, text: str) -> bool:
-    return bool(text) and any(pattern.search(text) for pattern in _patterns(rule_set))
+    if not text:
+        return False
+    glance = Glance(text)
+    return any(rule.search(glance) is not None for rule in _rules(rule_set))
 
 
 @cache
-def _patterns(rule_set: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(rule.pattern) for rule in RULES[rule_set])
+def _rules(rule_set: str) -> tuple[Sought, ...]:
+    return tuple(
+        Sought(pattern, 0) for rule in RULES[rule_set] for pattern in alternatives(rule.pattern)
+    )
