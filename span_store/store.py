@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from span_store.appends import Appends
 from span_store.contents import needs_contents, with_contents
-from span_store.datafiles import APPENDED, delete_data_file, write_data_file
-from span_store.errors import UnknownColumnError, unavailable
+from span_store.errors import UnknownColumnError
 from span_store.filters import compile_filter
 from span_store.judged import COLUMNS as JUDGED_COLUMNS
 from span_store.judged import sought, with_judged_spans
 from span_store.model_calls import counted_once, needs_calls, uncounted
-from span_store.open_tables import OpenTables
-from span_store.ready_rows import ReadyRows, ready_rows
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
 from span_store.selection import Selection
-from span_store.tablelog import transactions_of
 from span_store.whole_spans import SPANS_AT_ONCE, WholeSpans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from concurrent.futures import Future
     from datetime import datetime
-
-    from deltalake.transaction import AddAction
 
 
 _CALLS_REMEMBERED_MAX = 4
@@ -40,74 +33,13 @@ _TWIN_DISTANCE_NANOSECONDS = 3_600 * 10**9
 """How far from a reader's time bounds the twin of a model call is looked for."""
 
 
-class SpanStore(OpenTables):
+class SpanStore(Appends):
     """The Delta tables below one place: a folder or an object-store URL.
 
     Scans return lazy frames with the columns of :mod:`span_store.schema`, times as
     ``Datetime("ns", "UTC")``, duplicates removed. A table that nobody wrote yet scans as empty.
     ``clock`` gives the seconds since 1970 that the table's log notes beside each file.
     """
-
-    def append(
-        self,
-        table: str,
-        frame: pl.DataFrame | ReadyRows,
-        transaction: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
-    ) -> None:
-        """Append rows in one atomic commit, durable when this returns.
-
-        ``frame`` holds every column of the table with its physical type (times as integers), or
-        is what :func:`span_store.ready_rows.ready_rows` made of such a frame.
-        ``transaction`` is ``(application id, number)``, or several: it is committed with the rows
-        and read back by :meth:`last_transaction`, so that a writer that died knows where to go on.
-        Raises :class:`StoreUnavailableError` when the place cannot be written, and
-        :class:`ConcurrentWriterError` when another process commits under the same application id.
-        """
-        ready = frame if isinstance(frame, ReadyRows) else ready_rows(table, frame)
-        log = self.table_log(table)
-        added = self._write(table, ready, log.create().version() + 1)
-        try:
-            log.commit([added], transactions_of(transaction))
-        except Exception:
-            delete_data_file(log.uri, added.path)
-            raise
-
-    def append_parts(self, table: str, parts: Iterable[pl.DataFrame]) -> None:
-        """Append many rows in one atomic commit, a file a part, as :meth:`append` does.
-
-        No two parts hold the same key. Each is made ready while the one before it is written.
-        """
-        log = self.table_log(table)
-        version = log.create().version() + 1
-        writings: list[Future[AddAction]] = []
-        try:
-            with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
-                for part in parts:
-                    ready = ready_rows(table, part)
-                    wait(writings)
-                    writings.append(writer.submit(self._write, table, ready, version))
-            log.commit([writing.result() for writing in writings], {})
-        except Exception:
-            for writing in writings:
-                if writing.exception() is None:
-                    delete_data_file(log.uri, writing.result().path)
-            raise
-
-    def _write(self, table: str, ready: ReadyRows, version: int) -> AddAction:
-        """The action that adds a new file with these rows to the table."""
-        uri = self.table_uri(table)
-        try:
-            return write_data_file(
-                uri,
-                ready.at_version(version),
-                TABLES[table],
-                encoding=APPENDED,
-                statistics=ready.statistics,
-                written_at_ms=int(self._clock() * 1000),
-                storage_options=self.storage_options,
-            )
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise unavailable(uri, error) from error
 
     def scan(  # noqa: PLR0913
         self,

@@ -57,7 +57,7 @@ def test_a_commit_goes_on_when_a_newer_program_gives_the_table_columns(tmp_path:
     store = SpanStore(tmp_path)
     store.append("spans", spans(span(number=1)), ("writer", 1))
     log = store.table_log("spans")
-    added = store._write("spans", ready_rows("spans", spans(span(number=2))), 2)
+    added = store.write("spans", ready_rows("spans", spans(span(number=2))), 2)
     add_a_column(tmp_path)
 
     log.commit([added], {"writer": 2})
@@ -72,7 +72,7 @@ def test_a_commit_goes_on_when_a_newer_program_gives_the_table_columns(tmp_path:
 def test_a_second_writer_beside_new_columns_is_still_refused(tmp_path: Path) -> None:
     store = SpanStore(tmp_path)
     store.append("spans", spans(span(number=1)), ("writer", 1))
-    added = store._write("spans", ready_rows("spans", spans(span(number=2))), 2)
+    added = store.write("spans", ready_rows("spans", spans(span(number=2))), 2)
     add_a_column(tmp_path)
     SpanStore(tmp_path).append("spans", spans(span(number=3)), ("writer", 2))
 
