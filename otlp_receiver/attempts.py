@@ -45,16 +45,13 @@ class Attempts:
             self._last = Attempt(first_number=self._last.first_number, records=size, deaths=deaths)
             self.records_max = size
 
-    def is_deadly(self, first_number: int, records: int) -> bool:
-        """Whether this one record has killed too many loaders."""
+    @property
+    def deadly(self) -> int | None:
+        """The one record that has killed too many loaders; None for none."""
         last = self._last
-        return (
-            last is not None
-            and records == 1
-            and last.records == 1
-            and last.first_number == first_number
-            and last.deaths >= DEATHS_MAX
-        )
+        if last is None or last.records != 1 or last.deaths < DEATHS_MAX:
+            return None
+        return last.first_number
 
     def begin(self, first_number: int, records: int) -> None:
         """A batch is about to be loaded; a full disk keeps nobody from loading it elsewhere."""

@@ -89,7 +89,7 @@ class ReceiverConfig:
         "bytes",
     )
     segment_bytes: int = _setting(128 * 2**20, "Size at which a new spool file is begun.", "bytes")
-    load_bytes: int = _setting(40 * 2**20, "Bytes of requests that are loaded in one go.", "bytes")
+    load_bytes: int = _setting(32 * 2**20, "Bytes of requests that are loaded in one go.", "bytes")
     load_interval_seconds: float = _setting(
         1.0, "Longest wait before what was acknowledged is loaded into the tables.", "duration"
     )

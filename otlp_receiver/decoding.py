@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otlp_receiver.record import SpoolRecord
-    from otlp_receiver.rows import ReadRecords
 
 LOADED_TABLES = ("contents", "evaluations", "spans")
 """In the order of the commits: a span is never seen before the content that belongs to it."""
@@ -53,19 +52,18 @@ class Decode(Protocol):
         """Decode a batch of records."""
 
 
-@runtime_checkable
-class DecodeInSteps(Decode, Protocol):
-    """Decodes in two steps, so that two batches can be worked on at the same time."""
+class Find(Protocol):
+    """Finds something in what a batch was decoded to; never raises."""
 
-    def read(self, records: Sequence[SpoolRecord]) -> ReadRecords | None:
-        """The first step; None where only both together can be taken."""
-
-    def understand(self, read: ReadRecords) -> LoadedRows:
-        """The second step."""
+    def __call__(self, rows: LoadedRows) -> Any:
+        """What was found, able to travel to another process; None for what is not to be left."""
 
 
-class Note(Protocol):
-    """Is told what a batch of neighbouring records was decoded to; never raises."""
+class FindingsLeft(Protocol):
+    """Findings that the loader leaves to whoever wants them; never raises."""
 
-    def __call__(self, records: Sequence[SpoolRecord], rows: LoadedRows) -> None:
-        """Take note."""
+    def find(self, rows: LoadedRows) -> Any:
+        """See :class:`Find`; called wherever the batch is worked on."""
+
+    def leave(self, first: int, last: int, found: Any) -> None:
+        """Leave what was found in all records between two numbers; called in their order."""

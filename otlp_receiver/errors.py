@@ -120,6 +120,16 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {', '.join(near)}?" if near else ""
 
 
+class WorkerDiedError(ReceiverError):
+    """A process that works for the loader ended in the middle of a batch."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        super().__init__(
+            f"the worker process {pid} died; the loader starts again with one batch at a time"
+        )
+
+
 class InvalidForwardError(ReceiverError):
     """The settings of forwarding name no usable endpoint."""
 

@@ -25,11 +25,9 @@ from otlp_receiver.forward_enrichment import SpanFindings
 from otlp_receiver.load_mark import read_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from otlp_receiver.forward_enrichment import Findings
-    from otlp_receiver.record import SpoolRecord
 
 _SUFFIX = ".findings"
 _FILE_BYTES_MAX = 2**20
@@ -45,9 +43,8 @@ class FindingsWriter:
         self._path: Path | None = None
         self._size = 0
 
-    def write(self, records: Sequence[SpoolRecord], findings: Findings) -> None:
-        """Say what was found in a batch of neighbouring records; raises :class:`OSError`."""
-        first, last = records[0].number, records[-1].number
+    def write(self, first: int, last: int, findings: Findings) -> None:
+        """Say what was found in all records between two numbers; raises :class:`OSError`."""
         found = {
             str(number): {span: [of.severity, list(of.names)] for span, of in spans.items()}
             for number, spans in findings.items()

@@ -17,21 +17,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from otlp_receiver.errors import WorkerDiedError
 from otlp_receiver.log_lines import use_log_lines
 from otlp_receiver.memory import give_back_freed_memory, keep_freed_memory, prepare_polars
+from otlp_receiver.second_worker import SecondWorker
+from otlp_receiver.worker_process import COMMAND, KEPT_BATCHES
 from span_store.errors import SpanStoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from otlp_receiver.decoding import Note
+    from otlp_receiver.decoding import Find, FindingsLeft
+    from otlp_receiver.load_worker import LocalWorker
     from otlp_receiver.loader import Loader
 
-_RETRY_SECONDS_MAX = 30.0
-_KEPT_BATCHES = 12
-"""Freed memory that is kept while there is something to load, in batches of requests.
+logger = logging.getLogger(__name__)
 
-Arrow's columns, their texts and the parts of the tables take about as much."""
+_RETRY_SECONDS_MAX = 30.0
 
 
 class _Orders:
@@ -52,11 +54,16 @@ class _Orders:
         os._exit(0)
 
 
-def run(settings: dict[str, Any], note: Note | None = None) -> None:
+def run(
+    settings: dict[str, Any],
+    findings: FindingsLeft | None = None,
+    worker_command: Sequence[str] = COMMAND,
+) -> None:
     """Load until told to drain, then until nothing is left."""
     orders = _Orders()
     threading.Thread(target=orders.listen, daemon=True).start()
-    loader = _open(settings, orders, note)
+    second = SecondWorker(settings, worker_command)
+    loader = _open(settings, orders, findings)
     failures = 0
     while loader is not None:
         try:
@@ -64,42 +71,44 @@ def run(settings: dict[str, Any], note: Note | None = None) -> None:
         except (SpanStoreError, OSError) as error:
             failures += 1
             _say({"error": str(error)})
+            loader.close()
+            second.leave()
             orders.changed.wait(min(0.1 * 2**failures, _RETRY_SECONDS_MAX))
             if orders.is_draining:
                 time.sleep(0.5)
-            loader = _open(settings, orders, note)
+            loader = _open(settings, orders, findings)
             continue
         failures = 0
         if report is not None:
             _say(asdict(report))
+            second.share(loader)
             if report.body_bytes >= settings["load_bytes"] // 2:
                 continue
         elif orders.is_draining:
+            second.leave()
             return
         else:
+            second.rest(loader)
             give_back_freed_memory()
         orders.changed.wait(settings["load_interval_seconds"])
 
 
-def _open(settings: dict[str, Any], orders: _Orders, note: Note | None) -> Loader | None:
+def _open(
+    settings: dict[str, Any], orders: _Orders, findings: FindingsLeft | None
+) -> Loader | None:
     """Open the tables, again and again while their place is unavailable."""
     # Polars must not be imported before it is prepared.
     from otlp_receiver.file_bound import FileBound
     from otlp_receiver.loader import Loader
-    from otlp_receiver.rows import rows_reader
-    from span_store.store import SpanStore
 
     while True:
         try:
-            store = SpanStore(settings["store"], settings.get("store_options"))
+            worker = local_worker(settings, None if findings is None else findings.find)
             loader = Loader(
-                spool=Path(settings["spool"]),
-                quarantine=Path(settings["quarantine"]),
-                store=store,
-                appended=FileBound(store, lambda: datetime.now(UTC)).appended,
-                decode=rows_reader(settings.get("attributes", {}), settings.get("prices", "")),
+                worker=worker,
                 load_bytes=settings["load_bytes"],
-                note=note,
+                leave=None if findings is None else findings.leave,
+                appended=FileBound(worker.store, lambda: datetime.now(UTC)).appended,
             )
         except (SpanStoreError, OSError) as error:
             _say({"error": str(error)})
@@ -111,20 +120,47 @@ def _open(settings: dict[str, Any], orders: _Orders, note: Note | None) -> Loade
             return loader
 
 
+def local_worker(settings: dict[str, Any], find: Find | None) -> LocalWorker:
+    """A worker in this process; the settings are those of the loader."""
+    from otlp_receiver.load_worker import LocalWorker
+    from otlp_receiver.rows import rows_reader
+    from span_store.store import SpanStore
+
+    return LocalWorker(
+        spool=Path(settings["spool"]),
+        quarantine=Path(settings["quarantine"]),
+        store=SpanStore(settings["store"], settings.get("store_options")),
+        decode=rows_reader(settings.get("attributes", {}), settings.get("prices", "")),
+        find=find,
+    )
+
+
 def _say(report: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(report) + "\n")
     sys.stdout.flush()
 
 
-def main(given: dict[str, Any], make_note: Callable[[], Note] | None = None) -> NoReturn:
-    """Load as told by stdin, and end the process. ``make_note`` is called once Polars is set up."""
+def main(
+    given: dict[str, Any],
+    make_findings: Callable[[], FindingsLeft] | None = None,
+    worker_command: Sequence[str] = COMMAND,
+) -> NoReturn:
+    """Load as told by stdin, and end the process.
+
+    ``make_findings`` is called once Polars is set up; ``worker_command`` starts a worker that finds
+    the same.
+    """
     # Acknowledging comes first; the limits on the spool slow senders down before it grows too far.
     # Not nicer than that, or a busy machine would leave nothing for it.
     os.nice(5)
     use_log_lines(logging.WARNING)
-    keep_freed_memory(_KEPT_BATCHES * given["load_bytes"], arenas_max=1)
+    keep_freed_memory(KEPT_BATCHES * given["load_bytes"], arenas_max=1)
     prepare_polars()
-    run(given, None if make_note is None else make_note())
+    try:
+        run(given, None if make_findings is None else make_findings(), worker_command)
+    except WorkerDiedError as error:
+        logger.error("%s", error, extra={"event": "worker_died"})  # noqa: TRY400  # Not here.
+        os._exit(1)
     # The thread that listens holds stdin, on which an orderly end of the interpreter would wait.
     sys.stdout.flush()
     os._exit(0)

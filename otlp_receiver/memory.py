@@ -42,8 +42,11 @@ def prepare_polars() -> None:
     from the other processes than they ever do (measured on two cores: a tenth more was loaded).
     Read once, when Polars is first imported; what is set already stays.
     """
-    os.environ.setdefault(*POLARS_ALLOCATOR)
-    os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+    threads = max(1, (os.cpu_count() or 1) // 2)
+    # What one thread frees another uses again only where they share an arena.
+    name, kept = POLARS_ALLOCATOR
+    os.environ.setdefault(name, f"{kept},narenas:{threads}")
+    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
 
 
 def keep_freed_memory(bytes_max: int, *, arenas_max: int = 0) -> bool:

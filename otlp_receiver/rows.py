@@ -48,21 +48,12 @@ class Rows:
     numbers: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRecords:
-    """Records of which the bytes are read and nothing is understood yet."""
-
-    records: Sequence[SpoolRecord]
-    parts: list[tuple[Signal, list[SpoolRecord], Decoded]]
-
-
 def to_rows(
     records: Sequence[SpoolRecord],
     mapping: Mapping[str, str | list[str]] | FieldMapping | None = None,
     prices: PriceTable | None = None,
-    read: ReadRecords | None = None,
 ) -> Rows:
-    """Understand a batch of records; ``read`` is what their bytes were read to.
+    """Understand a batch of records.
 
     ``mapping`` holds a user's own keys, ``{field: key or [keys]}``, or a whole
     :class:`FieldMapping`; ``prices`` replaces the shipped price table. Content never raises: what
@@ -74,7 +65,7 @@ def to_rows(
         mapping = shipped_mapping().with_keys(mapping)
     with _collector_at_rest():
         prices = load_prices() if prices is None else prices
-        return _understood(records, mapping, prices, read)
+        return _understood(records, mapping, prices)
 
 
 @contextmanager
@@ -93,14 +84,13 @@ def _understood(
     records: Sequence[SpoolRecord],
     mapping: FieldMapping,
     prices: PriceTable,
-    read: ReadRecords | None = None,
 ) -> Rows:
     """Rows of all records but those that a defect of ours cannot take: these have failed.
 
     Content must never stop the loading of everything behind it.
     """
     try:
-        return _to_rows(_parts(records) if read is None else read.parts, mapping, prices)
+        return _to_rows(_parts(records), mapping, prices)
     except Exception as error:
         if len(records) == 1:
             logger.exception(
@@ -166,25 +156,14 @@ def _to_rows(
 
 @dataclass(frozen=True, slots=True)
 class RowsReader:
-    """:func:`to_rows` with a user's own attribute keys and prices, in one step or in two."""
+    """:func:`to_rows` with a user's own attribute keys and prices."""
 
     mapping: FieldMapping
     prices: PriceTable
 
     def __call__(self, records: Sequence[SpoolRecord]) -> Rows:
-        """Both steps."""
+        """The rows of a batch of records."""
         return to_rows(records, self.mapping, self.prices)
-
-    def read(self, records: Sequence[SpoolRecord]) -> ReadRecords | None:
-        """The first step: read the bytes; None where something is to be looked at closer."""
-        try:
-            return ReadRecords(records, _parts(records))
-        except Exception:  # noqa: BLE001  # to_rows meets it again, and finds the record at fault
-            return None
-
-    def understand(self, read: ReadRecords) -> Rows:
-        """The second step."""
-        return to_rows(read.records, self.mapping, self.prices, read)
 
 
 def rows_reader(attributes: Mapping[str, str | list[str]], prices: str) -> RowsReader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otlp_receiver.block_files import BlockReader
@@ -13,8 +14,24 @@ if TYPE_CHECKING:
     from otlp_receiver.record import SpoolRecord
 
 
+_BYTES_AT_ONCE = 8 * 2**20
+"""More are read in several goes: the records are copied, and the buffer stays for the next read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolPosition:
+    """Where reading goes on, by whomever."""
+
+    after: int
+    """Records up to this number were read."""
+    segment: int = 0
+    """The first number of the segment, or of one that is gone."""
+    offset: int = 0
+    """Where in it the next record may begin, in bytes."""
+
+
 class SpoolReader:
-    """A position in a spool: a segment and an offset.
+    """Reads on from a position in a spool.
 
     Torn ends of segments that are no longer written are skipped, as are damaged stretches;
     the repair at start copied aside what could hold something.
@@ -22,10 +39,19 @@ class SpoolReader:
 
     def __init__(self, folder: Path, *, after: int = 0) -> None:
         self._folder = folder
-        self._after = after
-        self._offset = 0
         self._blocks = BlockReader()
-        self.segment = 0
+        self.position = SpoolPosition(after=after)
+
+    @property
+    def position(self) -> SpoolPosition:
+        """Where the next read begins; may be set."""
+        return SpoolPosition(after=self._after, segment=self.segment, offset=self._offset)
+
+    @position.setter
+    def position(self, position: SpoolPosition) -> None:
+        self._after = position.after
+        self.segment = position.segment
+        self._offset = position.offset
 
     def read(self, bytes_max: int, *, records_max: int | None = None) -> list[SpoolRecord]:
         """The next records, up to about this many bytes; empty when there is nothing new."""
@@ -44,7 +70,7 @@ class SpoolReader:
             limit = None if records_max is None else records_max - len(records)
             is_closed = known[-1][0] != self.segment
             found, used = self._read_segment(
-                current[1], bytes_max if budget <= 0 else budget, limit, is_closed=is_closed
+                current[1], _at_once(bytes_max, budget), limit, is_closed=is_closed
             )
             records.extend(found)
             budget -= used
@@ -97,3 +123,8 @@ class SpoolReader:
             file.seek(start)
             rest = file.read()
         return next_record(rest, 1, accept_torn=not is_closed)
+
+
+def _at_once(bytes_max: int, budget: int) -> int:
+    """How much of a budget to read in one go; all of it anew when damage has used it up."""
+    return min(bytes_max if budget <= 0 else budget, _BYTES_AT_ONCE)

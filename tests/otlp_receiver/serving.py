@@ -86,7 +86,16 @@ class Served:
             children = psutil.Process(self.process.pid).children()
         except psutil.NoSuchProcess:
             return None
-        return next((child for child in children if _is_loader(child)), None)
+        return next((child for child in children if _runs(child, "loader_process")), None)
+
+    def worker(self) -> psutil.Process | None:
+        """The process that shares in the loader's work, while there is one."""
+        loader = self.loader()
+        try:
+            children = [] if loader is None else loader.children()
+        except psutil.NoSuchProcess:
+            return None
+        return next((child for child in children if _runs(child, "worker_process")), None)
 
     def hold_loader(self, patience_seconds: float = 200) -> psutil.Process:
         """Suspend the loader once it runs its own program.
@@ -132,9 +141,9 @@ def _patient(config: str) -> str:
     return f"{section}{drain}{config}"
 
 
-def _is_loader(process: psutil.Process) -> bool:
+def _runs(process: psutil.Process, program: str) -> bool:
     try:
-        return any("loader_process" in word for word in process.cmdline())
+        return any(program in word for word in process.cmdline())
     except psutil.Error:
         return False
 

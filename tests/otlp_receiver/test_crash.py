@@ -12,6 +12,7 @@ import random
 import sys
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import grpc
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 CONFIG = """
 [receiver]
 segment_bytes = "256KiB"
-load_bytes = "1MiB"
+load_bytes = "48KiB"
 load_interval_seconds = "20ms"
 drain_seconds = "5m"
 """
@@ -80,15 +81,19 @@ def test_killed_at_random_moments_it_keeps_every_acknowledged_span_exactly_once(
     senders = [Sender(number, address, stop) for number in range(SENDERS)]
     for sender in senders:
         sender.start()
+    killed: Counter[str] = Counter()
     for _ in range(KILLS):
         # Soon after the start, while it repairs; or later, while the loader commits.
         time.sleep(rand.uniform(*rand.choice([(0.0, 0.5), (1.0, 4.0)])))
-        victim = rand.choice(["receiver", "everything", "loader"])
-        loader = served.loader()
-        if victim == "loader" and loader is not None:
-            loader.kill()
+        victim = rand.choice(["receiver", "everything", "loader", "worker"])
+        if victim in {"loader", "worker"}:
+            process = served.loader() if victim == "loader" else served.worker()
+            if process is not None:
+                process.kill()
+                killed[victim] += 1
             continue
         served.kill(with_loader=victim == "everything")
+        killed[victim] += 1
         served = Served(tmp_path / "data", config=CONFIG).wait()
         address[0] = served.grpc
     deadline = time.monotonic() + 200
@@ -105,7 +110,7 @@ def test_killed_at_random_moments_it_keeps_every_acknowledged_span_exactly_once(
     found = set(rows.rows())
     lost, doubled = len(acknowledged - found), rows.height - len(found)
     sys.stdout.write(
-        f"{KILLS} kills: {len(acknowledged):,} spans acknowledged, {lost:,} lost; "
+        f"{dict(killed)} killed: {len(acknowledged):,} spans acknowledged, {lost:,} lost; "
         f"{len(found):,} stored, {doubled:,} doubled\n"
     )
     assert code == 0, served.log.read_text()

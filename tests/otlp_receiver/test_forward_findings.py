@@ -48,13 +48,19 @@ class Finding:
         return error_in_each(records)
 
 
+def ends(records: Sequence[SpoolRecord]) -> tuple[int, int]:
+    return records[0].number, records[-1].number
+
+
 def never(_: float) -> bool:
     raise AssertionError("nothing was to be waited for")
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     one, two = record(3), record(5)
-    FindingsWriter(tmp_path, "s").write([one, two], {5: {span_of(two): ERROR, "x:y": EMPTY}})
+    FindingsWriter(tmp_path, "s").write(
+        one.number, two.number, {5: {span_of(two): ERROR, "x:y": EMPTY}}
+    )
     reader = FindingsReader(tmp_path, "s")
 
     reader.advance(5)
@@ -72,9 +78,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 
 def test_torn_foreign_and_spoilt_lines_say_nothing(tmp_path: Path) -> None:
-    FindingsWriter(tmp_path, "other settings").write([record(1)], {})
+    FindingsWriter(tmp_path, "other settings").write(1, 1, {})
     writer = FindingsWriter(tmp_path, "s")
-    writer.write([record(2)], {2: {span_of(record(2)): ERROR}})
+    writer.write(2, 2, {2: {span_of(record(2)): ERROR}})
     (path,) = tmp_path.glob("*2-*.findings")
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
@@ -83,7 +89,7 @@ def test_torn_foreign_and_spoilt_lines_say_nothing(tmp_path: Path) -> None:
     assert reader.newest == -1
 
     path.write_bytes(bytes(len(whole)) + b"\n[1, 2]\n" + b'{"first": 1}\n')
-    writer.write([record(3)], {})
+    writer.write(3, 3, {})
     again = FindingsReader(tmp_path, "s")
     again.advance(9)
 
@@ -91,7 +97,7 @@ def test_torn_foreign_and_spoilt_lines_say_nothing(tmp_path: Path) -> None:
 
 
 def test_a_line_is_taken_once_it_is_whole(tmp_path: Path) -> None:
-    FindingsWriter(tmp_path, "s").write([record(2)], {2: {span_of(record(2)): ERROR}})
+    FindingsWriter(tmp_path, "s").write(2, 2, {2: {span_of(record(2)): ERROR}})
     (path,) = tmp_path.glob("*.findings")
     whole = path.read_bytes()
     path.write_bytes(whole[:30])
@@ -109,7 +115,7 @@ def test_files_go_once_everything_in_them_is_forwarded(tmp_path: Path, monkeypat
     monkeypatch.setattr("otlp_receiver.forward_findings._FILE_BYTES_MAX", 1)
     writer = FindingsWriter(tmp_path, "s")
     for number in range(1, 6):
-        writer.write([record(number)], error_in_each([record(number)]))
+        writer.write(number, number, error_in_each([record(number)]))
     reader = FindingsReader(tmp_path, "s")
     reader.advance(3)
 
@@ -132,9 +138,9 @@ def test_the_loaders_findings_are_waited_for_and_used(tmp_path: Path) -> None:
     def wait(seconds: float) -> bool:
         waits.append(seconds)
         if len(waits) == 30:
-            writer.write(records[:2], error_in_each(records[:2]))
+            writer.write(*ends(records[:2]), error_in_each(records[:2]))
         if len(waits) == 70:
-            writer.write(records[2:], error_in_each(records[2:]))
+            writer.write(*ends(records[2:]), error_in_each(records[2:]))
         return True
 
     bodies = Enrichment(finding, FindingsReader(tmp_path, "s"))(records, wait)
@@ -161,7 +167,7 @@ def test_a_loader_that_stands_still_is_not_waited_for_again_until_it_goes_on(
     first = enrichment(records[:2], wait)
     waited = len(waits)
     second = enrichment(records[2:3], never)
-    writer.write(records, error_in_each(records))
+    writer.write(*ends(records), error_in_each(records))
     third = enrichment(records[3:], never)
 
     assert 4 < sum(waits) < 6
@@ -173,8 +179,8 @@ def test_a_loader_that_stands_still_is_not_waited_for_again_until_it_goes_on(
 def test_what_the_loader_passed_without_a_word_is_found_alone(tmp_path: Path) -> None:
     records = [record(number) for number in range(1, 5)]
     writer = FindingsWriter(tmp_path, "s")
-    writer.write(records[:1], error_in_each(records[:1]))
-    writer.write(records[3:], error_in_each(records[3:]))
+    writer.write(*ends(records[:1]), error_in_each(records[:1]))
+    writer.write(*ends(records[3:]), error_in_each(records[3:]))
     finding = Finding()
 
     bodies = Enrichment(finding, FindingsReader(tmp_path, "s"))(records, never)

@@ -5,23 +5,26 @@ from __future__ import annotations
 from threading import Semaphore
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from otlp_receiver.decoding import LOADED_TABLES
+from otlp_receiver.load_worker import LocalWorker
 from otlp_receiver.loader import Loader
 from otlp_receiver.quarantine import Quarantine
 from otlp_receiver.rows import rows_reader
 from otlp_receiver.segment import segments
 from otlp_receiver.spool_writer import SpoolWriter
 from span_store.errors import StoreUnavailableError
+from span_store.layout import APPEND_VERSION
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import id_rows, log_request, span_ids, trace_request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import polars as pl
+    from otlp_receiver.decoding import Decode
 
 
 def fill(folder: Path, bodies: list[tuple[str, bytes]], first: int = 1) -> None:
@@ -36,14 +39,22 @@ def traces(count: int) -> list[tuple[str, bytes]]:
     return [("traces", trace_request(3, seed=seed).SerializeToString()) for seed in range(count)]
 
 
-def loader(tmp_path: Path, store: SpanStore | None = None, load_bytes: int = 1500) -> Loader:
-    return Loader(
+def worker(tmp_path: Path, store: SpanStore | None = None, decode: Decode = id_rows) -> LocalWorker:
+    return LocalWorker(
         spool=tmp_path / "spool",
         quarantine=tmp_path / "quarantine",
         store=store or SpanStore(tmp_path),
-        decode=id_rows,
-        load_bytes=load_bytes,
+        decode=decode,
     )
+
+
+def loader(
+    tmp_path: Path,
+    store: SpanStore | None = None,
+    load_bytes: int = 1500,
+    decode: Decode = id_rows,
+) -> Loader:
+    return Loader(worker=worker(tmp_path, store, decode), load_bytes=load_bytes)
 
 
 def run(subject: Loader) -> int:
@@ -79,7 +90,7 @@ def test_a_new_loader_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
     assert stored(tmp_path).select("trace_id", "span_id").is_unique().all()
 
 
-def test_the_next_batch_is_decoded_while_one_is_written(tmp_path: Path) -> None:
+def test_the_next_batch_is_decoded_while_one_is_committed(tmp_path: Path) -> None:
     fill(tmp_path / "spool", traces(20))
     decodes = Semaphore(0)
 
@@ -88,58 +99,80 @@ def test_the_next_batch_is_decoded_while_one_is_written(tmp_path: Path) -> None:
         return id_rows(records)
 
     class Waiting(SpanStore):
-        """Writes nothing before two batches were begun to be decoded."""
+        """Commits nothing before two batches were begun to be decoded."""
 
-        def append(self, table, frame, transaction=None):  # type: ignore[no-untyped-def]
+        def commit(self, table, files, transaction=None):  # type: ignore[no-untyped-def]
             assert decodes.acquire(timeout=60)
             assert decodes.acquire(timeout=60)
-            super().append(table, frame, transaction)
+            super().commit(table, files, transaction)
 
-    subject = loader(tmp_path, Waiting(tmp_path))
-    subject._decode = counted
+    subject = loader(tmp_path, Waiting(tmp_path), decode=counted)
     subject.step()
+    subject.close()
 
     assert 0 < stored(tmp_path).height < 60
     run(loader(tmp_path))
     assert stored(tmp_path).height == 60
 
 
-class StepsCounted:
-    """The real decoding, which counts the batches that it understood in a second step."""
-
-    def __init__(self, attributes, prices):  # type: ignore[no-untyped-def]
-        self.whole = rows_reader(attributes, prices)
-        self.read = self.whole.read
-        self.steps = 0
-
-    def __call__(self, records):  # type: ignore[no-untyped-def]
-        return self.whole(records)
-
-    def understand(self, read):  # type: ignore[no-untyped-def]
-        self.steps += 1
-        return self.whole.understand(read)
-
-
-def test_batches_that_are_read_ahead_give_the_rows_that_single_ones_give(tmp_path: Path) -> None:
+def test_several_workers_load_what_one_loads(tmp_path: Path) -> None:
     requests = [*traces(40), ("logs", log_request().SerializeToString())]
     requests[7:7] = [("traces", b"\xff no request")]
-    ways = {"small": 1, "larger": 1500}
-    for way, load_bytes in ways.items():
-        fill(tmp_path / way / "spool", requests)
-        subject = loader(tmp_path / way, load_bytes=load_bytes)
-        subject._decode = subject._in_steps = StepsCounted({}, "")
+    decode = rows_reader({}, "")
+    for workers in (1, 3):
+        place = tmp_path / str(workers)
+        fill(place / "spool", requests)
+        subject = loader(place, decode=decode)
+        for _ in range(workers - 1):
+            subject.add_worker(worker(place, decode=decode))
         reports = []
         while (report := subject.step()) is not None:
             reports.append(report)
+        subject.remove_added_workers()
+        assert subject.step() is None
+        subject.close()
         assert sum(report.quarantined for report in reports) == 1
         assert sum(report.records for report in reports) == 42
-        assert Quarantine(tmp_path / way / "quarantine").count() == 1
-        assert subject._in_steps.steps > 0
+        numbers = [report.last_number for report in reports]
+        assert numbers == sorted(numbers)
+        assert Quarantine(place / "quarantine").count() == 1
 
     for table in LOADED_TABLES:
-        one, other = (stored(tmp_path / way, table).drop("received_at") for way in ways)
+        one, other = (stored(tmp_path / way, table).drop("received_at") for way in ("1", "3"))
         assert_frame_equal(one.sort(one.columns), other.sort(other.columns))
-    assert stored(tmp_path / "larger").height == 120
+    assert stored(tmp_path / "3").height == 120
+
+
+def test_rows_are_marked_in_the_order_of_the_spool_whoever_writes_them(tmp_path: Path) -> None:
+    """Every batch sends the same span again, with a name of its own."""
+    bodies = [
+        ("traces", trace_request(1, seed=1, name=f"version {number}").SerializeToString())
+        for number in range(30)
+    ]
+    fill(tmp_path / "spool", bodies)
+    subject = loader(tmp_path, load_bytes=1, decode=rows_reader({}, ""))
+    subject.add_worker(worker(tmp_path, decode=rows_reader({}, "")))
+    subject.add_worker(worker(tmp_path, decode=rows_reader({}, "")))
+    run(subject)
+    subject.close()
+
+    rows = pl.read_parquet(tmp_path / "spans" / "*.parquet").sort(APPEND_VERSION)
+    assert rows["name"].to_list() == [f"version {number}" for number in range(30)]
+    assert rows[APPEND_VERSION].is_unique().all()
+    assert SpanStore(tmp_path).scan("spans").collect()["name"].to_list() == ["version 0"]
+
+
+def test_what_was_written_ahead_of_a_failed_commit_is_taken_back(tmp_path: Path) -> None:
+    fill(tmp_path / "spool", traces(20))
+    subject = loader(tmp_path, Dying(tmp_path, "spans", after_commit=False))
+    subject.add_worker(worker(tmp_path))
+    with pytest.raises(StoreUnavailableError):
+        subject.step()
+    subject.close()
+
+    assert not list((tmp_path / "spans").glob("*.parquet"))
+    run(loader(tmp_path))
+    assert stored(tmp_path).height == 60
 
 
 class Dying(SpanStore):
@@ -151,13 +184,16 @@ class Dying(SpanStore):
         self.after_commit = after_commit
         self.failures = 0
 
-    def append(self, table, frame, transaction=None):  # type: ignore[no-untyped-def]
+    def commit(self, table, files, transaction=None):  # type: ignore[no-untyped-def]
         if table == self.table and self.failures < 3:
             self.failures += 1
             if self.after_commit:
-                super().append(table, frame, transaction)
+                super().commit(table, files, transaction)
+            else:
+                for file in files:
+                    self.drop(table, file)
             raise StoreUnavailableError(self.table_uri(table), "the network is down")
-        super().append(table, frame, transaction)
+        super().commit(table, files, transaction)
 
 
 @pytest.mark.parametrize("table", ["evaluations", "spans"])
@@ -231,8 +267,7 @@ def test_a_request_that_kills_the_loader_is_found_and_put_into_quarantine(
         return id_rows(records)
 
     for _ in range(100):
-        subject = loader(tmp_path, load_bytes=load_bytes)
-        subject._decode = dies
+        subject = loader(tmp_path, load_bytes=load_bytes, decode=dies)
         try:
             run(subject)
             break
@@ -254,8 +289,7 @@ def test_an_innocent_request_survives_a_few_kills(tmp_path: Path) -> None:
         raise Killed
 
     for _ in range(5):
-        subject = loader(tmp_path)
-        subject._decode = dies
+        subject = loader(tmp_path, decode=dies)
         with pytest.raises(Killed):
             subject.step()
     run(loader(tmp_path))

@@ -52,8 +52,9 @@ def test_freed_memory_is_used_again_until_it_is_given_back() -> None:
     assert after_giving_back * 8 > by_default, "one block of four is taken anew"
 
 
-@pytest.mark.parametrize("program", ["otlp_receiver.loader_process", "cli.loader_process"])
-def test_a_loader_prepares_polars_before_it_is_imported(program: str) -> None:
-    told = f"import sys, {program}; sys.exit('polars' in sys.modules)"
+@pytest.mark.parametrize("room", ["otlp_receiver", "cli"])
+@pytest.mark.parametrize("program", ["loader_process", "worker_process"])
+def test_a_loader_prepares_polars_before_it_is_imported(room: str, program: str) -> None:
+    told = f"import sys, {room}.{program}; sys.exit('polars' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", told], check=False).returncode == 0

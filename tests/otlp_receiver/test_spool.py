@@ -173,6 +173,35 @@ def test_numbers_are_never_given_out_twice(tmp_path: Path) -> None:
     assert read_all(spool)[-1].number >= first + NUMBER_GAP
 
 
+def test_one_read_gives_what_was_asked_for_however_large_the_records_are(tmp_path: Path) -> None:
+    sent = [bytes([number]) * size for number, size in enumerate([3 * 2**20] * 5 + [20 * 2**20, 9])]
+    write(tmp_path / "spool", sent, segment_bytes=2**30)
+
+    reader = SpoolReader(tmp_path / "spool")
+    first = reader.read(16 * 2**20)
+    rest = reader.read(64 * 2**20)
+
+    assert 15 * 2**20 <= sum(map(len, bodies(first))) <= 36 * 2**20
+    assert bodies(first + rest) == sent
+
+
+def test_another_reader_goes_on_at_a_position(tmp_path: Path) -> None:
+    sent = [b"%d" % number * 50 for number in range(60)]
+    write(tmp_path / "spool", sent, segment_bytes=500)
+
+    readers = [SpoolReader(tmp_path / "spool") for _ in range(2)]
+    found = readers[0].read(400)
+    while True:
+        for reader, other in (readers, readers[::-1]):
+            other.position = reader.position
+            records = other.read(400)
+            found += records
+        if not records:
+            break
+
+    assert bodies(found) == sent
+
+
 def test_a_reader_follows_a_writer(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
