@@ -77,16 +77,18 @@ def draw(salt: str, project: str, trace_id: str) -> float:
 
 def draws(salt: str, project: str, trace_ids: pl.Series) -> pl.Series:
     """The shared draws of many traces: :func:`draw` of each, in one pass over the digests."""
-    prefix = f"{salt}\0{project}\0".encode()
-    digests = b"".join(
-        [
-            blake2b(prefix + trace_id.encode(), digest_size=8).digest()
-            for trace_id in trace_ids.to_list()
-        ]
-    )
+    begun = blake2b(f"{salt}\0{project}\0".encode(), digest_size=8)
+    digests = b"".join([_digest(begun, name) for name in trace_ids.cast(pl.Binary).to_list()])
     # Both conversions round a 64-bit number to the nearest float, as Python's own does.
     values = np.frombuffer(digests, dtype=">u8").astype(np.float64) * _SCALE
     return pl.Series("u", np.minimum(values, _LARGEST), dtype=pl.Float64)
+
+
+def _digest(begun: blake2b, rest: bytes) -> bytes:
+    """What comes of bytes that end so; what they begin with was read once."""
+    one = begun.copy()
+    one.update(rest)
+    return one.digest()
 
 
 def further_draws(u: pl.Series) -> pl.Series:

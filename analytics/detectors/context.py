@@ -95,6 +95,20 @@ class DetectorContext:
 
         return SemanticView(self)
 
+    def compare(self, judged: pl.DataFrame, outliers: pl.DataFrame) -> None:
+        """From now on the detectors see what the baselines say of these traces too.
+
+        What is worked out before that does not depend on it. ``judged`` and ``outliers`` are those
+        of :class:`analytics.baselines.Verdicts`, of all traces.
+        """
+        own = self.traces.select("trace_id")
+        self.__dict__["baselines"] = outliers.join(
+            own, on="trace_id", how="semi", maintain_order="left"
+        )
+        self.__dict__["traces"] = self.traces.join(
+            judged, on="trace_id", how="left", maintain_order="left"
+        )
+
     reads_closely = True
     """Whether the semantic detectors read what their prefilters let through."""
 

@@ -7,10 +7,15 @@ to be decided some hundred at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
 
 APART_SHARE_MAX = 0.1
 """Of a chunk with more such traces nothing is set apart: it is enough by itself."""
@@ -27,25 +32,47 @@ class Content:
     spans: pl.DataFrame
 
 
-@dataclass(slots=True)
 class SetApart:
-    """What chunks left, in the order of the chunks."""
+    """What chunks leave, in the order of the chunks, whichever is looked through first."""
 
-    _left: list[Content] = field(default_factory=list)
+    def __init__(
+        self, decide: Callable[[Content], Future[pl.DataFrame]], marks: Iterable[int]
+    ) -> None:
+        """``decide`` gets what is enough to be decided; after so many traces anything is."""
+        self._decide = decide
+        self._marks = sorted(marks)
+        self._lock = Lock()
+        self._early: dict[int, tuple[int, Content | None]] = {}
+        self._next = 0
+        self._passed = 0
+        self._left: list[Content] = []
+        self.answers: list[Future[pl.DataFrame]] = []
+        """In order; complete when every chunk has added."""
 
-    def add(self, content: Content) -> None:
-        """Keep it for later."""
-        self._left.append(content)
+    def add(self, number: int, height: int, content: Content | None) -> None:
+        """What the chunk of this number, of ``height`` traces, leaves."""
+        with self._lock:
+            self._early[number] = (height, content)
+            while self._next in self._early:
+                height, content = self._early.pop(self._next)
+                self._next += 1
+                self._passed += height
+                if content is not None:
+                    self._left.append(content)
+                if self._left and self._is_enough:
+                    self.answers.append(self._decide(self._taken()))
 
     @property
-    def is_enough(self) -> bool:
+    def _is_enough(self) -> bool:
         """Whether it is worth deciding now."""
-        return sum(content.traces.height for content in self._left) >= TRACES_TOGETHER
+        is_due = False
+        while self._marks and self._marks[0] <= self._passed:
+            is_due = True
+            self._marks.pop(0)
+        return is_due or sum(one.traces.height for one in self._left) >= TRACES_TOGETHER
 
-    def taken(self) -> Content | None:
-        """Everything that was left, traces in the order of their ids; None when nothing was."""
-        if not self._left:
-            return None
+    def _taken(self) -> Content:
+        """Everything that was left, traces in the order of their ids."""
         traces = pl.concat(content.traces for content in self._left).sort("trace_id")
         spans = pl.concat(content.spans for content in self._left)
         self._left.clear()

@@ -2,7 +2,8 @@
 
 Findings are written first, then the items, then the trace rows, which mark their traces as
 evaluated, and last the run's own row. Each step can be repeated: findings and traces have keys,
-items are added once an object.
+items are added once an object. The files of the trace rows are made while items are added, but
+nobody sees them before all of these are in.
 """
 
 from __future__ import annotations
@@ -18,18 +19,16 @@ from analytics.job import queue_filling
 from analytics.job.counts import detector_counts
 from analytics.job.report import RunReport
 from analytics.job.taken_over import FOUND, TakenOver, unrecorded, with_taken_over
-from analytics.job.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from analytics.config import AnalysisConfig
-    from analytics.detectors.catalog import Detector
     from analytics.job.decided import Decided
     from analytics.job.report import DetectorCount, QueueCount
     from analytics.job.scope import Scope
     from analytics.job.stages import Stages
+    from analytics.job.writing import Writer
     from analytics.judge.bench import Judge
     from queue_store.store import QueueStore
     from span_store.store import SpanStore
@@ -45,20 +44,13 @@ class Conclusion:
     as_of: datetime
     config: AnalysisConfig
     scope: Scope
-    detectors: Sequence[Detector]
+    writer: Writer
     judge: Judge | None
 
     def write(self, decided: Decided, stages: Stages, *, dry_run: bool) -> RunReport:
         """Write in the safe order; when dry, only count."""
         as_of_ns, before = nanoseconds(self.as_of), self.scope.before
-        incremental = self.scope.incremental
-        writer = Writer(
-            store=self.store,
-            project=self.project,
-            as_of_ns=as_of_ns,
-            config=self.config,
-            detectors=self.detectors,
-        )
+        writer = self.writer
         over = TakenOver.nothing()
         if not dry_run:
             moments = unrecorded(self.store, before, project=self.project, now=as_of_ns)
@@ -66,43 +58,48 @@ class Conclusion:
         standing = detector_counts(
             self.store,
             self.project,
-            self.detectors,
+            writer.detectors,
             pl.concat([decided.found.select(FOUND), over.found]),
             decided.findings,
             decided.evaluated,
         )
         if not dry_run:
             queue_filling.ensure_system_queues(
-                self.queues, self.detectors, project=self.project, now=self.as_of
+                self.queues, writer.detectors, project=self.project, now=self.as_of
             )
             if self.judge is not None:
                 writer.evaluations(self.judge.evaluations)
             writer.findings(decided.findings)
-        with ThreadPoolExecutor(1, thread_name_prefix="baselines") as beside:
-            summing_up = None
-            if not dry_run and (decided.evaluated.height or not incremental):
-                samples = (decided.samples, decided.run_id)
-                summing_up = beside.submit(writer.baseline_rows, *samples, incremental=incremental)
-            counts = queue_filling.fill(
+        fillings = queue_filling.planned(
+            self.queues,
+            decided.routing.routed,
+            project=self.project,
+            config=self.config,
+            recorded_until=None if before is None else moment_of(before.as_of),
+        )
+        with ThreadPoolExecutor(1, thread_name_prefix="items") as beside:
+            items = beside.submit(
+                queue_filling.fill,
                 self.queues,
-                decided.routing.routed,
+                fillings,
                 project=self.project,
                 now=self.as_of,
-                config=self.config,
-                recorded_until=None if before is None else moment_of(before.as_of),
                 dry_run=dry_run,
             )
             if not dry_run:
-                writer.traces(decided.evaluated, decided.found, decided.routing.routed)
-                writer.selections(decided.routing.changed_rows)
-            if summing_up is not None:
-                writer.baselines(summing_up.result())
+                writer.traces(decided.evaluated, decided.found, decided.routing.routed, items)
+            counts = with_taken_over(items.result(), over)
+        if not dry_run:
+            writer.selections(decided.routing.changed_rows)
+            # A run every minute that evaluated nothing has nothing new to say of them.
+            is_new = decided.evaluated.height or not self.scope.incremental
+            if decided.baselines is not None and is_new:
+                writer.baselines(decided.baselines.result())
         stages.finish()
-        counts = with_taken_over(counts, over)
         report = self._report(decided, standing, counts, over, stages, dry_run=dry_run)
         # A run every minute that found nothing to do leaves no record.
         did_anything = report.traces_evaluated + report.traces_looked_at_again > 0
-        if not dry_run and (did_anything or not incremental):
+        if not dry_run and (did_anything or not self.scope.incremental):
             writer.run(report, stages)
         return report
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import polars as pl
 
     from analytics.job.routing_stage import RoutedRun
@@ -18,8 +20,8 @@ class Decided:
     run_id: str
     traces: pl.DataFrame
     """Every trace the run can see."""
-    samples: pl.DataFrame
-    """What the norms came from: complete traces, and the history before them."""
+    baselines: Future[pl.DataFrame] | None
+    """Rows of ``baselines`` as they stand after the run; None when none are to be written."""
     evaluated: pl.DataFrame
     """Those it evaluated, with draw and item revision."""
     found: pl.DataFrame

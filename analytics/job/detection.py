@@ -2,14 +2,15 @@
 
 Polars leaves a core idle wherever one thread goes through a column; other chunks keep it busy.
 What a run finds does not depend on it: chunks share nothing that they change, their answers are
-taken in the order of the chunks. A judge is asked when all of them are known: its budget goes to
+taken in the order of the chunks. The first ones are read while the baselines are still looked at:
+what these say is asked for last. A judge is asked when all of them are known: its budget goes to
 what matters most in the whole run.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,7 @@ from analytics.job.intake import chunks, read_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
 
     from analytics.baselines import Verdicts
@@ -46,15 +48,6 @@ GROUPS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What is under way of a chunk."""
-
-    left: Future[Content | None]
-    """The traces that want to be read closely, known before the answer."""
-    answer: Future[pl.DataFrame]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
     """What the detectors of one run have to go by."""
 
@@ -64,35 +57,42 @@ class Detection:
     as_of_ns: int
     config: AnalysisConfig
     detectors: Sequence[Detector]
-    verdicts: Verdicts
+    verdicts: Future[Verdicts]
+    """What the baselines say; waited for when the content of a chunk has been looked through."""
     history: SessionHistory
     learned: LearnedRung | None
     judge: Judge | None
 
-    def run(self, evaluated: pl.DataFrame, tell: Callable[[int], None]) -> pl.DataFrame:
-        """Every decision but ``no_match``; ``tell`` hears how many traces are done."""
+    def run(
+        self,
+        evaluated: pl.DataFrame,
+        tell: Callable[[int], None],
+        when_chunks_are_done: Callable[[], None],
+    ) -> pl.DataFrame:
+        """Every decision but ``no_match``; ``tell`` hears how many traces are done.
+
+        ``when_chunks_are_done`` is called when only the last closely read traces are waited for.
+        """
         parts = [pl.DataFrame(schema=FOUND)]
-        apart = SetApart()
         done = 0
         tell(done)
         cut = chunks(self.store, evaluated, self.config.chunk_traces, project=self.project)
-        close: list[Future[pl.DataFrame]] = []
         with (
             ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="chunk") as pool,
             ThreadPoolExecutor(GROUPS_AT_ONCE, thread_name_prefix="closely") as reader,
         ):
-            for chunk, work in in_order(lambda chunk: self._begun(pool, chunk), cut):
-                left = work.left.result()
-                if left is not None:
-                    apart.add(left)
-                # Towards the end fewer at a time, so that little is left when nothing else is.
-                is_late = evaluated.height - done <= GROUPS_AT_ONCE * self.config.chunk_traces
-                if apart.is_enough or is_late:
-                    close.append(reader.submit(self._closely, apart.taken()))
-                parts.append(work.answer.result())
+            # Before the last chunks once, so that little is left when nothing else is.
+            last = CHUNKS_AT_ONCE * self.config.chunk_traces
+            marks = (evaluated.height - last, evaluated.height)
+            apart = SetApart(lambda group: reader.submit(self._closely, group), marks)
+            for (_, chunk), answer in in_order(
+                lambda numbered: pool.submit(self._offline, *numbered, apart), enumerate(cut)
+            ):
+                parts.append(answer.result())
                 done += chunk.height
                 tell(done)
-            parts += [answer.result() for answer in close]
+            when_chunks_are_done()
+            parts += [answer.result() for answer in apart.answers]
         found = pl.concat(parts)
         if self.judge is not None:
             found = self._judged(self.judge, found, evaluated)
@@ -112,22 +112,14 @@ class Detection:
             context.forget()
         return pl.concat(parts)
 
-    def _begun(self, pool: ThreadPoolExecutor, chunk: pl.DataFrame) -> _Work:
-        left: Future[Content | None] = Future()
-        return _Work(left=left, answer=pool.submit(self._offline, chunk, left))
-
-    def _offline(self, chunk: pl.DataFrame, left: Future[Content | None]) -> pl.DataFrame:
+    def _offline(self, number: int, chunk: pl.DataFrame, apart: SetApart) -> pl.DataFrame:
         """What the detectors say of one chunk; nothing here changes what other chunks see.
 
-        ``left`` hears of the few traces that want to be read closely, as soon as they are known.
+        ``apart`` gets the few traces that want to be read closely, as soon as they are known.
         """
-        try:
-            context = self._context(chunk, self._content(chunk))
-            content = self._set_apart(context)
-        except BaseException as error:
-            left.set_exception(error)
-            raise
-        left.set_result(content)
+        context = self._context(chunk, self._content(chunk))
+        content = self._set_apart(context)
+        apart.add(number, chunk.height, content)
         if content is None:
             return self._decided(context)
         context.skim()
@@ -143,13 +135,13 @@ class Detection:
         is_apart = pl.col("trace_id").is_in(wanted.implode())
         return Content(traces=chunk.filter(is_apart), spans=compact(context.spans_of(wanted)))
 
-    def _closely(self, content: Content | None) -> pl.DataFrame:
+    def _closely(self, content: Content) -> pl.DataFrame:
         """What the detectors say of traces that chunks left."""
-        if content is None:
-            return pl.DataFrame(schema=FOUND)
         return self._decided(self._context(content.traces, content.spans))
 
     def _decided(self, context: DetectorContext) -> pl.DataFrame:
+        verdicts = self.verdicts.result()
+        context.compare(verdicts.judged, verdicts.outliers)
         found = evaluate(context, self.detectors)
         if self.learned is not None:
             found = self.learned.apply(found, context)
@@ -166,9 +158,6 @@ class Detection:
             config=self.config,
             traces=chunk,
             span_frame=spans,
-            baselines=self.verdicts.outliers.join(
-                chunk.select("trace_id"), on="trace_id", how="semi", maintain_order="left"
-            ),
             earlier_traces=self.history.before(chunk),
             read_earlier=self.history.read,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -24,20 +24,22 @@ from analytics.job.intake import HISTORY_COLUMNS, every_trace, read_history, rea
 from analytics.job.open_questions import open_questions, without_open_questions
 from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
+from analytics.job.rehearsal import rehearse
 from analytics.job.rerouting import last_run
 from analytics.job.revisions import is_outdated, material_revisions
-from analytics.job.routing_stage import RoutingStage
+from analytics.job.routing_stage import RoutedRun, RoutingStage
 from analytics.job.scope import Scope
 from analytics.job.session_history import SessionHistory
 from analytics.job.stages import Stages
-from analytics.job.writing import versions
+from analytics.job.writing import Writer, versions
 from analytics.selection import draws
 from span_store.schema import EVALUATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
+    from analytics.baselines import Verdicts
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
     from analytics.job.report import RunReport
@@ -81,17 +83,83 @@ class Job:
         )
         self._tell("reading", 0, 1)
         detectors, traces = self._intake()
-        stages.next("baselines")
-        samples = self._samples(traces)
-        with ThreadPoolExecutor(1, thread_name_prefix="draws") as beside:
-            drawing = beside.submit(self._candidates, traces)
-            verdicts = judge(samples, self.config)
-            evaluated = drawing.result().join(
-                verdicts.judged, on="trace_id", how="left", maintain_order="left"
+        writer = Writer(
+            store=self.store,
+            project=self.project,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            detectors=detectors,
+        )
+        with ThreadPoolExecutor(1, thread_name_prefix="baselines") as beside:
+            decided = self._decided(traces, stages, writer, beside, dry_run=dry_run)
+            stages.next("writing")
+            conclusion = Conclusion(
+                store=self.store,
+                queues=self.queues,
+                project=self.project,
+                as_of=self.as_of,
+                config=self.config,
+                scope=self.scope,
+                writer=writer,
+                judge=self.judge,
             )
-        stages.next("detectors")
+            report = conclusion.write(decided, stages, dry_run=dry_run)
+        self._tell("done", 1, 1)
+        return report
+
+    def _decided(
+        self,
+        traces: pl.DataFrame,
+        stages: Stages,
+        writer: Writer,
+        beside: ThreadPoolExecutor,
+        *,
+        dry_run: bool,
+    ) -> Decided:
+        """Everything but the writing; ``beside`` does what nothing else waits for yet."""
+        stages.next("baselines")
+        run_id = self._run_id(writer.detectors)
+        samples = self._samples(traces)
+        # Detectors begin to read content while the baselines are still looked at.
+        verdicts = beside.submit(self._verdicts, samples, stages)
+        evaluated = self._candidates(traces)
         sessions = self._sessions(traces)
-        detection = Detection(
+        baselines: list[Future[pl.DataFrame]] = []
+
+        def sum_up() -> None:
+            """The baselines' rows, made ready while the last traces are read."""
+            if not dry_run and (evaluated.height or not self.incremental):
+                rows, options = writer.baseline_rows, {"incremental": self.incremental}
+                baselines.append(beside.submit(rows, samples, run_id, **options))
+
+        found = self._detection(writer.detectors, verdicts, sessions).run(
+            evaluated, lambda done: self._tell("detecting", done, evaluated.height), sum_up
+        )
+        verdicts.result()
+        stages.next("routing")
+        if self.judge is not None:
+            evaluated, found = without_open_questions(self.judge, evaluated, found)
+        evaluated = self._with_revisions(evaluated)
+        return Decided(
+            run_id=run_id,
+            traces=traces,
+            baselines=baselines[0] if baselines else None,
+            evaluated=evaluated,
+            found=found,
+            findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
+            routing=self._routed(traces, evaluated, found, sessions, writer.detectors),
+        )
+
+    def _verdicts(self, samples: pl.DataFrame, stages: Stages) -> Verdicts:
+        """What the baselines say; from then on the run waits for the detectors."""
+        verdicts = judge(samples, self.config)
+        stages.next("detectors")
+        return verdicts
+
+    def _detection(
+        self, detectors: Sequence[Detector], verdicts: Future[Verdicts], sessions: SessionHistory
+    ) -> Detection:
+        return Detection(
             store=self.reading,
             project=self.project,
             as_of=self.as_of,
@@ -103,46 +171,17 @@ class Job:
             learned=self.learned,
             judge=self.judge,
         )
-        found = detection.run(
-            evaluated, lambda done: self._tell("detecting", done, evaluated.height)
-        )
-        if self.judge is not None:
-            evaluated, found = without_open_questions(self.judge, evaluated, found)
-        stages.next("routing")
-        evaluated = self._with_revisions(evaluated)
-        routing = self._routing(detectors)
-        routed = routing.run(evaluated, found, self.scope.backfilled(traces), sessions)
-        if self.learned is not None and self.learned.queues:
-            routed.routed.drafts = put_in_order(
-                routed.routed.drafts, self.learned.queues, self.reading, project=self.project
-            )
-        decided = Decided(
-            run_id=self._run_id(detectors),
-            traces=traces,
-            samples=samples,
-            evaluated=evaluated,
-            found=found,
-            findings=finding_rows(found, evaluated, project=self.project, as_of_ns=self.as_of_ns),
-            routing=routed,
-        )
-        stages.next("writing")
-        conclusion = Conclusion(
-            store=self.store,
-            queues=self.queues,
-            project=self.project,
-            as_of=self.as_of,
-            config=self.config,
-            scope=self.scope,
-            detectors=detectors,
-            judge=self.judge,
-        )
-        report = conclusion.write(decided, stages, dry_run=dry_run)
-        self._tell("done", 1, 1)
-        return report
 
-    def _routing(self, detectors: list[Any]) -> RoutingStage:
+    def _routed(
+        self,
+        traces: pl.DataFrame,
+        evaluated: pl.DataFrame,
+        found: pl.DataFrame,
+        sessions: SessionHistory,
+        detectors: Sequence[Detector],
+    ) -> RoutedRun:
         nothing = pl.DataFrame(schema=EVALUATIONS.polars)
-        return RoutingStage(
+        stage = RoutingStage(
             store=self.store,
             queues=self.queues,
             project=self.project,
@@ -151,6 +190,12 @@ class Job:
             detectors=detectors,
             judged=nothing if self.judge is None else self.judge.evaluations,
         )
+        routed = stage.run(evaluated, found, self.scope.backfilled(traces), sessions)
+        if self.learned is not None and self.learned.queues:
+            routed.routed.drafts = put_in_order(
+                routed.routed.drafts, self.learned.queues, self.reading, project=self.project
+            )
+        return routed
 
     @property
     def as_of_ns(self) -> int:
@@ -171,6 +216,7 @@ class Job:
             loading.append(beside.submit(load, self.config))
             if not self.incremental:
                 beside.submit(prefilters.prepare)
+                beside.submit(self._rehearse, loading[0])
 
         assembled = None
         if self.incremental:
@@ -205,6 +251,9 @@ class Job:
             is_asked_again=asked_again,
             is_candidate=(intake.changed | asked_again) & self.scope.asked_for,
         )
+
+    def _rehearse(self, loading: Future[list[Detector]]) -> None:
+        rehearse(loading.result(), self.config, self.as_of)
 
     def _open_questions(self) -> pl.DataFrame | None:
         """Evaluated traces that a judge still owes a verdict; None without a judge."""
@@ -263,7 +312,7 @@ class Job:
             maintain_order="left",
         )
 
-    def _run_id(self, detectors: list[Any]) -> str:
+    def _run_id(self, detectors: Sequence[Detector]) -> str:
         moments = (self.as_of, self.since, self.until)
         bounds = [str(None if one is None else one.astimezone(UTC)) for one in moments]
         return digest(

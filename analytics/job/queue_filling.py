@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analytics.filters import matching
@@ -109,17 +110,28 @@ def live_rules(
     return rules
 
 
-def fill(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """What one queue is to get."""
+
+    queue: str
+    considered: int
+    """Traces that its rules looked at."""
+    selected: int
+    """Drafts that they chose."""
+    taken: Sequence[Draft]
+    """Those within the cap, the highest priority first."""
+
+
+def planned(
     queues: QueueStore,
     routed: Routed,
     *,
     project: str,
-    now: datetime,
     config: AnalysisConfig,
     recorded_until: datetime | None,
-    dry_run: bool,
-) -> list[QueueCount]:
-    """Add the drafts, queue by queue, the highest priority first.
+) -> list[Filling]:
+    """What the queues take of the drafts, by the queues' names.
 
     Where the cap leaves some out, ``routed`` holds the smaller chances afterwards.
     ``recorded_until`` is the moment of the last recorded run.
@@ -133,7 +145,7 @@ def fill(
         considered[RANDOM_FLOOR] = routed.floor_considered
     for draft in routed.drafts:
         by_queue[draft.queue].append(draft)
-    counts = []
+    fillings = []
     for name in sorted(considered):
         drafts = sorted(by_queue[name], key=lambda draft: (-draft.priority, draft.trace_id))
         taken = drafts
@@ -144,25 +156,42 @@ def fill(
             )
             if tau > 0:
                 taken = record_line(routed, drafts, taken, name, tau, config.random_floor)
+        fillings.append(
+            Filling(queue=name, considered=considered[name], selected=len(drafts), taken=taken)
+        )
+    return fillings
+
+
+def fill(
+    queues: QueueStore,
+    fillings: Sequence[Filling],
+    *,
+    project: str,
+    now: datetime,
+    dry_run: bool,
+) -> list[QueueCount]:
+    """Add what was planned, queue by queue; when dry, only count."""
+    counts = []
+    for filling in fillings:
         result = None
-        if taken and not dry_run:
+        if filling.taken and not dry_run:
             result = queues.add_items(
                 project=project,
-                queue=name,
-                drafts=[_item(draft) for draft in taken],
+                queue=filling.queue,
+                drafts=[_item(draft) for draft in filling.taken],
                 now=now,
                 actor=ACTOR,
             )
         counts.append(
             QueueCount(
-                queue=name,
-                considered=considered[name],
-                selected=len(drafts),
+                queue=filling.queue,
+                considered=filling.considered,
+                selected=filling.selected,
                 added=0 if result is None else result.added,
                 duplicates=0 if result is None else result.duplicates,
                 reentered=0 if result is None else result.reentered,
                 removed=0 if result is None else result.removed,
-                capped=len(drafts) - len(taken),
+                capped=filling.selected - len(filling.taken),
             )
         )
     return counts

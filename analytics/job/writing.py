@@ -16,7 +16,8 @@ from analytics.routing import ROUTING_VERSION
 from span_store.schema import BASELINES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
@@ -52,8 +53,13 @@ class Writer:
         if not evaluations.is_empty():
             self.store.append("evaluations", evaluations)
 
-    def traces(self, evaluated: pl.DataFrame, found: pl.DataFrame, routed: Routed) -> None:
-        """Append the evaluated revisions: from now on these traces count as evaluated."""
+    def traces(
+        self, evaluated: pl.DataFrame, found: pl.DataFrame, routed: Routed, items: Future[Any]
+    ) -> None:
+        """Append the evaluated revisions: from now on these traces count as evaluated.
+
+        Their files are written while ``items`` are added, and committed when all of these are in.
+        """
         if evaluated.is_empty():
             return
         config = self.config
@@ -65,10 +71,10 @@ class Writer:
                 draft.priority, priorities.get(draft.trace_id, draft.priority)
             )
         told = told_of(found, routed.selections, priorities, self.detectors)
-        self.store.append_parts(
-            "traces",
-            (
-                trace_rows(
+
+        def parts() -> Iterator[pl.DataFrame]:
+            for some in evaluated.iter_slices(_ROWS_AT_ONCE):
+                yield trace_rows(
                     some,
                     told,
                     self.detectors,
@@ -76,9 +82,10 @@ class Writer:
                     as_of_ns=self.as_of_ns,
                     config=config,
                 )
-                for some in evaluated.iter_slices(_ROWS_AT_ONCE)
-            ),
-        )
+            # The commit follows the last part.
+            items.result()
+
+        self.store.append_parts("traces", parts())
 
     def selections(self, rows: pl.DataFrame) -> None:
         """Append rows whose selections changed, under the same revision: the last one counts."""

@@ -77,20 +77,29 @@ def test_a_chunk_that_cannot_be_read_fails_the_run(tmp_path, monkeypatch):
         findings(tmp_path, traffic(), AnalysisConfig(chunk_traces=11))
 
 
-def test_what_was_left_is_taken_once_in_the_order_of_traces():
-    apart = SetApart()
-    assert apart.taken() is None
-    for name in ("b", "a"):
-        one = pl.DataFrame({"trace_id": [name]})
-        apart.add(Content(traces=one, spans=one))
+def groups(order, left, marks):
+    """The traces of each group, when chunks of ten leave these, and are known in this order."""
+    decided = []
+    apart = SetApart(decided.append, marks)
+    for number in order:
+        names = pl.DataFrame({"trace_id": left[number]}, schema={"trace_id": pl.String})
+        apart.add(number, 10, Content(traces=names, spans=names) if left[number] else None)
+    assert len(apart.answers) == len(decided)
+    for content in decided:
+        assert sorted(content.spans["trace_id"]) == content.traces["trace_id"].to_list()
+    return [content.traces["trace_id"].to_list() for content in decided]
 
-    content = apart.taken()
 
-    assert content is not None
-    assert content.traces["trace_id"].to_list() == ["a", "b"]
-    assert content.spans["trace_id"].to_list() == ["b", "a"]
-    assert apart.taken() is None
-    assert not apart.is_enough
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (2, 1, 0, 4, 3), (4, 3, 2, 1, 0)])
+def test_groups_are_the_same_whichever_chunk_is_known_first(monkeypatch, order):
+    monkeypatch.setattr("analytics.job.apart.TRACES_TOGETHER", 3)
+    left = [["d", "b"], ["c"], ["a"], [], ["f", "e"]]
+
+    assert groups(order, left, (50, 30)) == [["b", "c", "d"], ["a"], ["e", "f"]]
+
+
+def test_nothing_is_decided_where_nothing_was_left():
+    assert groups((0, 1), [[], []], (-10, 10, 20)) == []
 
 
 def test_a_compact_frame_holds_nothing_of_the_frame_that_it_was_chosen_from():

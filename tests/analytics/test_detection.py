@@ -5,11 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
 
+import pytest
+
+from analytics.config import AnalysisConfig
+from analytics.detectors.catalog import load
 from analytics.detectors.decision import decisions
 from analytics.detectors.evaluation import evaluate
+from analytics.detectors.prefilters import PREFILTERS
+from analytics.job import queue_filling, run
 from analytics.job.detection import CHUNKS_AT_ONCE, in_order
+from analytics.job.rehearsal import rehearse
 from tests.analytics.contexts import context_of
-from tests.analytics.spans import span
+from tests.analytics.spans import AS_OF, chat, frame, span
 
 
 def test_answers_come_in_the_order_of_the_questions_and_few_are_under_way():
@@ -60,3 +67,52 @@ def test_ones_own_detector_looks_at_one_chunk_at_a_time():
         found = list(pool.map(work, range(2)))
 
     assert all(frame.is_empty() for frame in found)
+
+
+def test_baselines_that_cannot_be_judged_fail_the_run(store, queues, monkeypatch):
+    """Chunks wait for them in other threads: nobody waits for ever."""
+
+    def broken(*_):
+        raise ArithmeticError("no norm")
+
+    store.append("spans", frame([chat(f"t{number}", at=number) for number in range(5)]))
+    monkeypatch.setattr("analytics.job.execution.judge", broken)
+
+    with pytest.raises(ArithmeticError, match="no norm"):
+        run(store, queues, project="default", as_of=AS_OF)
+
+
+def test_traces_whose_items_cannot_be_added_do_not_count_as_evaluated(
+    tmp_path, store, queues, monkeypatch
+):
+    def broken(*_, **__):
+        raise OSError("the disk is full")
+
+    store.append("spans", frame([chat(f"t{number}", at=number) for number in range(5)]))
+    with monkeypatch.context() as patch:
+        patch.setattr(queue_filling, "fill", broken)
+        with pytest.raises(OSError, match="the disk is full"):
+            run(store, queues, project="default", as_of=AS_OF)
+    assert store.scan_raw("traces").collect().is_empty()
+    assert not list(tmp_path.glob("tables/traces/*.parquet"))
+
+    assert run(store, queues, project="default", as_of=AS_OF).traces_evaluated == 5
+
+
+def test_a_rehearsal_reads_a_conversation_with_every_semantic_detector():
+    heard = {}
+
+    class Listening:
+        def __init__(self, detector):
+            self.id, self.version = detector.id, detector.version
+            self.detector = detector
+
+        def decide(self, context):
+            answer = self.detector.decide(context)
+            heard[self.id] = context.semantic.candidates(self.id).len()
+            return answer
+
+    config = AnalysisConfig()
+    rehearse([Listening(detector) for detector in load(config)], config, AS_OF)
+
+    assert heard == dict.fromkeys(PREFILTERS, 1)

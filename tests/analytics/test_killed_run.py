@@ -21,9 +21,10 @@ from tests.conftest import REPOSITORY
 KILLED_RUN = """
 import faulthandler, os, signal, sys
 faulthandler.dump_traceback_later(240)
-from analytics.job import run, execution, queue_filling, writing
+from analytics.job import run, queue_filling, writing
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
+from span_store import tablelog
 from span_store.store import SpanStore
 from tests.analytics.spans import AS_OF
 
@@ -31,16 +32,33 @@ place, point = sys.argv[1:]
 owner, name = {
     "before findings": (writing.Writer, "findings"),
     "before items": (queue_filling, "fill"),
-    "before traces": (writing.Writer, "traces"),
+    "beside items": (writing.Writer, "traces"),
+    "before traces": (tablelog.TableLog, "commit"),
     "before baselines": (writing.Writer, "baselines"),
     "before the run": (writing.Writer, "run"),
 }[point]
-setattr(owner, name, lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
+whole = getattr(owner, name)
+
+
+def killed(*given, **options):
+    if point != "before traces" or given[0].uri.endswith("/traces"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*given, **options)
+
+
+setattr(owner, name, killed)
 queues = QueueStore.open(f"sqlite:///{place}/queue.sqlite3", QueueConfig())
 run(SpanStore(place), queues, project="default", as_of=AS_OF)
 """
 
-POINTS = ("before findings", "before items", "before traces", "before baselines", "before the run")
+POINTS = (
+    "before findings",
+    "before items",
+    "beside items",
+    "before traces",
+    "before baselines",
+    "before the run",
+)
 
 
 def traffic():
