@@ -19,6 +19,7 @@ Overlap is asked for because ids of test servers repeat.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -76,10 +77,9 @@ def uncounted(spans: pl.LazyFrame) -> pl.DataFrame:
     for those alone.
     """
     numbers = _numbers(spans)
-    entangled = (
-        _entangled(numbers.filter("is_model")),
-        _entangled(numbers.filter(~pl.col("is_model"))),
-    )
+    with ThreadPoolExecutor(1, thread_name_prefix="tools") as beside:
+        tools_too = beside.submit(_entangled, numbers.filter(~pl.col("is_model")))
+        entangled = (_entangled(numbers.filter("is_model")), tools_too.result())
     either = pl.concat(entangled).unique()
     if either.is_empty() and not numbers["has_response"].any():
         return spans.select(_KEY).limit(0).collect()

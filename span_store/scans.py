@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -117,9 +118,10 @@ class TableScan:
             chosen = self._chosen(files, selection)
             frame = chosen.select(*names, **computed).collect(engine="streaming")
             row_keys = frame[ROW_KEY]
-            if self._is_indexed(files) and len(row_keys) == files["num_records"].sum():
-                self.index.learn(files, row_keys)
-            suspects = repeated(row_keys)
+            with ThreadPoolExecutor(1, thread_name_prefix="index") as beside:
+                learning = beside.submit(self._learn, files, row_keys)
+                suspects = repeated(row_keys)
+                learning.result()
             doubles = self._compare(chosen, suspects)
             self._remember(version, selection, doubles)
             if not doubles:
@@ -130,6 +132,11 @@ class TableScan:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise unavailable(self._log.uri, error) from error
         return pl.concat([frame.filter(~is_suspect), single]).select(wanted)
+
+    def _learn(self, files: pl.DataFrame, row_keys: pl.Series) -> None:
+        """Which of the files hold which traces, if these are all their rows."""
+        if self._is_indexed(files) and len(row_keys) == files["num_records"].sum():
+            self.index.learn(files, row_keys)
 
     def reading_order(self, project: str | None, traces: pl.DataFrame) -> pl.DataFrame:
         """For each trace ``file``, which it ends in, and ``position``, its place in that file.
