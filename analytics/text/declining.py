@@ -11,7 +11,7 @@ from functools import cache
 
 from analytics.text.phrases import RULES
 from analytics.text.quoted import without_quotes
-from analytics.text.required import alternatives
+from analytics.text.required import inner_alternatives
 from analytics.text.sought import Glance, Sought
 
 OPENING_CHARACTERS = 300
@@ -20,7 +20,6 @@ OPENING_CHARACTERS = 300
 _LETTER = re.compile(
     r"^\s*(?:(?:subject|betreff)\s*:|dear |(?:hi|hello|hey) [A-Z]\w+,)", re.IGNORECASE
 )
-_SPACES = re.compile(r"\s+")
 
 
 def declines(answer: str) -> bool:
@@ -38,7 +37,7 @@ def _opening(answer: str) -> str:
     if _LETTER.match(answer):
         return ""
     text = without_quotes(answer[: 2 * OPENING_CHARACTERS])
-    return _SPACES.sub(" ", text.lower().replace("\u2019", "'")).strip()[:OPENING_CHARACTERS]
+    return " ".join(text.lower().replace("\u2019", "'").split())[:OPENING_CHARACTERS]
 
 
 def _any(rule_set: str, text: str) -> bool:
@@ -51,5 +50,7 @@ def _any(rule_set: str, text: str) -> bool:
 @cache
 def _rules(rule_set: str) -> tuple[Sought, ...]:
     return tuple(
-        Sought(pattern, 0) for rule in RULES[rule_set] for pattern in alternatives(rule.pattern)
+        Sought(pattern, 0)
+        for rule in RULES[rule_set]
+        for pattern in inner_alternatives(rule.pattern)
     )

@@ -9,7 +9,12 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 
+_MARKS = ("'", '"', "\u201c", "```")
+"""Without one of them nothing is quoted."""
+
 
 def without_quotes(text: str) -> str:
     """The text with each quotation and code block replaced by a space."""
+    if not any(mark in text for mark in _MARKS):
+        return text
     return _QUOTED.sub(" ", text)

@@ -68,8 +68,26 @@ def alternatives(pattern: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def inner_alternatives(pattern: str) -> tuple[str, ...]:
+    """The same, also of an expression that is one group between the ends of words."""
+    apart = alternatives(pattern)
+    group = _LONE_GROUP.fullmatch(pattern) if len(apart) == 1 else None
+    if group is None:
+        return apart
+    begin, inside, end = group.groups()
+    # A bracket that closes another group than the one that was opened: there are several.
+    depth = 0
+    for piece in _PIECE.findall(inside):
+        depth += (piece == "(") - (piece == ")")
+        if depth < 0:
+            return apart
+    return tuple(f"{begin}{piece}{end}" for piece in alternatives(inside))
+
+
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
 """An escaped character, a class of characters, or one of any other kind."""
+
+_LONE_GROUP = re.compile(r"((?:\\b)?)\(\?:(.*)\)((?:\\b)?)", re.DOTALL)
 
 _FLAGS = re.compile(r"\(\?[a-zA-Z]*-?[a-zA-Z]+\)")
 """What holds for all that follows it, so that nothing can be taken apart."""

@@ -14,7 +14,7 @@ from analytics.text.dense import numbers_of
 from analytics.text.evidence import rule_evidence, rule_evidences
 from analytics.text.normalise import normalised
 from analytics.text.phrases import RULES, Rule
-from analytics.text.required import alternatives, required_words
+from analytics.text.required import alternatives, inner_alternatives, required_words
 
 _LOOKING = ("declining", "unable", "unsafe_request", "sensitive_request", "harmless_request")
 """Sets that Python's own expressions read, which look around."""
@@ -61,11 +61,27 @@ def test_expressions_side_by_side_are_told_apart(pattern, apart):
     assert alternatives(pattern) == apart
 
 
-def test_a_rule_occurs_where_one_of_its_expressions_does():
+@pytest.mark.parametrize(
+    ("pattern", "apart"),
+    [
+        (r"\b(?:red|blue (?:car|bus))\b", (r"\bred\b", r"\bblue (?:car|bus)\b")),
+        ("(?:red|blue)", ("red", "blue")),
+        ("(?:red|blue)(?:car|bus)", ("(?:red|blue)(?:car|bus)",)),
+        ("(?:red|blue)|bus", ("(?:red|blue)", "bus")),
+        ("(?:red|blue)+", ("(?:red|blue)+",)),
+    ],
+)
+def test_a_group_between_the_ends_of_words_is_taken_apart(pattern, apart):
+    assert inner_alternatives(pattern) == apart
+
+
+@pytest.mark.parametrize("taken_apart", [alternatives, inner_alternatives])
+def test_a_rule_occurs_where_one_of_its_expressions_does(taken_apart):
+    texts = _texts()[::9]
     for rules in RULES.values():
         for rule in rules:
-            one = [re.compile(piece) for piece in alternatives(rule.pattern)]
-            for text in _texts()[::7]:
+            one = [re.compile(piece) for piece in taken_apart(rule.pattern)]
+            for text in texts:
                 is_there = re.search(rule.pattern, text) is not None
                 assert any(piece.search(text) for piece in one) == is_there
 
