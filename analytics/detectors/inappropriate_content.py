@@ -12,7 +12,6 @@ from analytics.detectors.semantic_view import of_traces
 from analytics.text.evidence import excerpt, rule_evidence
 from analytics.text.head import shipped_head
 from analytics.text.phrases import RULES
-from analytics.text.scoring import probabilities
 
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
@@ -64,7 +63,7 @@ class InappropriateContent:
             & pl.col("text").is_not_null()
             & ~pl.col("is_repeat")
         )
-        scored = texts.with_columns(probability=probabilities(head, texts["text"]))
+        scored = texts.with_columns(probability=view.scores.probabilities(head, texts["text"]))
         phrases = rule_evidence(scored["text"], _PHRASES)
         strengths = pl.Series([said.strength for said in phrases], dtype=pl.Float64)
         scored = scored.with_columns(place=pl.int_range(pl.len()), strength=strengths).filter(

@@ -18,7 +18,6 @@ from analytics.text.attempts import attempts, is_about
 from analytics.text.evidence import excerpt, rule_evidence
 from analytics.text.head import shipped_head
 from analytics.text.phrases import RULES
-from analytics.text.scoring import probabilities
 from analytics.text.suffix import adversarial_suffix
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from analytics.detectors.context import DetectorContext
     from analytics.text.evidence import RuleEvidence
     from analytics.text.head import Rung
+    from analytics.text.scoring import Scores
 
 _ENTRY = entry_of("jailbreaking")
 
@@ -82,15 +82,17 @@ class Jailbreaking:
         if wanted.is_empty():
             return view.with_gaps(decisions([]))
         parts = of_traces(view.parts, wanted)
-        found = self._by_users(parts) + self._from_outside(_outside(context, wanted, parts))
+        found = self._by_users(parts, view.scores) + self._from_outside(
+            _outside(context, wanted, parts)
+        )
         by_trace: dict[str, list[_Attempt]] = {}
         for attempt in found:
             by_trace.setdefault(attempt.trace_id, []).append(attempt)
-        refused = _refusing_traces(parts, list(by_trace))
+        refused = _refusing_traces(parts, list(by_trace), view.scores)
         rows = [_row(trace_id, tries, refused) for trace_id, tries in by_trace.items()]
         return view.with_gaps(decisions(rows))
 
-    def _by_users(self, parts: pl.DataFrame) -> list[_Attempt]:
+    def _by_users(self, parts: pl.DataFrame, heads: Scores) -> list[_Attempt]:
         """What users wrote."""
         said = parts.filter(
             (pl.col("direction") == "input")
@@ -101,7 +103,7 @@ class Jailbreaking:
         )
         head = shipped_head("jailbreak")
         rules = rule_evidence(said["text"], RULES["jailbreak"])
-        scores = probabilities(head, said["text"])
+        scores = heads.probabilities(head, said["text"])
         short = attempts(said["text"])
         found = []
         for row, in_prompt, in_short, score in zip(
@@ -212,7 +214,7 @@ def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -
     return both.unique(["trace_id", "text"], keep="first", maintain_order=True)
 
 
-def _refusing_traces(parts: pl.DataFrame, trace_ids: list[str]) -> set[str]:
+def _refusing_traces(parts: pl.DataFrame, trace_ids: list[str], heads: Scores) -> set[str]:
     """The traces whose last answer declines: the attempt did not succeed."""
     head = shipped_head("refusal")
     last = (
@@ -224,7 +226,7 @@ def _refusing_traces(parts: pl.DataFrame, trace_ids: list[str]) -> set[str]:
         )
         .unique("trace_id", keep="last", maintain_order=True)
     )
-    refused = probabilities(head, last["text"]) >= head.rung.ambiguous_at
+    refused = heads.probabilities(head, last["text"]) >= head.rung.ambiguous_at
     return set(last.filter(refused)["trace_id"])
 
 

@@ -19,7 +19,6 @@ from analytics.text.evidence import excerpt
 from analytics.text.head import shipped_head
 from analytics.text.phrases import RULES
 from analytics.text.requests import Kind, asked
-from analytics.text.scoring import probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +63,9 @@ class Refusal:
         is_said = pl.col("part_type") == "refusal"
         says_so = pl.Series([declines(text) for text in answers["text"]], dtype=pl.Boolean)
         declining = (
-            answers.with_columns(probability=probabilities(head, answers["text"]), says_so=says_so)
+            answers.with_columns(
+                probability=view.scores.probabilities(head, answers["text"]), says_so=says_so
+            )
             .with_columns(
                 probability=pl.when(is_said).then(1.0).otherwise("probability"),
                 says_so=pl.col("says_so") | is_said,

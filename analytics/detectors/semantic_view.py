@@ -13,6 +13,8 @@ from analytics.detectors.lazily import Lazily
 from analytics.detectors.prefilters import PREFILTERS
 from analytics.messages import explode_messages
 from analytics.selection import further_draws
+from analytics.text.head import shipped_head
+from analytics.text.scoring import Scores
 from analytics.text.turns import Turn, conversations, sessions
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _OF_SESSIONS = ("frustration", "forgetting")
 """Detectors that read whole sessions."""
+
+_HEADS = ("jailbreak", "refusal", "sexual")
+"""The classifiers that detectors ask."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,11 @@ class SemanticView:
             .select("trace_id", "conversation_id")
         )
         return sessions(spoken, order.iter_rows(), self.context.config.session_traces_max)
+
+    @Lazily
+    def scores(self) -> Scores:
+        """What the classifiers say of texts, each of which is read once for all of them."""
+        return Scores([shipped_head(name) for name in _HEADS])
 
     def candidates(self, detector: str) -> pl.Series:
         """The traces that this detector's prefilter let through, and the sampled ones."""

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from analytics.text import scoring
 from analytics.text.errors import UnreadableHeadError
 from analytics.text.head import LinearHead, shipped_head
-from analytics.text.scoring import probabilities
+from analytics.text.scoring import Scores, probabilities
 
 NAMES = ["jailbreak", "refusal", "sexual"]
 
@@ -92,6 +93,19 @@ def test_the_probability_of_a_text_does_not_depend_on_its_neighbours(samples):
     assert together.to_list() == [
         probabilities(head, texts[place : place + 1])[0] for place in range(20)
     ]
+
+
+@pytest.mark.parametrize("known_texts_max", [20, 2_000])
+def test_several_heads_say_together_what_each_says_alone(samples, known_texts_max, monkeypatch):
+    monkeypatch.setattr(scoring, "KNOWN_TEXTS_MAX", known_texts_max)
+    heads = [shipped_head(name) for name in NAMES]
+    together = Scores(heads)
+    some = (samples["text"].head(30), samples["text"].slice(10, 40), samples["text"].clear())
+
+    for head in heads:
+        for texts in some:
+            alone = probabilities(head, texts)
+            assert together.probabilities(head, texts).to_list() == alone.to_list()
 
 
 def test_the_heads_tell_the_samples_apart(prompt_samples, refusal_samples):
