@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 
-def main(options: str, settings: dict[str, Any], descriptor: int) -> None:
+def main(options: str, settings: dict[str, Any], descriptors: list[int]) -> None:
     """Work until the loader is gone."""
     from cli.loader_process import SignalsLeft
     from otlp_receiver.worker_process import main as work
 
     work(
-        settings, descriptor, lambda: SignalsLeft(json.loads(options), Path(settings["spool"])).find
+        settings,
+        descriptors,
+        lambda: SignalsLeft(json.loads(options), Path(settings["spool"])).find,
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], json.loads(sys.argv[2]), [int(argument) for argument in sys.argv[3:]])

@@ -7,19 +7,41 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from otlp_receiver.load_worker import Understood
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from otlp_receiver.load_worker import BatchOrder, Extent, LoadWorker, Understood
+    from otlp_receiver.load_worker import BatchOrder, Extent, LoadWorker
     from span_store.store import SpanStore
 
 
 class _Lane:
-    """A worker and the thread that waits for it: what it is told comes one after another."""
+    """A worker and the threads that wait for it: one for reading ahead, one for the rest."""
 
     def __init__(self, worker: LoadWorker) -> None:
         self.worker = worker
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="batch-read")
+        self._working = ThreadPoolExecutor(1, thread_name_prefix="batch")
+
+    def read(self, order: BatchOrder) -> Future[Extent]:
+        return self._reading.submit(self.worker.read, order)
+
+    def understand(self, extent: Future[Extent]) -> Future[Understood]:
+        return self._working.submit(self._understood, extent)
+
+    def write(self, versions: Mapping[str, int]) -> Future[dict[str, Any]]:
+        return self._working.submit(self.worker.write, versions)
+
+    def shutdown(self) -> None:
+        self._reading.shutdown()
+        self._working.shutdown()
+
+    def _understood(self, extent: Future[Extent]) -> Understood:
+        found = extent.result()
+        if not found.records:
+            return Understood(rows={}, failed=[], decoded_slowly=0)
+        return self.worker.understand(found.ticket)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -41,9 +63,9 @@ class _Batch:
 class Batches:
     """Gives out batches in the order of the spool, and works on later ones meanwhile.
 
-    A worker begins with its next batch as soon as the files of the last one are being written.
-    What was understood is handed to ``versions`` in the order of the spool, which says what the
-    rows of each table are marked with. Not for several threads.
+    A worker reads its next batch while it works on one. What was understood is handed to
+    ``versions`` in the order of the spool, which says what the rows of each table are marked with.
+    Not for several threads.
     """
 
     def __init__(
@@ -65,7 +87,7 @@ class Batches:
         """Only the first worker from now on; nothing is under way."""
         assert not self._under_way
         for lane in self._lanes[1:]:
-            lane.thread.shutdown()
+            lane.shutdown()
         del self._lanes[1:]
 
     def first(self, order: BatchOrder) -> Extent:
@@ -80,8 +102,7 @@ class Batches:
         if not self._under_way:
             # Nothing is decoded before its extent is known: what kills is noted down before.
             lane = self._lanes[0]
-            extent = lane.thread.submit(lane.worker.read, self._order)
-            self._under_way.append(_Batch(lane=lane, extent=extent))
+            self._under_way.append(_Batch(lane=lane, extent=lane.read(self._order)))
         oldest = self._under_way[0].extent.result()
         if len(self._under_way) == 1:
             self._went_on_to(oldest)
@@ -91,7 +112,7 @@ class Batches:
         """What the oldest batch was decoded to, and its files; it is no longer under way."""
         batch = self._under_way[0]
         if batch.understood is None:
-            batch.understood = batch.lane.thread.submit(batch.lane.worker.understand)
+            batch.understood = batch.lane.understand(batch.extent)
         while True:
             self._advance()
             if batch.written is not None and batch.written.done():
@@ -115,7 +136,7 @@ class Batches:
         """As :meth:`forget`, and end the threads."""
         self.forget(store)
         for lane in self._lanes:
-            lane.thread.shutdown()
+            lane.shutdown()
 
     def _advance(self) -> None:
         """Have written what is understood, in order, and begin with more where there is more."""
@@ -124,28 +145,35 @@ class Batches:
                 break
             if batch.written is None:
                 versions = self._versions(batch.extent.result(), batch.understood.result())
-                batch.written = batch.lane.thread.submit(batch.lane.worker.write, versions)
-        self._begin_ahead()
+                batch.written = batch.lane.write(versions)
+        if self._order is not None and self._order.records_max is None:
+            self._read_ahead()
+            self._understand_ahead()
 
-    def _begin_ahead(self) -> None:
-        """Let every worker that is free take a batch, as long as much waits."""
-        order = self._order
-        assert order is not None
-        if order.records_max is not None:
-            # A loader died: the batch that kills must be found, one at a time.
-            return
-        busy = [batch.lane for batch in self._under_way if batch.written is None]
-        for lane in self._lanes:
-            newest = self._under_way[-1].extent
-            if lane in busy or self._is_exhausted or not newest.done():
-                continue
-            self._went_on_to(newest.result())
-            if self._is_exhausted or not newest.result().is_large(order.load_bytes):
-                return
+    def _read_ahead(self) -> None:
+        """Let workers that have read nothing for later do so, as long as much waits."""
+        by_work = sorted(self._lanes, key=lambda lane: len(self._unwritten(lane)))
+        for lane in by_work:
             assert self._order is not None
-            extent = lane.thread.submit(lane.worker.read, self._order)
-            understood = lane.thread.submit(lane.worker.understand)
-            self._under_way.append(_Batch(lane=lane, extent=extent, understood=understood))
+            newest = self._under_way[-1].extent
+            if self._is_exhausted or not newest.done():
+                return
+            self._went_on_to(newest.result())
+            if self._is_exhausted or not newest.result().is_large(self._order.load_bytes):
+                return
+            if all(batch.understood is not None for batch in self._unwritten(lane)):
+                self._under_way.append(_Batch(lane=lane, extent=lane.read(self._order)))
+
+    def _understand_ahead(self) -> None:
+        """Let workers go on with what they read, once what they had is being written."""
+        for lane in self._lanes:
+            waiting = self._unwritten(lane)
+            if waiting and waiting[0].understood is None:
+                waiting[0].understood = lane.understand(waiting[0].extent)
+
+    def _unwritten(self, lane: _Lane) -> list[_Batch]:
+        """What this worker has in hand, oldest first."""
+        return [batch for batch in self._under_way if batch.lane is lane and batch.written is None]
 
     def _went_on_to(self, newest: Extent) -> None:
         """The newest batch is read: the next one begins behind it. One without records is none."""

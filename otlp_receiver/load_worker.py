@@ -46,6 +46,8 @@ class Extent:
 
     position: SpoolPosition
     """Where the next batch begins."""
+    ticket: int = 0
+    """Which of the worker's reads it was."""
     records: int = 0
     first_number: int = 0
     last_number: int = 0
@@ -74,13 +76,16 @@ class Understood:
 
 
 class LoadWorker(Protocol):
-    """Works on one batch at a time: the three calls come in this order."""
+    """Works on a batch in three calls, which come in this order.
+
+    The next one may be read meanwhile, from another thread; the other two are for one alone.
+    """
 
     def read(self, order: BatchOrder) -> Extent:
         """Read the batch; an extent without records when nothing waits."""
 
-    def understand(self) -> Understood:
-        """Decode what was read."""
+    def understand(self, ticket: int) -> Understood:
+        """Decode the batch with the extent of this ticket; what was read before is forgotten."""
 
     def write(self, versions: Mapping[str, int]) -> dict[str, Any]:
         """Write the rows of these tables, marked with these versions; the files to commit.
@@ -100,8 +105,9 @@ class LocalWorker:
     decode: Decode
     find: Find | None = None
     _reader: SpoolReader = field(init=False)
-    _records: list[SpoolRecord] = field(init=False, default_factory=list)
-    _is_deadly: bool = field(init=False, default=False)
+    _tickets: int = field(init=False, default=0)
+    _was_read: dict[int, list[SpoolRecord]] = field(init=False, default_factory=dict)
+    _deadly: int | None = field(init=False, default=None)
     _ready: dict[str, ReadyRows] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,22 +115,23 @@ class LocalWorker:
 
     def read(self, order: BatchOrder) -> Extent:
         """Records that lie on one side of every border."""
-        self._ready = {}
         reader = self._reader
         reader.position = order.position
         records = reader.read(order.load_bytes, records_max=order.records_max)
         position = reader.position
         finished: int | None = reader.segment
-        self._records = records
         if not records:
             return Extent(position=position, finished_segment=finished)
         border = min((held for held in order.borders if held >= records[0].number), default=None)
         if border is not None and border < records[-1].number:
-            self._records = records = [record for record in records if record.number <= border]
+            records = [record for record in records if record.number <= border]
             position, finished = _again(order.position, after=border), None
-        self._is_deadly = len(records) == 1 and records[0].number == order.deadly
+        self._deadly = order.deadly
+        self._tickets += 1
+        self._was_read[self._tickets] = records
         return Extent(
             position=position,
+            ticket=self._tickets,
             records=len(records),
             first_number=records[0].number,
             last_number=records[-1].number,
@@ -133,10 +140,14 @@ class LocalWorker:
             finished_segment=finished,
         )
 
-    def understand(self) -> Understood:
+    def understand(self, ticket: int) -> Understood:
         """Rows, and the records that have none; a record in quarantine is not tried again."""
-        records, self._records = self._records, []
-        if self._is_deadly:
+        self._ready = {}
+        forgotten = [number for number in self._was_read if number < ticket]
+        for number in forgotten:
+            del self._was_read[number]
+        records = self._was_read.pop(ticket)
+        if len(records) == 1 and records[0].number == self._deadly:
             rows = self.decode([])
             failed = [(records[0].number, "the loader died of it each time")]
         else:
