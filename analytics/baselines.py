@@ -100,7 +100,12 @@ class Verdicts:
     outliers: pl.DataFrame
     """:data:`OUTLIERS`: the metrics that exceed their norm."""
     judged: pl.DataFrame
-    """``trace_id, metrics_judged``: on how many metrics each candidate had a norm."""
+    """``trace_id, metrics_judged``: on how many metrics each candidate had a norm; sorted."""
+
+    def judged_of(self, trace_ids: pl.Series) -> pl.DataFrame:
+        """The rows of ``judged`` of some traces, at the price of these few alone; maybe others."""
+        rows = self.judged["trace_id"].search_sorted(trace_ids)
+        return self.judged[rows.filter(rows < self.judged.height).unique()]
 
 
 def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
@@ -143,7 +148,7 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     asked = samples.rows(np.flatnonzero(candidate), ("trace_id",))
     return Verdicts(
         outliers=pl.concat(found).sort("trace_id", "metric"),
-        judged=asked.with_columns(metrics_judged=pl.Series(judged[candidate])),
+        judged=asked.with_columns(metrics_judged=pl.Series(judged[candidate])).sort("trace_id"),
     )
 
 

@@ -99,7 +99,7 @@ class DetectorContext:
         """From now on the detectors see what the baselines say of these traces too.
 
         What is worked out before that does not depend on it. ``judged`` and ``outliers`` are those
-        of :class:`analytics.baselines.Verdicts`, of all traces.
+        of :class:`analytics.baselines.Verdicts`, of these traces and maybe others.
         """
         own = self.traces.select("trace_id")
         self.__dict__["baselines"] = outliers.join(

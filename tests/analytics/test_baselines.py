@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics.baselines import judge, summary, with_cohorts
+from analytics.baselines import Verdicts, judge, summary, with_cohorts
 from analytics.config import AnalysisConfig
 from benchmarks.baselines import HOUR, WORLDS, possible, rates, world
 
@@ -155,3 +155,17 @@ def test_the_summary_lists_every_level():
         "project",
     }
     assert listed["n"].unique().to_list() == [100]
+
+
+def test_what_is_said_of_a_few_traces_is_found_among_many():
+    names = [f"{number:03}" for number in range(0, 300, 3)]
+    judged = pl.DataFrame({"trace_id": names, "metrics_judged": range(100)})
+    verdicts = Verdicts(outliers=judged.clear(), judged=judged)
+    asked = pl.DataFrame({"trace_id": ["000", "001", "150", "297", "298"]})
+
+    said = asked.join(verdicts.judged_of(asked["trace_id"]), on="trace_id", how="left")
+
+    assert said["metrics_judged"].to_list() == [0, None, 50, 99, None]
+    assert verdicts.judged_of(asked["trace_id"]).height <= asked.height
+    nothing = Verdicts(outliers=judged.clear(), judged=judged.clear())
+    assert nothing.judged_of(asked["trace_id"]).is_empty()
