@@ -262,13 +262,11 @@ class Receiver:
             child.suspend()
 
     def loaded_spans(self) -> int:
-        """Rows in the table now."""
-        import polars as pl
-
+        """Rows in the table now, as its log counts them: reading them would take time."""
         from span_store.store import SpanStore
 
-        counted = SpanStore(self.data_dir).scan_raw("spans").select(pl.len()).collect()
-        return int(counted.item())
+        _, files = SpanStore(self.data_dir).table_log("spans").live_files()
+        return 0 if files.is_empty() else int(files["num_records"].sum())
 
     def waiting_spans(self) -> int:
         """Acknowledged and not in the table yet."""

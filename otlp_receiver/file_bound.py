@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from span_store.compaction import compact, is_mergeable
+from span_store.config import COMPACT_BYTES
 from span_store.errors import SpanStoreError
 from span_store.maintenance import Maintenance
 
@@ -27,7 +28,6 @@ FILES_MAX = 5_000
 """An hour of one commit a second, and half of it again."""
 _LOOK_EVERY = 100
 """Commits between two looks: one reads the list of the files."""
-_TARGET_BYTES = 24 * 2**20
 _FILES_MIN = 2
 
 
@@ -67,7 +67,7 @@ class FileBound:
         left = before
         while left > self._files_max:
             keeper = Maintenance(self._store, table, self._now())
-            report = compact(keeper, target_bytes=_TARGET_BYTES, files_min=_FILES_MIN, groups_max=1)
+            report = compact(keeper, target_bytes=COMPACT_BYTES, files_min=_FILES_MIN, groups_max=1)
             if report.files_before == 0:
                 break
             left = self._mergeable(table)
@@ -82,4 +82,4 @@ class FileBound:
 
     def _mergeable(self, table: str) -> int:
         _, files = self._store.table_log(table).live_files()
-        return 0 if files.is_empty() else files.filter(is_mergeable(_TARGET_BYTES)).height
+        return 0 if files.is_empty() else files.filter(is_mergeable(COMPACT_BYTES)).height
