@@ -162,15 +162,12 @@ class Loader:
         """
         if self._leave is not None and understood.found is not None:
             self._leave(extent.first_number, extent.last_number, understood.found)
+        marks: dict[str, int] = {}
         for table in understood.rows:
             if extent.last_number > self._held[table]:
-                after = self._marked[table] + 1
-                self._marked[table] = max(after, self._store.next_version(table))
-        return {
-            table: self._marked[table]
-            for table in understood.rows
-            if extent.last_number > self._held[table]
-        }
+                marks[table] = max(self._marked[table] + 1, self._store.next_version(table))
+        self._marked.update(marks)
+        return marks
 
     def _commit(self, files: dict[str, Any], last_number: int) -> None:
         left = dict(files)
