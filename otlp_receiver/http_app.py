@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otlp_receiver.answers import response, status_message
-from otlp_receiver.limits import decompress
 from otlp_receiver.otlp_json import json_to_protobuf, message_to_json
 from otlp_receiver.status import Reason, Refusal
 
@@ -126,12 +125,8 @@ class HttpApp:
             )
         sent = await self._body(headers, receive)
         began = time.perf_counter()
-        body = decompress(
-            sent,
-            headers.get("content-encoding", "").strip().lower(),
-            bytes_max=self._config.request_bytes_max,
-            ratio_max=self._config.compression_ratio_max,
-        )
+        encoding = headers.get("content-encoding", "").strip().lower()
+        body = await self._intake.decompressed(sent, encoding)
         with self._intake.holding(len(body)):
             if content_type == JSON:
                 body = await self._from_json(signal, body)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from otlp_receiver.aside import Aside
 from otlp_receiver.inspection import Inspected, inspect_logs, inspect_metrics, inspect_traces
+from otlp_receiver.limits import decompress
 from otlp_receiver.status import Reason, Refusal
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _THREAD_BYTES = 4 * 2**20
 """Requests from this size on are inspected on a thread, so that others are answered meanwhile."""
+_COMPRESSED_THREAD_BYTES = 32 * 2**10
+"""Compressed bodies from this size on are undone on a thread: smaller ones stay below 16 MiB."""
 _START_SECONDS = 2.0
 """Well below the patience of exporters."""
 _INSPECT = {"traces": inspect_traces, "logs": inspect_logs, "metrics": inspect_metrics}
@@ -75,6 +78,19 @@ class Intake:
     def settle(self, calls: Sequence[Callable[[], None]]) -> None:
         """Wake the calls of one group; runs on the writer's thread."""
         self._loop.call_soon_threadsafe(_call_each, calls)
+
+    async def decompressed(self, body: bytes, encoding: str) -> bytes:
+        """The body as it was before it was sent; raises :class:`Refusal` above the limits."""
+        undo = partial(
+            decompress,
+            body,
+            encoding,
+            bytes_max=self._config.request_bytes_max,
+            ratio_max=self._config.compression_ratio_max,
+        )
+        if not encoding or len(body) < _COMPRESSED_THREAD_BYTES:
+            return undo()
+        return await self.aside.run(undo)
 
     async def accept(
         self, signal: str, body: bytes, project: str, *, transport: str, began: float

@@ -9,6 +9,7 @@ from otlp_receiver.status import Reason, Refusal
 _GZIP_WINDOW = 31
 _ZLIB_WINDOW = 15
 _RAW_WINDOW = -15
+_GZIP_START = b"\x1f\x8b"
 _SMALL_BYTES = 2**20
 """Up to this size the ratio does not matter: repetitive requests compress well."""
 _PIECE_BYTES = 2**20
@@ -21,6 +22,8 @@ def decompress(body: bytes, encoding: str, *, bytes_max: int, ratio_max: int) ->
 
     Raises :class:`Refusal` for an unknown encoding, broken data, or too much of it.
     """
+    if len(body) > bytes_max:
+        raise Refusal(Reason.TOO_LARGE, f"more than {bytes_max} bytes")
     match encoding:
         case "" | "identity":
             return body
@@ -36,6 +39,17 @@ def decompress(body: bytes, encoding: str, *, bytes_max: int, ratio_max: int) ->
         return _inflate(body, window, bytes_max)
     except zlib.error as error:
         raise Refusal(Reason.BAD_DATA, f"broken {encoding}: {error}") from error
+
+
+def encoding_of(message: bytes) -> str:
+    """What a message of gRPC is compressed with, by its first bytes; "" for not at all.
+
+    gRPC says it once a message, in a flag that handlers do not see. A request of OTLP begins with
+    field 1 as a submessage, so that its first byte is never that of a compressed one.
+    """
+    if message.startswith(_GZIP_START):
+        return "gzip"
+    return "deflate" if _has_zlib_header(message) else ""
 
 
 def _inflate(body: bytes, window: int, bytes_max: int) -> bytes:

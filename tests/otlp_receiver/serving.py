@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -79,6 +80,15 @@ class Served:
         with self.channel() as channel:
             call = channel.unary_unary(method)
             return bytes(call(body, timeout=120, wait_for_ready=True, **options))
+
+    def metric(self, name: str) -> float:
+        """One of the receiver's own numbers; 0 before one with labels was counted."""
+        with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=120) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f"spandocket_receiver_{name} "):
+                    return float(line.rpartition(" ")[2])
+        assert "{" in name, f"no metric {name}"
+        return 0.0
 
     def loader(self) -> psutil.Process | None:
         """The loader process, once it runs."""

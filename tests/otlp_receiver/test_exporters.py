@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import threading
 import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,19 +113,10 @@ def test_python_exporters_come_back_after_overload(tmp_path: Path, kind: str) ->
     assert "chat 0" in names(tmp_path / "data")
 
 
-def refused(served: Served, kind: str) -> int:
+def refused(served: Served, kind: str) -> float:
     """How many requests of this transport the receiver refused because the spool is full."""
     labels = f'{{transport="{kind}",reason="spool_full"}}'
-    return number(served, f"refused_requests_total{labels}")
-
-
-def number(served: Served, name: str) -> int:
-    """One of the receiver's own numbers."""
-    with urllib.request.urlopen(f"http://{served.http}/metrics", timeout=120) as answer:
-        for line in answer.read().decode().splitlines():
-            if line.startswith(f"spandocket_receiver_{name} "):
-                return int(line.rpartition(" ")[2])
-    return 0
+    return served.metric(f"refused_requests_total{labels}")
 
 
 def resume_after(loader: psutil.Process, served: Served, kind: str, count: int) -> None:
@@ -142,11 +132,11 @@ def refuse(served: Served) -> psutil.Process:
     """
     body = trace_request(1).SerializeToString()
     served.export(body)
-    wait_for(lambda: number(served, "loaded_requests_total") >= 1)
+    wait_for(lambda: served.metric("loaded_requests_total") >= 1)
     loader = served.hold_loader()
     # Until the spool is measured again, requests may be refused because of the first one.
     wait_for(lambda: is_accepted(served, body))
-    wait_for(lambda: number(served, "loader_lag_requests") >= 1)
+    wait_for(lambda: served.metric("loader_lag_requests") >= 1)
     return loader
 
 

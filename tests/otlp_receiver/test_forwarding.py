@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -60,14 +59,6 @@ def raw_count(data_dir: Path) -> int:
     return SpanStore(data_dir).scan_raw("spans").collect().height
 
 
-def metric(served: Served, name: str) -> float:
-    with urllib.request.urlopen(f"http://{served.http}/metrics", timeout=120) as answer:
-        for line in answer.read().decode().splitlines():
-            if line.startswith(f"spandocket_receiver_{name} "):
-                return float(line.rpartition(" ")[2])
-    raise AssertionError(f"no metric {name}")
-
-
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_every_accepted_request_arrives_at_the_second_receiver(
     tmp_path: Path, protocol: str
@@ -85,8 +76,8 @@ def test_every_accepted_request_arrives_at_the_second_receiver(
             until(lambda: stored_ids(tmp_path / "far") == sent, "spans at the far receiver")
             far_scores = SpanStore(tmp_path / "far")
             until(lambda: far_scores.scan("evaluations").collect().height == 2, "scores")
-            until(lambda: metric(near, "forwarded_requests_total") == 11, "the metric")
-            assert metric(near, "forward_lag_seconds") == 0
+            until(lambda: near.metric("forwarded_requests_total") == 11, "the metric")
+            assert near.metric("forward_lag_seconds") == 0
             assert near.stop() == 0
     assert stored_ids(tmp_path / "near") == sent
 
@@ -102,12 +93,12 @@ def test_an_outage_and_crashes_of_both_sides_lose_nothing(tmp_path: Path) -> Non
     try:
         for request in requests[:4]:
             near.export(request.SerializeToString())
-        until(lambda: metric(near, "forwarded_requests_total") > 0, "the first requests")
+        until(lambda: near.metric("forwarded_requests_total") > 0, "the first requests")
         far.kill(with_loader=True)
         for request in requests[4:8]:
             near.export(request.SerializeToString())
-        until(lambda: metric(near, "forward_failing") == 1, "the outage in the metrics")
-        until(lambda: metric(near, "forward_lag_seconds") > 0.1, "a lag")
+        until(lambda: near.metric("forward_failing") == 1, "the outage in the metrics")
+        until(lambda: near.metric("forward_lag_seconds") > 0.1, "a lag")
         near.kill(with_loader=True)
         near = Served(tmp_path / "near", config=forwarding_to(f"http://{far.grpc}")).wait()
         for request in requests[8:]:
@@ -115,8 +106,8 @@ def test_an_outage_and_crashes_of_both_sides_lose_nothing(tmp_path: Path) -> Non
         until(lambda: stored_ids(tmp_path / "near") == sent, "spans at the near receiver")
         far = Served(tmp_path / "far", "--grpc-port", port, config=QUICK).wait()
         until(lambda: stored_ids(tmp_path / "far") == sent, "spans at the far receiver")
-        until(lambda: metric(near, "forward_lag_seconds") == 0, "no lag")
-        until(lambda: metric(near, "forward_failing") == 0, "no failure")
+        until(lambda: near.metric("forward_lag_seconds") == 0, "no lag")
+        until(lambda: near.metric("forward_failing") == 0, "no failure")
         assert near.stop() == 0
         state = json.loads((tmp_path / "near" / "spool" / "forward.state").read_text())
         assert state["refused_requests"] == 0
@@ -135,7 +126,7 @@ def test_a_stop_forwards_what_waits_and_leaves_the_rest_of_an_outage_to_the_next
     with Served(tmp_path / "near", config=away) as near:
         for request in requests[:6]:
             near.export(request.SerializeToString())
-        until(lambda: metric(near, "forward_failing") == 1, "the outage in the metrics")
+        until(lambda: near.metric("forward_failing") == 1, "the outage in the metrics")
         assert near.stop() == 0
 
     endpoint = Endpoint()
@@ -209,7 +200,7 @@ def test_after_a_kill_the_loaders_findings_make_the_bytes_that_forwarding_alone_
     endpoint = Endpoint()
     config = forwarding_to(f"http://127.0.0.1:{endpoint.port}", mode="enriched")
     with Served(tmp_path / "near", config=config) as near:
-        until(lambda: metric(near, "forwarded_requests_total") == 4, "all requests")
+        until(lambda: near.metric("forwarded_requests_total") == 4, "all requests")
         assert near.stop() == 0
     endpoint.stop()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
 import time
+import zlib
 from typing import TYPE_CHECKING
 
 import grpc
@@ -31,6 +33,11 @@ def refused(served: Served, body: bytes, method: str = TRACES, **options: object
     return caught.value
 
 
+def refusals(served: Served, reason: str) -> float:
+    """How many requests over gRPC were refused for this reason so far."""
+    return served.metric(f'refused_requests_total{{transport="grpc",reason="{reason}"}}')
+
+
 def trailers(error: grpc.RpcError) -> dict[str, bytes]:
     return dict(error.trailing_metadata())
 
@@ -42,10 +49,29 @@ def test_a_stored_request_is_answered_with_nothing(served: Served) -> None:
     assert served.export(b"") == b""
 
 
-def test_gzip_is_understood(served: Served) -> None:
-    body = trace_request(5).SerializeToString()
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_compressed_requests_are_understood(served: Served, compression: grpc.Compression) -> None:
+    request = trace_request(5, seed=int(compression) + 3_000)
+    ids = span_ids(request)
 
-    assert served.export(body, compression=grpc.Compression.Gzip) == b""
+    assert served.export(request.SerializeToString(), compression=compression) == b""
+    assert sorted(stored(served, {trace_id for trace_id, _ in ids}, 5)) == sorted(ids)
+
+
+@pytest.mark.parametrize("cut", [gzip.compress(b"spans")[:-3], zlib.compress(b"spans")[:-3]])
+def test_broken_compression_is_invalid_and_counted(served: Served, cut: bytes) -> None:
+    before = refusals(served, "bad_data")
+
+    assert refused(served, cut).code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert refusals(served, "bad_data") == before + 1
+
+
+def test_what_grows_too_much_when_decompressed_is_refused_below_the_limit(served: Served) -> None:
+    bomb = bytes(2 * 2**20 - 100)
+    error = refused(served, bomb, compression=grpc.Compression.Gzip)
+
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "once decompressed" in error.details()
 
 
 def test_a_request_that_does_not_parse_is_invalid_and_not_to_be_sent_again(served: Served) -> None:
@@ -75,8 +101,11 @@ def test_too_deep_a_value_is_invalid(served: Served) -> None:
 def test_a_request_over_the_limit_is_refused_for_good(
     served: Served, compression: grpc.Compression | None
 ) -> None:
+    before = refusals(served, "too_large")
+
     error = refused(served, bytes(3 * 2**20), compression=compression)
 
+    assert refusals(served, "too_large") == before + 1
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "google.rpc.retryinfo-bin" not in trailers(error)
 
