@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import orjson
-import polars as pl
 
 from analytics.detectors.decision import quote
 from analytics.detectors.output_schema_validation import delivers
 from analytics.messages import load
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
 
-_CALL = "tool_call"
+CALL = "tool_call"
 _RESPONSE = "tool_call_response"
 
 
@@ -40,7 +39,7 @@ def malformed_calls(spans: list[dict[str, Any]], parts: list[dict[str, Any]]) ->
     structured = {span["span_id"]: span for span in spans if span.get("output_schema") is not None}
     told: set[tuple[Any, ...]] = set()
     for span_id, own in by_span.items():
-        outputs = [p for p in own if p["direction"] == "output" and p["part_type"] == _CALL]
+        outputs = [p for p in own if p["direction"] == "output" and p["part_type"] == CALL]
         if span_id in structured:
             # An answer that is delivered as a call is judged as an answer.
             outputs = [p for p in outputs if not delivers(p["tool_name"], structured[span_id])]
@@ -78,146 +77,7 @@ def tools_of(definitions: str | None) -> dict[str, Any]:
     return tools
 
 
-def traces_with_odd_calls(spans: pl.DataFrame, known: Collection[str]) -> set[str]:
-    """Ids of the traces in which some output holds a call that is not evidently proper.
-
-    It decides which traces the exact rules look at. Outputs with one call that differ only in
-    the values of strings are alike, so one of them stands for all, unless the declared schema
-    looks into values. ``known`` are traces that need no further reason.
-    """
-    checks = _Checks()
-    odd: set[str] = set()
-    kinds = ["tool_definitions", "shape"]
-    shaped = _with_shapes(spans)
-    alike = shaped.unique(kinds, keep="first", maintain_order=True)
-    stands = [
-        checks.is_proper(row["output_messages"], row["tool_definitions"])
-        and _has_one_call(row["shape"])
-        and checks.is_blind_to_values(row["tool_definitions"], _name_in(row["output_messages"]))
-        for row in alike.select("output_messages", *kinds).iter_rows(named=True)
-    ]
-    doubtful = alike.select(kinds).filter(~pl.Series(stands, dtype=pl.Boolean))
-    if doubtful.is_empty():
-        return odd
-    rows = shaped.join(doubtful, on=kinds, how="semi", nulls_equal=True)
-    columns = ("trace_id", "tool_definitions", "output_messages")
-    for trace_id, definitions, output in rows.select(columns).iter_rows():
-        is_settled = trace_id in known or trace_id in odd
-        if not is_settled and not checks.is_proper(output, definitions):
-            odd.add(trace_id)
-    return odd
-
-
-def _has_one_call(shape: str) -> bool:
-    """Whether outputs of this shape hold one call: of several, ids and names must be compared."""
-    return shape.count('"name"') == 1 and shape.count('"id"') == 1
-
-
-def _name_in(output: str) -> str:
-    """The name of the only call of an output that is known to be proper."""
-    calls = (part for message in orjson.loads(output) for part in message["parts"])
-    return next((str(part["name"]) for part in calls if part["type"] == _CALL), "")
-
-
-def _with_shapes(spans: pl.DataFrame) -> pl.DataFrame:
-    """Add the output's ``shape``: its text without its strings but the name of the one call.
-
-    What stands before the arguments of a call without words beside it varies in the id alone,
-    and to blank that one string is much cheaper than to look for every string.
-    """
-    outputs = pl.col("output_messages")
-    cut = spans.with_columns(
-        outputs.str.splitn('"arguments"', 2).struct.rename_fields(["head", "tail"]).struct.unnest()
-    )
-    tail = pl.col("tail").fill_null("")
-    # A colon before a closing quotation mark would be taken for one between a key and its value,
-    # and a name or an id after the arguments would be blanked with them.
-    is_bare = ~(
-        pl.col("head").str.contains('"content"', literal=True)
-        | tail.str.contains(r':"\s*[,\]}:]|"name"|"id"')
-    )
-    # A blank id stays, and makes a shape of its own.
-    head = pl.col("head").str.replace(r'"id"\s*:\s*"[^"\\\s][^"\\]*"', '"id":"x"')
-    values = tail.str.replace_all(r':\s*"(?:[^"\\]|\\.)*"', ':""')
-    bare = cut.filter(is_bare).with_columns(shape=pl.concat_str(head, values, separator=" "))
-    name = outputs.str.extract(r'"name"\s*:\s*"([^"\\]+)"').fill_null("")
-    has_id = outputs.str.contains(r'"id"\s*:\s*"[^"\s]').cast(pl.String)
-    told = pl.concat_str(_blanked(outputs), has_id, name, separator=" ")
-    wordy = cut.filter(~is_bare).with_columns(shape=told)
-    return pl.concat([bare, wordy]).drop("head", "tail")
-
-
-def _blanked(text: pl.Expr) -> pl.Expr:
-    """JSON text with every string that is a value blanked."""
-    return text.str.replace_all(r'"(?:[^"\\]|\\.)*"(\s*[,}\]])', '""$1')
-
-
-_VALUE_KEYWORDS = {
-    *("enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum"),
-    *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "contentEncoding", "if", "not"),
-    *("contentMediaType", "uniqueItems", "$ref", "$dynamicRef"),
-}
-
-
-def _looks_into_values(schema: Any) -> bool:
-    if isinstance(schema, dict):
-        return not _VALUE_KEYWORDS.isdisjoint(schema) or any(
-            _looks_into_values(value) for value in schema.values()
-        )
-    return isinstance(schema, list) and any(_looks_into_values(value) for value in schema)
-
-
-class _Checks:
-    """Declared tools and their compiled validators, each read once."""
-
-    def __init__(self) -> None:
-        self._tools: dict[str | None, dict[str, Any]] = {}
-        self._validators: dict[tuple[str | None, str], Any] = {}
-
-    def _declared(self, definitions: str | None) -> dict[str, Any]:
-        if definitions not in self._tools:
-            self._tools[definitions] = tools_of(definitions)
-            for name, schema in self._tools[definitions].items():
-                self._validators[definitions, name] = _validator(schema)
-        return self._tools[definitions]
-
-    def is_proper(self, output: str, definitions: str | None) -> bool:
-        """Whether every call of an output has a name, an id of its own and proper arguments."""
-        return _are_proper(output, definitions, self._declared(definitions), self._validators)
-
-    def is_blind_to_values(self, definitions: str | None, name: str) -> bool:
-        """Whether the declared schema of this tool looks at kinds of values only."""
-        return not _looks_into_values(self._declared(definitions).get(name))
-
-
-def _are_proper(
-    outputs: str,
-    definitions: str | None,
-    tools: dict[str, Any],
-    validators: dict[tuple[str | None, str], Any],
-) -> bool:
-    ids = set()
-    try:
-        for message in orjson.loads(outputs):
-            for part in message["parts"]:
-                if part["type"] != _CALL:
-                    continue
-                name, call_id, arguments = part["name"], part.get("id"), part.get("arguments")
-                if not name or call_id == "" or call_id in ids or (tools and name not in tools):
-                    return False
-                if call_id is not None:
-                    ids.add(call_id)
-                if isinstance(arguments, str):
-                    arguments = orjson.loads(arguments) if arguments.strip() else {}
-                validator = validators.get((definitions, name))
-                if validator is not None and not validator.is_valid(arguments or {}):
-                    return False
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return False
-    return True
-
-
-def _validator(schema: Any) -> Any:
+def validator_of(schema: Any) -> Any:
     """A compiled validator; None when there is no usable schema."""
     if not isinstance(schema, dict) or not schema:
         return None
@@ -282,7 +142,7 @@ def _unanswered(inputs: list[dict[str, Any]]) -> Iterator[Fault]:
     """
     if not inputs or inputs[0]["role"] not in ("system", "user", "developer"):
         return
-    calls = [part for part in inputs if part["part_type"] == _CALL and part["tool_call_id"]]
+    calls = [part for part in inputs if part["part_type"] == CALL and part["tool_call_id"]]
     responses = [part for part in inputs if part["part_type"] == _RESPONSE and part["tool_call_id"]]
     call_ids = {part["tool_call_id"] for part in calls}
     response_ids = {part["tool_call_id"] for part in responses}
@@ -290,7 +150,7 @@ def _unanswered(inputs: list[dict[str, Any]]) -> Iterator[Fault]:
     if not calls or (not call_ids & response_ids and len(calls) == len(responses)):
         return
     has_anonymous = any(
-        part["part_type"] in (_CALL, _RESPONSE) and not part["tool_call_id"] for part in inputs
+        part["part_type"] in (CALL, _RESPONSE) and not part["tool_call_id"] for part in inputs
     )
     if has_anonymous:
         return

@@ -10,7 +10,8 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
-from analytics.detectors.malformed_calls import malformed_calls, traces_with_odd_calls
+from analytics.detectors.malformed_calls import malformed_calls
+from analytics.detectors.odd_calls import traces_with_odd_calls
 from analytics.detectors.prefilters import FOREIGN_CALLS, TOOL_CALL_ERRORS
 from analytics.detectors.tool_calls import ToolCall, tool_calls
 from analytics.detectors.tool_failure import failure_of
