@@ -1,4 +1,4 @@
-"""Versions that tell the settings: other thresholds decide otherwise, as a newer detector does."""
+"""Versions that tell settings and classifiers: others decide otherwise, as a newer one does."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def configured(version: str, config: AnalysisConfig, settings: Sequence[str]) ->
     if all(value == float(getattr(defaults, name)) for name, value in values.items()):
         return version
     return f"{version}+{blake2b(repr(values).encode(), digest_size=3).hexdigest()}"
+
+
+def with_classifier(version: str, number: int) -> str:
+    """The version of a detector whose flags the learned classifier of this number decides again."""
+    return f"{version}+learned.{number}"
 
 
 def changed_settings(config: AnalysisConfig) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _MODEL_COLUMNS = (
     "detector",
     "kind",
     "version",
+    "detector_version",
     "in_use",
     "verdicts",
     "gain",
@@ -43,9 +44,11 @@ def detectors() -> None:
 def list_detectors(context: Context, output_format: str | None) -> None:
     """Print every detector: built in, declared in the settings, or installed.
 
-    A version with a plus sign tells that settings it depends on were changed.
+    A plus sign in a version tells that settings it depends on were changed, +learned.N that
+    classifier N of detectors train decides again what it flags.
     """
-    from analytics.detectors.catalog import CATALOG, load
+    from analytics.detectors.catalog import CATALOG
+    from cli.learned import detectors_in_use
 
     config = context.configuration.analysis
     built_in = {entry.id: entry for entry in CATALOG}
@@ -62,7 +65,7 @@ def list_detectors(context: Context, output_format: str | None) -> None:
             },
             "instructions": detector.instructions,
         }
-        for detector in load(config)
+        for detector in detectors_in_use(context)
     ]
     rows += [
         {
@@ -94,14 +97,14 @@ def scorecard(context: Context, seed: int, output_format: str | None) -> None:
     """
     from dataclasses import asdict
 
-    from analytics.detectors.catalog import load
     from analytics.job.scorecards import scorecards
+    from cli.learned import detectors_in_use
     from cli.output import default_format
 
     cards = scorecards(
         context.span_store,
         context.queue_store,
-        load(context.configuration.analysis),
+        detectors_in_use(context),
         project=context.project,
         seed=seed,
     )
@@ -130,8 +133,9 @@ def train(
 ) -> None:
     """Learn from people's verdicts on the detector or queue NAME, and use it if it is better.
 
-    A detector's classifier decides again what the detector flags. A queue's one learns from the
-    answers to its yes-or-no question and puts the queue's next items in order.
+    A detector's classifier decides again what the detector flags; the detector's version tells it,
+    and the next run looks at every trace again. A queue's one learns from the answers to its
+    yes-or-no question and puts the queue's next items in order.
 
     Compared on verdicts that the classifier did not see, trace by trace. It is promoted only when
     the lower 99 % bound of its gain in balanced agreement with people is above zero; otherwise it
@@ -151,7 +155,10 @@ def train(
 @format_option
 @pass_context
 def rollback(context: Context, name: str, output_format: str | None) -> None:
-    """Go back to what the detector or queue NAME used before its last promotion."""
+    """Go back to what the detector or queue NAME used before its last promotion.
+
+    A detector has its version from before again; the next run looks at every trace again.
+    """
     from cli.learned import shelf_for
 
     version = shelf_for(context, name).rollback(name)
@@ -162,7 +169,10 @@ def rollback(context: Context, name: str, output_format: str | None) -> None:
 @format_option
 @pass_context
 def models(context: Context, output_format: str | None) -> None:
-    """Print every learned classifier, how it compared, and which are in use."""
+    """Print every learned classifier, how it compared, and which are in use.
+
+    One in use rests while the detector's version is not the detector_version it was taught on.
+    """
     from cli.learned import learned_rows
 
     write_rows(learned_rows(context), output_format, _MODEL_COLUMNS)

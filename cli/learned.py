@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analytics.detectors.catalog import Detector
     from analytics.learning.lesson import Lesson
     from analytics.learning.rung import LearnedRung
     from analytics.learning.shelf import ModelShelf
@@ -54,6 +55,13 @@ def learned_of(context: Context) -> LearnedRung | None:
 
     classifiers, queues = shelf_of(context).in_use(), queue_shelf_of(context).in_use()
     return LearnedRung(classifiers, queues) if classifiers or queues else None
+
+
+def detectors_in_use(context: Context) -> list[Detector]:
+    """The detectors as they decide now, with these settings and the classifiers in use."""
+    from analytics.detectors.catalog import load
+
+    return load(context.configuration.analysis, learned=shelf_of(context).in_use())
 
 
 def train_detector(
@@ -101,12 +109,14 @@ def learned_rows(context: Context) -> Iterator[dict[str, Any]]:
     for kind, shelf in (("detector", shelf_of(context)), ("queue", queue_shelf_of(context))):
         for name in shelf.names():
             for version in shelf.versions(name):
-                report = shelf.get(name, version).report
+                classifier = shelf.get(name, version)
+                report = classifier.report
                 difference = report["difference_99"]
                 yield {
                     "detector": name,
                     "kind": kind,
                     "version": version,
+                    "detector_version": classifier.detector_version if kind == "detector" else None,
                     "in_use": shelf.current(name) == version,
                     "verdicts": report["verdicts"],
                     "gain": difference["balanced_agreement"],

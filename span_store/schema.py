@@ -250,7 +250,7 @@ trace_id          text     The trace.
 revision          integer  The trace revision that was evaluated.
 span_id           text     The span that the evidence points at first; null for the whole trace.
 detector          text     The detector's id.
-detector_version  text     The detector's version; after a plus sign, a hash of its settings when one is not the default.
+detector_version  text     The detector's version; after plus signs a hash of its settings when one is not the default, and the learned classifier in use.
 decision          text     matched or ambiguous.
 severity          number   0 to 1.
 confidence        number   0 to 1.

@@ -14,12 +14,13 @@ from analytics.configured import BASELINE_SETTINGS, configured
 from analytics.errors import UnknownDetectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import polars as pl
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
+    from analytics.learning.classifier import LearnedClassifier
 
 
 @runtime_checkable
@@ -213,8 +214,15 @@ def entry_of(detector_id: str) -> CatalogEntry:
     raise UnknownDetectorError(detector_id, (entry.id for entry in CATALOG))
 
 
-def load(config: AnalysisConfig, *, entries: Iterable[CatalogEntry] = CATALOG) -> list[Detector]:
+def load(
+    config: AnalysisConfig,
+    *,
+    entries: Iterable[CatalogEntry] = CATALOG,
+    learned: Mapping[str, LearnedClassifier] | None = None,
+) -> list[Detector]:
     """The detectors that can run: the catalog's in their order, then one's own.
+
+    ``learned`` are the classifiers in use, by detector; versions tell them, as they tell settings.
 
     Raises :class:`UnknownDetectorError` when a disabled id is unknown, and
     :class:`InvalidDetectorError` when a detector of one's own cannot be used.
@@ -235,4 +243,8 @@ def load(config: AnalysisConfig, *, entries: Iterable[CatalogEntry] = CATALOG) -
     for detector_id in config.disabled_detectors:
         if detector_id not in taken:
             raise UnknownDetectorError(detector_id, taken)
-    return loaded
+    if not learned:
+        return loaded
+    from analytics.learning.taught import taught
+
+    return [taught(detector, learned.get(detector.id)) for detector in loaded]

@@ -213,7 +213,8 @@ class Job:
         loading: list[Future[list[Detector]]] = []
 
         def prepare() -> None:
-            loading.append(beside.submit(load, self.config))
+            classifiers = None if self.learned is None else self.learned.classifiers
+            loading.append(beside.submit(load, self.config, learned=classifiers))
             if not self.incremental:
                 beside.submit(prefilters.prepare)
                 beside.submit(self._rehearse, loading[0])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from analytics.configured import with_classifier
 from analytics.learning.errors import UnreadableModelError
 from analytics.text.errors import UnreadableHeadError
 from analytics.text.head import LinearHead
@@ -30,13 +31,18 @@ class LearnedClassifier:
 
     detector: str
     detector_version: str
-    """The version of the offline rung whose flags people judged."""
+    """The version of the offline rung whose flags people judged, its settings included."""
     version: int
     """Starts at 1, grows by one with every training of this detector."""
     head: LinearHead
     evidence: tuple[float, ...]
     report: dict[str, Any]
     """How it was compared: verdicts, both rungs' figures, the lower bound."""
+
+    @property
+    def decides_as(self) -> str:
+        """The detector's version while this classifier decides."""
+        return with_classifier(self.detector_version, self.version)
 
     def probabilities(self, texts: pl.Series, evidence: pl.DataFrame) -> np.ndarray:
         """Calibrated probability that a person would say the flag is right."""

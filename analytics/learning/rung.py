@@ -31,13 +31,13 @@ class LearnedRung:
     def apply(self, found: pl.DataFrame, context: DetectorContext) -> pl.DataFrame:
         """The decisions of one chunk after the learned classifiers.
 
-        ``found`` holds :data:`analytics.detectors.evaluation.FOUND`. A detector whose version is
-        not the one that people judged is left alone until it is trained again.
+        ``found`` holds :data:`analytics.detectors.evaluation.FOUND`. A detector whose version does
+        not tell its classifier is left alone: people judged another one.
         """
         for detector, classifier in self.classifiers.items():
             mine = (
                 (pl.col("detector") == detector)
-                & (pl.col("detector_version") == classifier.detector_version)
+                & (pl.col("detector_version") == classifier.decides_as)
                 & pl.col("decision").is_in(_FLAGGED)
             )
             flagged = found.filter(mine)

@@ -187,10 +187,10 @@ def traces():
 
 def test_a_classifier_in_use_decides_again_what_was_flagged():
     context = context_of(*traces())
-    found = evaluate(context, load(NO_SAMPLE))
     classifier = learn(
         examples(), detector="refusal", detector_version=load_version(), version=7, seed=0
     ).classifier
+    found = evaluate(context, load(NO_SAMPLE, learned={"refusal": classifier}))
 
     after = LearnedRung({"refusal": classifier}).apply(found, context)
 
@@ -203,10 +203,10 @@ def test_a_classifier_in_use_decides_again_what_was_flagged():
 
 def test_verdicts_on_another_version_of_the_detector_change_nothing():
     context = context_of(*traces())
-    found = evaluate(context, load(NO_SAMPLE))
     classifier = learn(
         examples(), detector="refusal", detector_version="0", version=1, seed=0
     ).classifier
+    found = evaluate(context, load(NO_SAMPLE, learned={"refusal": classifier}))
 
     assert LearnedRung({"refusal": classifier}).apply(found, context).equals(found)
 
