@@ -4,7 +4,8 @@ Writes generated spans straight to the tables (agent traces: an agent span, thre
 content, two tool spans; every trace has its own ids and texts), then measures, each in a process of
 its own: a bare Polars scan of the columns that the job reads, and one nightly run of the job. The
 scan is measured twice: streamed through, every value made and nothing kept, which is the least it
-can take, and collected into a frame, as a program that wants the columns would ask for them.
+can take, and collected into a frame, as a program that wants the columns would ask for them. Scans
+and job take turns, because machines change their speed.
 
     python -m benchmarks.analysis --spans 1000000
 """
@@ -17,6 +18,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import statistics
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -27,9 +29,10 @@ import polars as pl
 
 from analytics.config import AnalysisConfig
 from analytics.detectors.context import SPAN_COLUMNS
-from analytics.job import run
+from analytics.job import execution, run
 from analytics.job.memory import POLARS_ALLOCATOR
 from analytics.traces import LIGHT_COLUMNS
+from otlp_receiver.memory import spare_garbage_collector
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
 from span_store.layout import ROW_KEY
@@ -42,6 +45,8 @@ BEGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND
 NIGHT = datetime(2026, 3, 3, 1, tzinfo=UTC)
 """The moment of the nightly run: all traces of the day before are complete."""
 SPANS_A_TRACE = 6
+COLUMNS_READ = list(dict.fromkeys([*LIGHT_COLUMNS, *SPAN_COLUMNS, *CALL_COLUMNS, ROW_KEY]))
+"""The columns of the spans that the job reads."""
 WORDS = (  # noqa: SIM905  # A list of words reads best as words.
     "refund order ticket flight window seat booking policy customer account invoice payment "
     "delivery address change cancel upgrade luggage insurance agent reply status update detail"
@@ -252,6 +257,10 @@ def fill(place: Path, span_count: int) -> int:
     return traces
 
 
+ENGINE = execution
+"""What ``run`` imports: imports are in no measured time, neither of the scans nor of the job."""
+
+
 def measured(function: object, *arguments: object) -> dict[str, object]:
     """Run in a process of its own; seconds, peak memory and what the function gave."""
     context = multiprocessing.get_context("spawn")
@@ -260,6 +269,7 @@ def measured(function: object, *arguments: object) -> dict[str, object]:
 
 
 def _timed(function, arguments):
+    spare_garbage_collector()
     began, used = time.perf_counter(), time.process_time()
     value = function(*arguments)
     return {
@@ -278,7 +288,7 @@ def scan(place: Path) -> int:
     when Polars has decompressed and decoded it and knows its length. The same files, Polars' own
     reader of the table format, its streaming engine.
     """
-    frame = columns_read(place)
+    frame = pl.scan_delta(str(place / "spans")).select(COLUMNS_READ)
     kinds = frame.collect_schema()
     touched = frame.select(
         pl.col(name).str.len_bytes().sum()
@@ -293,13 +303,7 @@ def scan(place: Path) -> int:
 
 def scan_to_frame(place: Path) -> int:
     """The same columns as one frame in memory: ``scan_delta(…).select(…).collect()``."""
-    return columns_read(place).collect().height
-
-
-def columns_read(place: Path) -> pl.LazyFrame:
-    """The columns of the spans that the job reads, each once."""
-    names = list(dict.fromkeys([*LIGHT_COLUMNS, *SPAN_COLUMNS, *CALL_COLUMNS, ROW_KEY]))
-    return pl.scan_delta(str(place / "spans")).select(names)
+    return pl.scan_delta(str(place / "spans")).select(COLUMNS_READ).collect().height
 
 
 def analyse(
@@ -329,19 +333,30 @@ def analyse(
     }
 
 
-def against(collected: list[float], seconds: float) -> dict[str, float]:
-    """The job against scans into a frame; nothing without such scans."""
-    if not collected:
-        return {}
-    median = sorted(collected)[len(collected) // 2]
+def forget_runs(place: Path) -> None:
+    """Remove what earlier runs left beside the spans."""
+    for name in ("traces", "findings", "baselines", "runs"):
+        shutil.rmtree(place / name, ignore_errors=True)
+    (place / "queue.sqlite3").unlink(missing_ok=True)
+
+
+def against(jobs: list[dict[str, object]], scans: list[dict[str, object]]) -> dict[str, object]:
+    """The scans of the rounds, the job's ratio to each, and the middle one of the ratios."""
+    ratios = [job["seconds"] / one["seconds"] for job, one in zip(jobs, scans, strict=True)]
+    processor = [
+        job["cpu_seconds"] / one["cpu_seconds"] for job, one in zip(jobs, scans, strict=True)
+    ]
     return {
-        "collected_scan_seconds": round(median, 2),
-        "ratio_to_collected_scan": round(seconds / median, 2),
+        "seconds": [round(one["seconds"], 2) for one in scans],
+        "peak_mib": round(max(one["peak_mib"] for one in scans)),
+        "ratios": [round(ratio, 1) for ratio in ratios],
+        "ratio": round(statistics.median(ratios), 1),
+        "ratio_of_processor_time": round(statistics.median(processor), 1),
     }
 
 
 def main() -> None:
-    """Fill, scan, analyse; print the ratios."""
+    """Fill, and in rounds scan and analyse; print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--place", type=Path)
@@ -349,38 +364,32 @@ def main() -> None:
         "--without", nargs="*", default=[], metavar="DETECTOR", help="Detectors left out."
     )
     parser.add_argument("--chunk-traces", type=int, default=AnalysisConfig().chunk_traces)
+    parser.add_argument("--rounds", type=int, default=3, help="The scans and the job, in turn.")
     parser.add_argument(
-        "--collected",
-        type=int,
-        default=3,
-        metavar="N",
-        help="Scans into a frame (ten million spans take 14 GB).",
+        "--only-streamed", action="store_true", help="No frame: of ten million spans it is 14 GB."
     )
     options = parser.parse_args()
-    # As the command does; the bare scan has it too.
+    # As the command does; the bare scans have it too.
     os.environ.setdefault(*POLARS_ALLOCATOR)
     place = options.place or Path(tempfile.mkdtemp(prefix="analysis-"))
     if not (place / "spans").exists():
         fill(place, options.spans)
-    for name in ("traces", "findings", "baselines", "runs"):
-        shutil.rmtree(place / name, ignore_errors=True)
-    (place / "queue.sqlite3").unlink(missing_ok=True)
-    scans = sorted((measured(scan, place) for _ in range(3)), key=lambda one: one["seconds"])
-    collected = [measured(scan_to_frame, place)["seconds"] for _ in range(options.collected)]
-    job = measured(analyse, place, options.chunk_traces, tuple(options.without))
+    collected, streamed, jobs = [], [], []
+    for _ in range(options.rounds):
+        forget_runs(place)
+        if not options.only_streamed:
+            collected.append(measured(scan_to_frame, place))
+        streamed.append(measured(scan, place))
+        jobs.append(measured(analyse, place, options.chunk_traces, tuple(options.without)))
     print(
         json.dumps(
             {
                 "spans": options.spans,
-                "bare_scan_seconds": round(scans[1]["seconds"], 2),
-                "analyze_seconds": round(job["seconds"], 2),
-                "ratio": round(job["seconds"] / scans[1]["seconds"], 2),
-                "bare_scan_cpu_seconds": round(scans[1]["cpu_seconds"], 2),
-                "analyze_cpu_seconds": round(job["cpu_seconds"], 2),
-                "cpu_ratio": round(job["cpu_seconds"] / scans[1]["cpu_seconds"], 2),
-                "peak_mib": round(job["peak_mib"]),
-                **against(collected, job["seconds"]),
-                "report": job["value"],
+                "analyze_seconds": [round(job["seconds"], 2) for job in jobs],
+                "analyze_peak_mib": round(max(job["peak_mib"] for job in jobs)),
+                "scan_streamed": against(jobs, streamed),
+                "scan_collected": against(jobs, collected) if collected else None,
+                "report": jobs[-1]["value"],
             },
             indent=2,
         )

@@ -75,8 +75,10 @@ def analyze(
     the queues also look again at traces that were evaluated before (a backfill).
     """
     from analytics.job.memory import POLARS_ALLOCATOR
+    from otlp_receiver.memory import spare_garbage_collector
 
     os.environ.setdefault(*POLARS_ALLOCATOR)
+    spare_garbage_collector()
     if follow:
         if dry_run or since or until or as_of:
             raise click.UsageError(

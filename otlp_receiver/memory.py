@@ -81,7 +81,7 @@ def spare_garbage_collector() -> None:
     """Let it look at new objects more seldom, and never again at what exists by now.
 
     What the program consists of is no garbage; requests, JSON above all, make so many objects that
-    looking at it all again and again took a quarter of the time.
+    looking at it all again and again took a quarter of the time, and of a batch job's 4 %.
     """
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 50, 100)
