@@ -2,9 +2,9 @@
 
 To ask the rules and classifiers of the semantic detectors costs as much for a hundred texts as for
 ten, and in most traffic hardly any text wants it. So chunks leave such traces, with their content,
-to be decided some hundred at a time.
-"""
+to be decided a thousand at a time.
 
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 APART_SHARE_MAX = 0.1
 """Of a chunk with more such traces nothing is set apart: it is enough by itself."""
 
-TRACES_TOGETHER = 400
+TRACES_TOGETHER = 1_000
 """So many are decided together, beside the next chunks."""
 
 
