@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from analytics.detectors.catalog import Detector
     from analytics.detectors.context import DetectorContext
+    from analytics.learning.rung import LearnedRung
 
 FOUND = pl.Schema({**DECISIONS, "detector": pl.String(), "detector_version": pl.String()})
 """Decisions other than ``no_match``, with the detector that made them."""
@@ -27,10 +28,18 @@ _OWN_DETECTORS = Lock()
 _RANK = {Decision.MATCHED: 0, Decision.AMBIGUOUS: 1, Decision.SKIPPED: 2, Decision.NO_MATCH: 3}
 
 
-def evaluate(context: DetectorContext, detectors: Sequence[Detector]) -> pl.DataFrame:
-    """Every decision of every detector that is not ``no_match``, at most one a trace."""
+def evaluate(
+    context: DetectorContext, detectors: Sequence[Detector], learned: LearnedRung | None = None
+) -> pl.DataFrame:
+    """Every decision of every detector that is not ``no_match``, at most one a trace.
+
+    ``learned`` decides again before one detector explains away what another flags: what people
+    would not confirm explains nothing.
+    """
     answers = [_answer(context, detector) for detector in detectors]
     found = pl.concat([pl.DataFrame(schema=FOUND), *answers])
+    if learned is not None:
+        found = learned.apply(found, context)
     return suppress(found).sort("trace_id", "detector")
 
 

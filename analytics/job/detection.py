@@ -142,9 +142,7 @@ class Detection:
     def _decided(self, context: DetectorContext) -> pl.DataFrame:
         verdicts = self.verdicts.result()
         context.compare(verdicts.judged_of(context.trace_ids), verdicts.outliers)
-        found = evaluate(context, self.detectors)
-        if self.learned is not None:
-            found = self.learned.apply(found, context)
+        found = evaluate(context, self.detectors, self.learned)
         context.forget()
         return found
 

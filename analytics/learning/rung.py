@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analytics.detectors.evaluation import suppress
 from analytics.learning.texts import trace_texts
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class LearnedRung:
             if not flagged.is_empty():
                 decided = _decided(flagged, classifier, context)
                 found = pl.concat([found.filter(~mine), decided])
-        return suppress(found.filter(pl.col("decision") != "no_match")).sort("trace_id", "detector")
+        return found.filter(pl.col("decision") != "no_match")
 
 
 def evidence_of(found: pl.DataFrame) -> pl.DataFrame:
