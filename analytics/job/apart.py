@@ -3,8 +3,8 @@
 To ask the rules and classifiers of the semantic detectors costs as much for a hundred texts as for
 ten, and in most traffic hardly any text wants it. So chunks leave such traces, with their content,
 to be decided a thousand at a time.
-
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
