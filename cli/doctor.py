@@ -43,6 +43,7 @@ def doctor(context: Context, output_format: str | None) -> None:
 def _checks(context: Context) -> Iterator[Check]:
     from cli.checks.installation import check_installation
     from cli.checks.model import failed, good
+    from cli.checks.own_traces import check_own_traces
     from cli.checks.places import check_data_dir
     from cli.checks.ports import check_port
     from cli.checks.stores import check_queue_store, check_tables
@@ -60,6 +61,8 @@ def _checks(context: Context) -> Iterator[Check]:
     yield check_port("grpc port", receiver.host, receiver.grpc_port, "receiver.grpc_port")
     if receiver.http_port >= 0:
         yield check_port("http port", receiver.host, receiver.http_port, "receiver.http_port")
+    if receiver.own_traces:
+        yield check_own_traces()
     yield from check_tables(context.span_store)
     if context.has_queue_store:
         yield check_queue_store(context.queue_url, context.configuration.queue)

@@ -12,6 +12,7 @@ import click
 
 from cli.context import pass_context
 from cli.output import say
+from cli.own_traces import traces_protocol
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -85,6 +86,7 @@ def serve(
         store_options=context.configuration.store.storage_options or None,
         forward_command=forward_command(context),
         loader_command=loader_command(context),
+        traces_protocol=traces_protocol(),
     )
     keep_freed_memory(_KEPT_BYTES)
     spare_garbage_collector()

@@ -30,6 +30,11 @@ class ReceiverConfig:
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins whose pages may send over HTTP, such as https://app.example; * for any."
     )
+    own_traces: bool = _setting(
+        default=False,
+        doc="Whether the receiver sends traces of its own work; where to, say the standard"
+        " variables OTEL_EXPORTER_OTLP_ENDPOINT and others.",
+    )
     tls_certificate: str = _setting(
         "", "PEM file of the server's certificate chain; empty: no TLS."
     )

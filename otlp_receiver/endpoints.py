@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from otlp_receiver.access import Access
     from otlp_receiver.config import ReceiverConfig
     from otlp_receiver.intake import Intake
+    from otlp_receiver.own_traces import OwnTraces
     from otlp_receiver.tls import Certificates
 
 Addresses = dict[str, str | None]
@@ -30,13 +31,14 @@ class Endpoints:
         access: Access,
         certificates: Certificates | None,
         exposition: Callable[[], str],
+        traces: OwnTraces | None = None,
     ) -> None:
-        self._grpc = GrpcServer(config, intake, access, certificates)
+        self._grpc = GrpcServer(config, intake, access, certificates, traces)
         self._http: HttpServer | None = None
         if config.http_port >= 0:
             app = HttpApp(config, intake, access, exposition)
             context = None if certificates is None else certificates.http_context()
-            self._http = HttpServer(config, app, context)
+            self._http = HttpServer(config, app, context, traces)
 
     async def start(self) -> Addresses:
         """Bind and accept; raises :class:`otlp_receiver.errors.AddressInUseError`."""

@@ -10,6 +10,7 @@ ReceiverError
 ├── InvalidTokenFileError  the token file cannot be read
 ├── UnusableCertificateError  the TLS files cannot be used
 ├── InvalidForwardError    the settings of forwarding name no usable endpoint
+├── InvalidOwnTracesError  the environment says of own traces what cannot be
 ├── UnreadableFileError    a file handed to the importer is not OTLP
 └── PriceFileError         a user's price file cannot be used (in dialects.prices)
 
@@ -136,3 +137,14 @@ class InvalidForwardError(ReceiverError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"cannot forward: {reason}; mend the section [forward] of the settings")
+
+
+class InvalidOwnTracesError(ReceiverError):
+    """The environment says of own traces what cannot be."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"cannot send own traces: {reason}; correct the variables OTEL_*, or set "
+            "receiver.own_traces = false"
+        )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from otlp_receiver.access import Access
     from otlp_receiver.config import ReceiverConfig
     from otlp_receiver.intake import Intake
+    from otlp_receiver.own_traces import OwnTraces
     from otlp_receiver.tls import Certificates
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class GrpcServer:
         intake: Intake,
         access: Access,
         certificates: Certificates | None,
+        traces: OwnTraces | None = None,
     ) -> None:
         self._config = config
         self._intake = intake
@@ -58,7 +60,10 @@ class GrpcServer:
         self._health = Health(SERVICES)
         self._server = grpc.aio.server(options=self._options())
         for service, signal in SERVICES.items():
-            handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
+            export = self._export(signal)
+            if traces is not None:
+                export = traces.over_grpc(service, signal, export)
+            handler = grpc.unary_unary_rpc_method_handler(export)
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
             )

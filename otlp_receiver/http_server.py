@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from otlp_receiver.config import ReceiverConfig
     from otlp_receiver.http_app import HttpApp
+    from otlp_receiver.own_traces import OwnTraces
 
 _KEEP_ALIVE_SECONDS = 75
 _HEADER_BYTES_MAX = 64 * 2**10
@@ -99,11 +100,15 @@ class HttpServer:
     """Serves the application on one port."""
 
     def __init__(
-        self, config: ReceiverConfig, app: HttpApp, context: ssl.SSLContext | None
+        self,
+        config: ReceiverConfig,
+        app: HttpApp,
+        context: ssl.SSLContext | None,
+        traces: OwnTraces | None = None,
     ) -> None:
         self._config = config
         settings = uvicorn.Config(
-            app,
+            app if traces is None else traces.over_http(app),
             http=_protocol(config.request_seconds, app),
             loop="none",
             lifespan="off",

@@ -66,6 +66,7 @@ def run(
     loader = _open(settings, orders, findings)
     failures = 0
     while loader is not None:
+        began = time.monotonic()
         try:
             report = loader.step()
         except (SpanStoreError, OSError) as error:
@@ -80,7 +81,7 @@ def run(
             continue
         failures = 0
         if report is not None:
-            _say(asdict(report))
+            _say(asdict(report) | {"seconds": time.monotonic() - began})
             second.share(loader)
             if report.body_bytes >= settings["load_bytes"] // 2:
                 continue

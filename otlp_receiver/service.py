@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otlp_receiver.config import ReceiverConfig
+    from otlp_receiver.own_traces import OwnTraces
     from otlp_receiver.spool_folder import Repair
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class Service:
 
     ``clock`` gives nanoseconds since 1970 UTC. ``started`` is called once requests are accepted,
     with the addresses. ``forward_command`` starts the forwarding process; without it nothing is
-    forwarded. ``loader_command`` starts a loader that does more than load.
+    forwarded. ``loader_command`` starts a loader that does more than load. ``traces_protocol`` says
+    how own traces are sent, if they are.
     """
 
     def __init__(  # noqa: PLR0913
@@ -55,7 +57,9 @@ class Service:
         store_options: dict[str, str] | None = None,
         forward_command: Sequence[str] | None = None,
         loader_command: Sequence[str] | None = None,
+        traces_protocol: str = "grpc",
     ) -> None:
+        self._traces_protocol = traces_protocol
         self._forward_command = forward_command
         self._loader_command = loader_command
         self._store_options = store_options
@@ -79,31 +83,33 @@ class Service:
         tokens = TokenFile(self._data_dir / "tokens.json")
         check_binding(self._config, tokens)
         certificates = Certificates(self._config) if self._config.tls_certificate else None
+        traces = self._own_traces()
         open_folder(self._spool)
         lock = FolderLock(self._spool)
         lock.acquire()
         try:
             spool_identity(self._spool)
             is_open = allows_anonymous(self._config)
-            access = Access(tokens, self._project, allow_anonymous=is_open)
-            await self._serve(lock, access, certificates)
+            access_kind = Access if traces is None else traces.access
+            access = access_kind(tokens, self._project, allow_anonymous=is_open)
+            await self._serve(lock, access, certificates, traces)
         finally:
             lock.release()
 
     async def _serve(
-        self, lock: FolderLock, access: Access, certificates: Certificates | None
+        self,
+        lock: FolderLock,
+        access: Access,
+        certificates: Certificates | None,
+        traces: OwnTraces | None,
     ) -> None:
         metrics = Metrics()
         level = SpoolLevel(self._spool, self._config)
         backlog = Backlog()
-        intake = Intake(
-            config=self._config,
-            level=level,
-            metrics=metrics,
-            rejections=RejectionLog(self._data_dir),
-            clock=self._clock,
+        intake = self._intake(level, metrics, Intake if traces is None else traces.intake)
+        endpoints = Endpoints(
+            self._config, intake, access, certificates, metrics.exposition, traces
         )
-        endpoints = Endpoints(self._config, intake, access, certificates, metrics.exposition)
         addresses = await endpoints.start()
         try:
             writer = await self._writer(intake, backlog)
@@ -115,7 +121,7 @@ class Service:
             self._loader_settings(),
             lock.descriptor,
             metrics,
-            progress.loaded,
+            progress.loaded if traces is None else traces.loaded(progress.loaded),
             self._loader_command,
         )
         forward = self._forwarding(lock, metrics)
@@ -135,8 +141,10 @@ class Service:
         await intake.settled()
         writer.close()
         left_seconds = deadline - time.monotonic()
-        self.is_drained, _ = await asyncio.gather(
-            keeper.drain(left_seconds), forward.stop(left_seconds)
+        self.is_drained, *_ = await asyncio.gather(
+            keeper.drain(left_seconds),
+            forward.stop(left_seconds),
+            _send_the_last(traces, left_seconds),
         )
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -144,6 +152,15 @@ class Service:
         progress.measure(writer)
         progress.write(None)
         self.is_computing = intake.aside.running > 0
+
+    def _intake(self, level: SpoolLevel, metrics: Metrics, kind: type[Intake]) -> Intake:
+        return kind(
+            config=self._config,
+            level=level,
+            metrics=metrics,
+            rejections=RejectionLog(self._data_dir),
+            clock=self._clock,
+        )
 
     async def _writer(self, intake: Intake, backlog: Backlog) -> SpoolWriter:
         """Check what the spool holds, and accept requests from now on.
@@ -164,6 +181,14 @@ class Service:
         )
         intake.attach(writer)
         return writer
+
+    def _own_traces(self) -> OwnTraces | None:
+        """None when they are off; the SDK is not even imported then."""
+        if not self._config.own_traces:
+            return None
+        from otlp_receiver.own_traces import OwnTraces
+
+        return OwnTraces(self._traces_protocol, self._clock)
 
     def _forwarding(self, lock: FolderLock, metrics: Metrics) -> ForwardKeeper:
         return ForwardKeeper(
@@ -201,6 +226,11 @@ def _tell_of(repaired: Repair) -> None:
                 "damaged": len(repaired.damaged),
             },
         )
+
+
+async def _send_the_last(traces: OwnTraces | None, seconds: float) -> None:
+    if traces is not None:
+        await asyncio.to_thread(traces.stop, seconds)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -18,7 +18,7 @@ import psutil
 from span_store.store import SpanStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 EXPORT = "/opentelemetry.proto.collector.{}.v1.{}Service/Export"
@@ -31,7 +31,12 @@ class Served:
     """``spandocket serve`` on free ports."""
 
     def __init__(
-        self, data_dir: Path, *options: str, config: str = "", command: Sequence[str] = ("serve",)
+        self,
+        data_dir: Path,
+        *options: str,
+        config: str = "",
+        command: Sequence[str] = ("serve",),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
@@ -48,7 +53,7 @@ class Served:
                     *("--config", str(settings), *command, "--ready-file", str(self.ready)),
                     *("--grpc-port", "0", "--http-port", "0", *options),
                 ],
-                env=clean | {"PYTHONPATH": str(REPOSITORY)},
+                env=clean | {"PYTHONPATH": str(REPOSITORY)} | dict(environment or {}),
                 stdout=log,
                 stderr=log,
             )
