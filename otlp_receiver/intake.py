@@ -61,6 +61,8 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self.aside = Aside()
         """For what would keep other requests waiting."""
+        self._unpacking = Aside()
+        """Apart from it: what is compressed does not wait for long texts of JSON."""
         self._in_flight = 0
         self._waiting_bytes = 0
         self._idle = asyncio.Event()
@@ -69,6 +71,11 @@ class Intake:
         self.is_writable = True
         """Whether the last write to the spool succeeded."""
         self.is_stopping = False
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether a thread still computes, waited for or not."""
+        return self.aside.running + self._unpacking.running > 0
 
     def attach(self, writer: SpoolWriter) -> None:
         """Say where accepted requests are written; until then they wait."""
@@ -90,7 +97,7 @@ class Intake:
         )
         if not encoding or len(body) < _COMPRESSED_THREAD_BYTES:
             return undo()
-        return await self.aside.run(undo)
+        return await self._unpacking.run(undo)
 
     async def accept(
         self, signal: str, body: bytes, project: str, *, transport: str, began: float

@@ -151,7 +151,7 @@ class Service:
             await following
         progress.measure(writer)
         progress.write(None)
-        self.is_computing = intake.aside.running > 0
+        self.is_computing = intake.is_computing
 
     def _intake(self, level: SpoolLevel, metrics: Metrics, kind: type[Intake]) -> Intake:
         return kind(

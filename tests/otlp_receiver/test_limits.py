@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+import threading
 import zlib
 from typing import TYPE_CHECKING
 
@@ -110,17 +111,37 @@ def test_braces_and_commas_within_texts_are_no_bomb() -> None:
     assert json_to_protobuf("traces", text, slots_max=1_000)
 
 
+def intake_at(folder: Path, metrics: Metrics, **settings: int) -> Intake:
+    config = ReceiverConfig(**settings)
+    return Intake(
+        config=config,
+        level=SpoolLevel(folder, config),
+        metrics=metrics,
+        rejections=RejectionLog(folder),
+        clock=lambda: 7,
+    )
+
+
+def test_compressed_requests_do_not_wait_for_long_computations(tmp_path: Path) -> None:
+    gate = threading.Event()
+    body = random.Random(1).randbytes(2**20)
+
+    async def unpack() -> tuple[bytes, bool, bool]:
+        intake = intake_at(tmp_path, Metrics())
+        computing = [asyncio.create_task(intake.aside.run(gate.wait)) for _ in range(3)]
+        unpacked = await intake.decompressed(gzip.compress(body), "gzip")
+        was_computing = intake.is_computing
+        gate.set()
+        await asyncio.gather(*computing)
+        return unpacked, was_computing, intake.is_computing
+
+    assert asyncio.run(unpack()) == (body, True, False)
+
+
 def test_everything_in_memory_is_bounded_together(tmp_path: Path) -> None:
     async def hold() -> list[Reason]:
-        config = ReceiverConfig(waiting_bytes_max=100)
         metrics = Metrics()
-        intake = Intake(
-            config=config,
-            level=SpoolLevel(tmp_path, config),
-            metrics=metrics,
-            rejections=RejectionLog(tmp_path),
-            clock=lambda: 7,
-        )
+        intake = intake_at(tmp_path, metrics, waiting_bytes_max=100)
 
         def more(size: int) -> None:
             with intake.holding(size):
