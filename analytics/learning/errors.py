@@ -2,6 +2,7 @@
 
 LearningError               (an AnalyticsError)
 ├── NotEnoughVerdictsError  too few answers of either kind
+├── TooAlikeError           verdicts on too few different requests
 ├── NoModelError            nothing learned to show or to go back to
 └── UnreadableModelError    a file that is not a learned classifier
 """
@@ -27,6 +28,19 @@ class NotEnoughVerdictsError(LearningError):
             f"{detector}: {right} verdicts say right and {wrong} say wrong; at least {needed} of "
             "each are needed. Answer flag_is_right on more items of its queue, or what_is_wrong "
             "on the random floor"
+        )
+
+
+class TooAlikeError(LearningError):
+    """Verdicts on too few different requests to compare on unseen ones."""
+
+    def __init__(self, detector: str, kinds: int, needed: int) -> None:
+        self.detector = detector
+        self.kinds = kinds
+        self.needed = needed
+        super().__init__(
+            f"{detector}: the verdicts are about requests of {kinds} kind{'s' * (kinds != 1)} that "
+            f"begin alike; at least {needed} are needed. Answer on items of other requests"
         )
 
 

@@ -1,9 +1,10 @@
 """Learning from verdicts, and the comparison that decides about promotion.
 
 Every probability that is compared comes from a fold that saw neither the trace nor a near copy of
-it; the calibration of a fold is fitted on the other folds. Both rungs claim or do not claim on the
-same verdicts. Learned is better when the lower 99 % bound of the difference in balanced agreement
-with people (right and wrong flags weigh the same), by a bootstrap over traces, is above zero.
+its request; the calibration of a fold is fitted on the other folds. Both rungs claim or do not
+claim on the same verdicts. Learned is better when the lower 99 % bound of the difference in
+balanced agreement with people (right and wrong flags weigh the same), by a bootstrap over traces,
+is above zero.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from analytics.learning.classifier import EVIDENCE, LearnedClassifier
-from analytics.learning.errors import NotEnoughVerdictsError
+from analytics.learning.errors import NotEnoughVerdictsError, TooAlikeError
 from analytics.text.head import LinearHead, Rung
 from analytics.text.measures import proportion
 from analytics.text.ngrams import WIDTH
@@ -58,9 +59,9 @@ def learn(  # One argument a part of the question.
 ) -> Lesson:
     """Learn from ``trace_id, text, is_right, answered_at`` and :data:`EVIDENCE`; a row a trace.
 
-    Compared with the shipped rung, or with the ``current`` classifier where one is in use: then
-    on the verdicts given since that was learned, which it cannot have seen.
-    Raises :class:`NotEnoughVerdictsError`.
+    ``request``, or else the text, tells near copies. Compared with the shipped rung, or with the
+    ``current`` classifier in use: then on verdicts given since, which it cannot have seen.
+    Raises :class:`NotEnoughVerdictsError` and :class:`TooAlikeError`.
     """
     rows = examples.sort("trace_id").with_columns(pl.col("text").fill_null(""))
     labels = rows["is_right"].cast(pl.Int64).to_numpy()
@@ -70,7 +71,7 @@ def learn(  # One argument a part of the question.
     normal = rows.select(normalised(pl.col("text")))["text"]
     evidence = rows.select(EVIDENCE).to_numpy().astype(np.float64)
     features = sparse.csr_matrix(sparse.hstack([ngram_matrix(normal), evidence]))
-    margins, folds = _held_out(features, labels, normal, rows["trace_id"], seed)
+    margins, folds = _held_out(features, labels, _near_copies(rows, detector), seed)
     chances = _calibrated_across(margins, labels, folds)
     model = _fitted(features, labels)
     slope, intercept = _platt(margins, labels)
@@ -194,27 +195,40 @@ def _figures(claimed: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> dict[str,
 def _held_out(
     features: sparse.csr_matrix,
     labels: NDArray[np.int64],
-    normal: pl.Series,
-    trace_ids: pl.Series,
+    groups: NDArray[np.uint32],
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Margins from folds that did not see the trace or a text that begins alike; fold numbers."""
-    beginnings = pl.DataFrame({"normal": normal, "trace_id": trace_ids}).select(
-        group=pl.when(pl.col("normal") == "")
-        .then(pl.col("trace_id"))
-        # Requests from one template differ in their numbers alone.
-        .otherwise(pl.col("normal").str.replace_all(r"\d+", "0").str.head(_GROUP_CHARACTERS))
-        .rank("dense")
-    )
+    """Margins from folds that saw no trace of the same group; fold numbers."""
     margins, folds = np.zeros(len(labels)), np.zeros(len(labels), dtype=np.int64)
     splits = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    groups = beginnings["group"].to_numpy()
     for number, (train_rows, test_rows) in enumerate(splits.split(features, labels, groups)):
         folds[test_rows] = number
         if len(np.unique(labels[train_rows])) == 2:
             model = _fitted(features[train_rows], labels[train_rows])
             margins[test_rows] = model.margins(features[test_rows])
     return margins, folds
+
+
+def _near_copies(rows: pl.DataFrame, detector: str) -> NDArray[np.uint32]:
+    """By row a number that traces share whose requests begin alike.
+
+    Not the texts: different requests may be declined in the same words, and one request in many.
+    Raises :class:`TooAlikeError` when there are fewer groups than folds.
+    """
+    asked = rows["request"].fill_null("") if "request" in rows.columns else rows["text"]
+    normal = pl.DataFrame({"normal": asked, "trace_id": rows["trace_id"]}).with_columns(
+        normalised(pl.col("normal"))
+    )
+    groups = normal.select(
+        group=pl.when(pl.col("normal") == "")
+        .then(pl.col("trace_id"))
+        # Requests from one template differ in their numbers alone.
+        .otherwise(pl.col("normal").str.replace_all(r"\d+", "0").str.head(_GROUP_CHARACTERS))
+        .rank("dense")
+    )["group"]
+    if groups.n_unique() < FOLDS:
+        raise TooAlikeError(detector, groups.n_unique(), FOLDS)
+    return groups.to_numpy()
 
 
 def _calibrated_across(

@@ -23,12 +23,16 @@ _READS: dict[str, pl.Expr] = {
 def trace_texts(parts: pl.DataFrame, detector: str) -> pl.DataFrame:
     """``trace_id, text``: the newest texts first, because long texts are cut in the middle.
 
-    A detector without an entry of its own is read whole.
+    And ``request``, the newest text of the user among them, or else the newest of all. A
+    detector without an entry of its own is read whole.
     """
     readable = parts.filter(~pl.col("is_repeat") & pl.col("text").is_not_null())
     chosen = readable.filter(_READS.get(detector, pl.lit(value=True)))
     return (
         chosen.group_by("trace_id", maintain_order=True)
-        .agg(pl.col("text").reverse().str.head(CHARACTERS_MAX).str.join("\n"))
+        .agg(
+            pl.col("text").reverse().str.head(CHARACTERS_MAX).str.join("\n"),
+            request=pl.coalesce(pl.col("text").filter(_USERS).last(), pl.col("text").last()),
+        )
         .sort("trace_id")
     )

@@ -13,7 +13,12 @@ from analytics.detectors.evaluation import evaluate
 from analytics.job import run
 from analytics.job.teaching import teach
 from analytics.learning.classifier import LearnedClassifier
-from analytics.learning.errors import NoModelError, NotEnoughVerdictsError, UnreadableModelError
+from analytics.learning.errors import (
+    NoModelError,
+    NotEnoughVerdictsError,
+    TooAlikeError,
+    UnreadableModelError,
+)
 from analytics.learning.lesson import learn
 from analytics.learning.rung import LearnedRung
 from analytics.learning.shelf import ModelShelf
@@ -132,6 +137,19 @@ def test_what_the_offline_rung_passes_over_cannot_be_claimed():
 def test_too_few_verdicts_say_how_many_are_needed():
     with pytest.raises(NotEnoughVerdictsError, match="at least 15 of each"):
         lesson_of(examples(20))
+
+
+def test_requests_declined_in_the_same_words_are_different_and_one_request_is_not():
+    asked = examples()
+    declined = asked.with_columns(
+        text=pl.concat_str(pl.lit(f"{DECLINE} {DECLINE}"), "text", separator="\n"),
+        request=pl.col("text"),
+    )
+
+    assert lesson_of(declined).is_better
+    # Whatever was answered: without another request there is nothing unseen to compare on.
+    with pytest.raises(TooAlikeError, match="requests of 1 kind that begin alike; at least 5"):
+        lesson_of(asked.with_columns(request=pl.lit("Please write a poem")))
 
 
 def test_the_same_verdicts_and_seed_give_the_same_file_and_it_comes_back():
