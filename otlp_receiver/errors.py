@@ -143,8 +143,8 @@ class InvalidOwnTracesError(ReceiverError):
     """The environment says of own traces what cannot be."""
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
+        self.reason = reason.removesuffix(".")
         super().__init__(
-            f"cannot send own traces: {reason}; correct the variables OTEL_*, or set "
+            f"cannot send own traces: {self.reason}; correct the variables OTEL_*, or set "
             "receiver.own_traces = false"
         )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otlp_receiver.errors import InvalidOwnTracesError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -25,30 +26,46 @@ def sdk_exporter(protocol: str) -> SpanExporter:
 
     Raises :class:`InvalidOwnTracesError`.
     """
-    try:
-        match protocol:
-            case "grpc":
-                from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
-                    OTLPSpanExporter as GrpcSpanExporter,
-                )
+    with complaints_raised():
+        try:
+            match protocol:
+                case "grpc":
+                    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
+                        OTLPSpanExporter as GrpcSpanExporter,
+                    )
 
-                return GrpcSpanExporter(channel_options=(("grpc.primary_user_agent", AGENT),))
-            case "http/protobuf":
-                from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
-                    OTLPSpanExporter as HttpSpanExporter,
-                )
+                    return GrpcSpanExporter(channel_options=(("grpc.primary_user_agent", AGENT),))
+                case "http/protobuf":
+                    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+                        OTLPSpanExporter as HttpSpanExporter,
+                    )
 
-                return HttpSpanExporter(headers={"user-agent": AGENT})
-    except ImportError as error:
-        raise InvalidOwnTracesError(
-            f"{protocol} needs {error.name or 'a package'}, which is not installed: "
-            "pip install 'spandocket[traces]', or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
-        ) from error
-    except Exception as error:  # The SDK has no base for what it says of its variables.
-        raise InvalidOwnTracesError(str(error)) from error
+                    return HttpSpanExporter(headers={"user-agent": AGENT})
+        except ImportError as error:
+            raise InvalidOwnTracesError(
+                f"{protocol} needs {error.name or 'a package'}, which is not installed: "
+                "pip install 'spandocket[traces]', or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
+            ) from error
     raise InvalidOwnTracesError(
         f"OTEL_EXPORTER_OTLP_PROTOCOL is grpc or http/protobuf, not {protocol!r}"
     )
+
+
+@contextlib.contextmanager
+def complaints_raised() -> Iterator[None]:
+    """Raise as :class:`InvalidOwnTracesError` what the SDK says of its variables.
+
+    It has no base for that, and some of it is only logged.
+    """
+    with _SdkLog() as said:
+        try:
+            yield
+        except InvalidOwnTracesError:
+            raise
+        except Exception as error:
+            raise InvalidOwnTracesError(str(error)) from error
+        if said.first:
+            raise InvalidOwnTracesError(said.first)
 
 
 class OwnExporter(SpanExporter):
@@ -59,17 +76,18 @@ class OwnExporter(SpanExporter):
 
     def __init__(self, protocol: str) -> None:
         self._inner = sdk_exporter(protocol)
-        self._reasons = _Reasons()
+        # For as long as the process lives: a thread of the SDK may outlive the exporter.
+        self._said = _SdkLog().__enter__()
         self._is_sending = True
         self._has_ended = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send, for as long as OTEL_EXPORTER_OTLP_TIMEOUT at most; never on a server's thread."""
-        self._reasons.first = ""
+        self._said.first = ""
         try:
             result = self._inner.export(spans)
         except Exception as error:  # noqa: BLE001  # No reason to end the thread.
-            self._reasons.first = str(error)
+            self._said.first = str(error)
             result = SpanExportResult.FAILURE
         is_sending = result is SpanExportResult.SUCCESS
         if is_sending != self._is_sending and not self._has_ended:
@@ -89,22 +107,31 @@ class OwnExporter(SpanExporter):
             return
         logger.warning(
             "Own traces cannot be sent and are lost: %s",
-            self._reasons.first,
+            self._said.first,
             extra={"event": "own_traces_have_a_problem"},
         )
 
 
-class _Reasons(logging.Handler):
-    """Takes what the SDK says from now on out of the log, and keeps why an export failed."""
+class _SdkLog(logging.Handler):
+    """What the SDK says while this is entered: kept out of the log, the first line remembered."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.first = ""
+
+    def __enter__(self) -> Self:
         sdk = logging.getLogger("opentelemetry")
+        self._was_told = sdk.propagate
         sdk.propagate = False
         sdk.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sdk = logging.getLogger("opentelemetry")
+        sdk.removeHandler(self)
+        sdk.propagate = self._was_told
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take in one line."""
-        if record.name.startswith("opentelemetry.exporter") and not self.first:
+        """Take in one line; a queue that is full is the consequence of a reason, and none."""
+        if not self.first and "Queue full" not in record.msg:
             self.first = record.getMessage()

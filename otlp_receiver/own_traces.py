@@ -25,10 +25,9 @@ from opentelemetry.trace import (
     use_span,
 )
 
-from otlp_receiver.errors import InvalidOwnTracesError
 from otlp_receiver.http_app import PATHS
 from otlp_receiver.own_decisions import TracedAccess, TracedIntake
-from otlp_receiver.own_exporter import AGENT, OwnExporter
+from otlp_receiver.own_exporter import AGENT, OwnExporter, complaints_raised
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -47,7 +46,7 @@ class OwnTraces:
     """Makes spans of the receiver's work and hands them to the exporter, which has a thread.
 
     ``protocol`` is ``grpc`` or ``http/protobuf``; ``clock`` gives nanoseconds since 1970 UTC.
-    Raises :class:`InvalidOwnTracesError`. Lives on one event loop.
+    Raises :class:`otlp_receiver.errors.InvalidOwnTracesError`. Lives on one event loop.
     """
 
     access = TracedAccess
@@ -55,16 +54,15 @@ class OwnTraces:
 
     def __init__(self, protocol: str, clock: Callable[[], int]) -> None:
         self._clock = clock
+        resource = _resource()
         self._exporter = OwnExporter(protocol)
-        try:
+        with complaints_raised():
             # Importing it reads OTEL_PROPAGATORS.
             from opentelemetry.propagate import get_global_textmap
 
             self._propagator = get_global_textmap()
-            self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+            self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
             self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
-        except Exception as error:  # The SDK has no base for what it says of its variables.
-            raise InvalidOwnTracesError(str(error)) from error
         self._tracer = self._provider.get_tracer("otlp_receiver", version("spandocket"))
         self._own_began: deque[int] = deque(maxlen=_OWN_WAITING_MAX)
         """When stored requests with spans of a receiver's own began, until they are loaded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from cli.checks.model import failed, good
@@ -16,11 +17,11 @@ _NAME = "own traces"
 def check_own_traces() -> Check:
     """Whether what the environment says of them can be, and its packages are there."""
     from otlp_receiver.errors import InvalidOwnTracesError
-    from otlp_receiver.own_exporter import sdk_exporter
+    from otlp_receiver.own_traces import OwnTraces
 
     protocol = traces_protocol()
     try:
-        sdk_exporter(protocol).shutdown()
+        OwnTraces(protocol, time.time_ns).stop(0.0)
     except InvalidOwnTracesError as error:
         remedy = "Correct the variables OTEL_*, or set receiver.own_traces = false."
         return failed(_NAME, error.reason, remedy)

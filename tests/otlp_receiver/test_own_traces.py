@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
+import subprocess
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from otlp_receiver.own_exporter import sdk_exporter
 from otlp_receiver.tokens import TokenFile
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import trace_request
-from tests.otlp_receiver.serving import TRACES, Served, eventually
+from tests.otlp_receiver.serving import REPOSITORY, TRACES, Served, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,16 +223,49 @@ def test_what_the_environment_says_wrongly_is_told_at_the_start(spandocket, tmp_
     settings = tmp_path / "own.toml"
     settings.write_text(ON)
     wrong = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+    mistyped = {"OTEL_PROPAGATORS": "pigeon"}
 
     ended = spandocket("--config", settings, "serve", environment=wrong)
-    looked_at = spandocket("--config", settings, "doctor", environment=wrong)
+    looked_at = spandocket("--config", settings, "doctor", environment=mistyped)
 
     assert ended.code == 2
     assert "grpc or http/protobuf, not 'http/json'" in ended.err
     assert "receiver.own_traces = false" in ended.err
     checks = {row["check"]: row for row in map(json.loads, looked_at.out.splitlines())}
     assert checks["own traces"]["state"] == "failed"
-    assert "http/json" in checks["own traces"]["found"]
+    assert "pigeon" in checks["own traces"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_PROPAGATORS", "pigeon"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
+    ],
+)
+def test_a_variable_that_says_what_cannot_be_ends_the_start(name: str, value: str) -> None:
+    """In a process of its own, because some are read only once."""
+    program = (
+        "import time; from otlp_receiver.errors import InvalidOwnTracesError as Wrong\n"
+        "from otlp_receiver.own_traces import OwnTraces\n"
+        "try: OwnTraces('grpc', time.time_ns)\n"
+        "except Wrong as error: print(error)"
+    )
+    clean = {key: said for key, said in os.environ.items() if not key.startswith("OTEL_")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=clean | {"PYTHONPATH": str(REPOSITORY), name: value},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
+
+    assert done.stdout.startswith("cannot send own traces: ")
+    assert value in done.stdout or name in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
