@@ -337,7 +337,8 @@ def forget_runs(place: Path) -> None:
     """Remove what earlier runs left beside the spans."""
     for name in ("traces", "findings", "baselines", "runs"):
         shutil.rmtree(place / name, ignore_errors=True)
-    (place / "queue.sqlite3").unlink(missing_ok=True)
+    for file in place.glob("queue.sqlite3*"):
+        file.unlink()
 
 
 def against(jobs: list[dict[str, object]], scans: list[dict[str, object]]) -> dict[str, object]:
