@@ -18,6 +18,7 @@ The columns of a row:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -71,32 +72,86 @@ def explode_messages(spans: pl.DataFrame) -> pl.DataFrame:
     rows: list[tuple[Any, ...]] = []
     trace_seen: str | None = None
     seen: set[tuple[str | None, str, str | None]] = set()
+    told = _NOTHING_TOLD
     for trace_id, span_id, system, inputs, outputs in ordered.select(columns).iter_rows():
         if trace_id != trace_seen:
-            trace_seen, seen = trace_id, set()
+            trace_seen, seen, told = trace_id, set(), _NOTHING_TOLD
+        told, known = _told(inputs, told)
         fresh: list[tuple[str | None, str, str | None]] = []
-        for row in _parts(system, inputs, outputs):
-            identity = (row[3], row[4], row[5] if row[5] is not None else row[8])
-            rows.append((trace_id, span_id, *row, row[0] != "output" and identity in seen))
-            fresh.append(identity)
+        for row in _instructions(system):
+            fresh.append(_identity(row))
+            rows.append((trace_id, span_id, *row, fresh[-1] in seen))
+        # What the call before told in the same words is seen already.
+        rows += [(trace_id, span_id, *row, True) for row in told.parts[:known]]
+        for row in told.parts[known:]:
+            fresh.append(_identity(row))
+            rows.append((trace_id, span_id, *row, fresh[-1] in seen))
+        for row in _listed("output", load(outputs), 0):
+            fresh.append(_identity(row))
+            rows.append((trace_id, span_id, *row, False))
         seen.update(fresh)
-    return pl.DataFrame(rows, schema=MESSAGES, orient="row")
+    # Columns are made of rows faster here than there.
+    return pl.DataFrame(list(zip(*rows, strict=True)) or None, schema=MESSAGES, orient="col")
 
 
-def _parts(
-    system: str | None, inputs: str | None, outputs: str | None
-) -> Iterator[tuple[Any, ...]]:
+def _identity(row: tuple[Any, ...]) -> tuple[str | None, str, str | None]:
+    """What makes a part the same as another one: role, kind, and text or arguments."""
+    return (row[3], row[4], row[5] if row[5] is not None else row[8])
+
+
+def _instructions(system: str | None) -> Iterator[tuple[Any, ...]]:
     instructions = load(system)
     if isinstance(instructions, str):
         instructions = [{"type": "text", "content": instructions}]
     if isinstance(instructions, list):
         yield from _message("system", 0, {"role": "system", "parts": instructions})
-    for direction, value in (("input", inputs), ("output", outputs)):
-        messages = load(value)
-        if isinstance(messages, list):
-            for index, message in enumerate(messages):
-                if isinstance(message, dict):
-                    yield from _message(direction, index, message)
+
+
+def _listed(direction: str, messages: Any, first: int) -> Iterator[tuple[Any, ...]]:
+    """The parts of a list of messages that are numbered from ``first``."""
+    for index, message in enumerate(messages if isinstance(messages, list) else [], first):
+        if isinstance(message, dict):
+            yield from _message(direction, index, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a model call was told: the JSON of a list, how long it is, and its parts."""
+
+    text: str
+    length: int
+    parts: list[tuple[Any, ...]]
+
+
+_NOTHING_TOLD = _Told("", 0, [])
+
+
+def _told(text: str | None, before: _Told) -> tuple[_Told, int]:
+    """What a call was told, and how many of its parts are those of the call ``before``.
+
+    A call repeats the conversation so far: mostly its text begins with that of the call before,
+    and only what follows needs to be parsed.
+    """
+    if text is None:
+        return _NOTHING_TOLD, 0
+    more = _added(text, before)
+    if more is None:
+        before, more = _NOTHING_TOLD, load(text)
+    if not isinstance(more, list):
+        return _NOTHING_TOLD, 0
+    parts = [*before.parts, *_listed("input", more, before.length)]
+    return _Told(text, before.length + len(more), parts), len(before.parts)
+
+
+def _added(text: str, before: _Told) -> list[Any] | None:
+    """The messages that follow those told before; None where the text does not say it so."""
+    if text == before.text:
+        return []
+    begin = before.text.removesuffix("]")
+    if not before.length or begin == before.text or not text.startswith(f"{begin},"):
+        return None
+    more = load("[" + text[len(begin) + 1 :])
+    return more if isinstance(more, list) and more else None
 
 
 def _message(direction: str, index: int, message: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
