@@ -154,9 +154,9 @@ def test_what_arrives_after_the_moment_of_the_run_does_not_count(store, queues):
 def test_the_content_of_a_chunk_is_let_go_of_when_it_is_decided(filled, queues, monkeypatch):
     contexts = []
 
-    def watched(context, detectors):
+    def watched(context, *others):
         contexts.append(weakref.ref(context))
-        return evaluate(context, detectors)
+        return evaluate(context, *others)
 
     monkeypatch.setattr("analytics.job.detection.evaluate", watched)
     gc.disable()
