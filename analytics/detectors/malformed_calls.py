@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import orjson
 
 from analytics.detectors.decision import quote
+from analytics.detectors.json_schemas import pointer_of, validator_of
 from analytics.detectors.output_schema_validation import delivers
 from analytics.messages import load
 
@@ -77,16 +77,6 @@ def tools_of(definitions: str | None) -> dict[str, Any]:
     return tools
 
 
-def validator_of(schema: Any) -> Any:
-    """A compiled validator; None when there is no usable schema."""
-    if not isinstance(schema, dict) or not schema:
-        return None
-    try:
-        return jsonschema_rs.validator_for(schema)
-    except (ValueError, jsonschema_rs.ReferencingError):
-        return None
-
-
 def _faulty_outputs(outputs: list[dict[str, Any]], tools: dict[str, Any]) -> Iterator[Fault]:
     seen: dict[str, dict[str, Any]] = {}
     for part in outputs:
@@ -122,16 +112,12 @@ def _faulty_arguments(name: str, arguments: str | None, schema: Any) -> str | No
                 value = orjson.loads(value)
             except orjson.JSONDecodeError as error:
                 return f"The arguments of {name} are not JSON: {error}"
-    if not isinstance(schema, dict) or not schema:
-        return None
-    try:
-        first = next(jsonschema_rs.iter_errors(schema, value), None)
-    except (ValueError, jsonschema_rs.ReferencingError):
-        return None
+    validator = validator_of(schema)
+    first = None if validator is None else next(validator.iter_errors(value), None)
     if first is None:
         return None
-    pointer = "/" + "/".join(str(step) for step in first.instance_path)
-    return f"The arguments of {name} do not meet its parameters at {pointer}: {first.message[:160]}"
+    place = pointer_of(first.instance_path) or "the top"
+    return f"The arguments of {name} do not meet its parameters at {place}: {first.message[:160]}"
 
 
 def _unanswered(inputs: list[dict[str, Any]]) -> Iterator[Fault]:

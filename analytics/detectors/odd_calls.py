@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
-from analytics.detectors.malformed_calls import CALL, tools_of, validator_of
+from analytics.detectors.json_schemas import validator_of
+from analytics.detectors.malformed_calls import CALL, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,13 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import orjson
 import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.detectors.json_schemas import pointer_of, validator_of
 from analytics.messages import explode_messages, load
+from analytics.text.declining import declines
 
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
@@ -24,13 +25,31 @@ if TYPE_CHECKING:
 
 _ENTRY = entry_of("output_schema_validation")
 
-_FENCE = re.compile(r"^\s*```[a-zA-Z0-9_-]*\s*\n(?P<body>.*?)\n?\s*```\s*$", re.DOTALL)
+_FENCE = re.compile(
+    r"\s*(?P<fence>```|~~~)(?:[ \t]*[a-zA-Z][a-zA-Z0-9_-]*)?\s(?P<body>.*?)\s*(?P=fence)\s*",
+    re.DOTALL,
+)
 _REFUSAL = re.compile(
     r"\s*(?:I['\u2019]?m (?:really |very |so )?(?:sorry|unable)|I am (?:sorry|unable)|Sorry\b"
     r"|I can(?:['\u2019]t|not)\b"
     r"|I (?:won['\u2019]t|will not)\b|As an AI\b)",
     re.IGNORECASE,
 )
+# "I cannot" as other languages say it: enough to tell who declines from who failed to write JSON.
+_REFUSAL_ELSEWHERE = re.compile(
+    r"\b(?:kann|darf|werde|m\u00f6chte|k\u00f6nnen|d\u00fcrfen)\b(?: \w+){0,6} nicht\b"
+    r"|\bne (?:peux|puis|pouvons|pourrai)\b|\bno (?:puedo|podemos|podr[e\u00e9])\b"
+    r"|\bn\u00e3o (?:posso|podemos|consigo)\b|\bnon (?:posso|possiamo|riesco)\b"
+    r"|\bkan(?: \w+){0,6} niet\b|\bkan (?:inte|ikke)\b|\bnie mog\u0119\b|\bnem tudok\b"
+    r"|\b\u043d\u0435 (?:\u043c\u043e\u0433\u0443|\u0441\u043c\u043e\u0433\u0443)\b"
+    r"|\u65e0\u6cd5|\u4e0d\u80fd|\u7121\u6cd5|\u3067\u304d\u307e\u305b\u3093"
+    r"|\u3067\u304d\u304b\u306d\u307e\u3059|\uc218 \uc5c6|\bolamam\b"
+    r"|\u0644\u0627 (?:\u0623\u0633\u062a\u0637\u064a\u0639|\u064a\u0645\u0643\u0646\u0646\u064a)"
+    r"|\u0928\u0939\u0940\u0902 \u0915\u0930 \u0938\u0915",
+    re.IGNORECASE,
+)
+_OPENING_CHARACTERS = 200
+_BEGIN_CHARACTERS = 40
 _SEVERITIES = {"truncated": 0.7, "parse_error": 0.7, "schema_violation": 0.6, "code_fence": 0.2}
 _CONFIDENCES = {
     "truncated": 0.95,
@@ -72,7 +91,7 @@ class OutputSchemaValidation:
     """Checks every model call that declared structured output."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -110,7 +129,12 @@ class OutputSchemaValidation:
             if reason is not None:
                 skip_reason = skip_reason or reason
                 continue
+            if call["output_schema"] is not None and not self._is_usable(call["output_schema"]):
+                skip_reason = skip_reason or "schema_unusable"
             for message in _answers(own, call):
+                if _declines(message["text"], call):
+                    skip_reason = skip_reason or "refusal"
+                    continue
                 defect = self.check(message["text"], call)
                 if defect is not None:
                     found.append((defect, _evidence(defect, call, message)))
@@ -144,14 +168,17 @@ class OutputSchemaValidation:
                 kind="truncated",
                 detail=f"cut off at the length limit after {len(text)} characters",
             )
-        if _REFUSAL.match(text):
-            return None
-        fenced = _FENCE.match(text)
+        fenced = _FENCE.fullmatch(text)
         inner = load(fenced["body"]) if fenced is not None else None
         if inner is not None:
             return self._violation(inner, call["output_schema"]) or Defect(
                 kind="code_fence", detail="valid JSON inside a code fence"
             )
+        if text.lstrip()[:1] not in ("{", "[", '"'):
+            begin = " ".join(text.split())
+            if len(begin) > _BEGIN_CHARACTERS:
+                begin = f"{begin[:_BEGIN_CHARACTERS]}\u2026"
+            why = f"it begins with {begin!r}"
         return Defect(kind="parse_error", detail=f"the answer is not JSON: {why}")
 
     def _violation(self, value: Any, schema: str | None) -> Defect | None:
@@ -161,7 +188,7 @@ class OutputSchemaValidation:
         error = next(validator.iter_errors(value), None)
         if error is None:
             return None
-        pointer = "".join(f"/{step}" for step in error.instance_path)
+        pointer = pointer_of(error.instance_path)
         return Defect(
             kind="schema_violation",
             detail=f"at {pointer or 'the top'}: {error.message[:200]}",
@@ -173,14 +200,15 @@ class OutputSchemaValidation:
         if schema is None:
             return None
         if schema not in self._validators:
-            document = schema_of(load(schema))
-            try:
-                self._validators[schema] = (
-                    None if document is None else jsonschema_rs.validator_for(document)
-                )
-            except (ValueError, jsonschema_rs.ReferencingError):
-                self._validators[schema] = None
+            self._validators[schema] = validator_of(schema_of(load(schema)))
         return self._validators[schema]
+
+    def _is_usable(self, schema: str) -> bool:
+        """Whether a declaration can be checked: it is a schema, or asks for JSON alone."""
+        if self._validator(schema) is not None:
+            return True
+        declared = load(schema)
+        return isinstance(declared, dict) and schema_of(declared) is None
 
 
 def schema_of(declared: Any) -> dict[str, Any] | None:
@@ -212,6 +240,22 @@ def _reason_to_skip(call: dict[str, Any], parts: list[dict[str, Any]]) -> str | 
     if call["content_truncated"] or (call["dropped_attributes_count"] or 0) > 0:
         return "truncated"
     return None if parts else "no_content"
+
+
+def _declines(text: str, call: dict[str, Any]) -> bool:
+    """Whether the answer is a refusal in words; who writes braces tried to answer."""
+    if "{" in text or "length" in (call["finish_reasons"] or []) or _is_json(text):
+        return False
+    opening = text[:_OPENING_CHARACTERS]
+    return bool(_REFUSAL.match(text) or _REFUSAL_ELSEWHERE.search(opening)) or declines(text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _answers(parts: list[dict[str, Any]], call: dict[str, Any]) -> list[dict[str, Any]]:

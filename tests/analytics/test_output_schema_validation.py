@@ -99,3 +99,60 @@ def test_the_arguments_of_the_tool_that_carries_the_schema_are_the_answer(
     messages = [{"role": "assistant", "parts": [called]}]
 
     assert kind_of(None, output_messages=messages, tool_definitions=offered) == decision
+
+
+def test_what_is_wrong_in_an_answer_has_a_json_pointer():
+    schema = {"type": "object", "properties": {"a/b": {"items": {"type": "integer"}}}}
+    _, row = one(NAME, [chat("t", answer='{"a/b": [1, "x"]}', output_schema=schema)])
+
+    assert '"pointer":"/a~1b/1"' in row["evidence"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Unfortunately, I cannot provide that.",
+        "Es tut mir leid, dabei kann ich nicht helfen.",
+        "Lo siento, no puedo ayudar con eso.",
+        "Je suis désolé, je ne peux pas vous aider.",
+        "抱歉 我无法协助。",
+        "申し訳ありませんが、お手伝いできません。",
+    ],
+)
+def test_a_refusal_in_words_is_skipped_and_says_so(answer):
+    decision, row = one(NAME, [chat("t", answer=answer, output_schema=SCHEMA)])
+
+    assert (decision, row["skip_reason"]) == ("skipped", "refusal")
+
+
+def test_an_apology_before_the_json_is_no_refusal():
+    assert kind_of(f"Sorry, here it is again: {GOOD}") == "parse_error"
+
+
+@pytest.mark.parametrize("answer", [f"```json {GOOD}```", f"~~~json\n{GOOD}\n~~~"])
+def test_every_kind_of_code_fence_is_named(answer):
+    assert kind_of(answer) == "code_fence"
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "objekt"}, {"$ref": "https://example.org/x.json"}, {"$ref": "#/$defs/no"}]
+)
+def test_a_schema_that_cannot_be_used_is_skipped_and_says_so(schema):
+    decision, row = one(NAME, [chat("t", answer="{}", output_schema=schema)])
+
+    assert (decision, row["skip_reason"]) == ("skipped", "schema_unusable")
+
+
+def test_a_dialect_of_somebodys_own_is_read_as_the_newest_draft():
+    schema = SCHEMA | {"$schema": "https://example.org/our-own"}
+
+    assert kind_of('{"total": 1}', output_schema=schema) == "schema_violation"
+
+
+def test_the_types_that_gemini_writes_in_capitals_are_checked():
+    item = {"type": "STRING", "nullable": True}
+    schema = {"type": "OBJECT", "properties": {"a": item}, "required": ["a"], "minProperties": "1"}
+
+    assert kind_of('{"a": null}', output_schema=schema) == "no_match"
+    assert kind_of('{"a": 1}', output_schema=schema) == "schema_violation"
+    assert kind_of("{}", output_schema=schema) == "schema_violation"
