@@ -64,9 +64,6 @@ class Conclusion:
             decided.evaluated,
         )
         if not dry_run:
-            queue_filling.ensure_system_queues(
-                self.queues, writer.detectors, project=self.project, now=self.as_of
-            )
             if self.judge is not None:
                 writer.evaluations(self.judge.evaluations)
             writer.findings(decided.findings)

@@ -1,7 +1,8 @@
 """One run: intake, baselines, detectors, routing, and then the writing.
 
-Everything is decided before anything is written; see :mod:`analytics.job.conclusion`. A run that
-died is simply run again; with the same input and ``as_of`` it decides the same.
+Everything is decided before anything of it is written; see :mod:`analytics.job.conclusion`. The
+system queues alone are made beside the detectors. A run that died is simply run again; with the
+same input and ``as_of`` it decides the same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from analytics.job.decided import Decided
 from analytics.job.detection import Detection
 from analytics.job.intake import HISTORY_COLUMNS, every_trace, read_history, read_traces
 from analytics.job.open_questions import open_questions, without_open_questions
+from analytics.job.queue_filling import ensure_system_queues
 from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
 from analytics.job.rehearsal import rehearse
@@ -122,6 +124,7 @@ class Job:
         samples = self._samples(traces)
         # Detectors begin to read content while the baselines are still looked at.
         verdicts = beside.submit(self._verdicts, samples, stages)
+        queues_made = None if dry_run else beside.submit(self._make_queues, writer.detectors)
         evaluated = self._candidates(traces)
         sessions = self._sessions(traces)
         baselines: list[Future[pl.DataFrame]] = []
@@ -136,6 +139,8 @@ class Job:
             evaluated, lambda done: self._tell("detecting", done, evaluated.height), sum_up
         )
         verdicts.result()
+        if queues_made is not None:
+            queues_made.result()
         stages.next("routing")
         if self.judge is not None:
             evaluated, found = without_open_questions(self.judge, evaluated, found)
@@ -155,6 +160,10 @@ class Job:
         verdicts = judge(samples, self.config)
         stages.next("detectors")
         return verdicts
+
+    def _make_queues(self, detectors: Sequence[Detector]) -> None:
+        """The system queues, which stand empty until something is decided."""
+        ensure_system_queues(self.queues, detectors, project=self.project, now=self.as_of)
 
     def _detection(
         self, detectors: Sequence[Detector], verdicts: Future[Verdicts], sessions: SessionHistory
