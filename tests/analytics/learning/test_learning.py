@@ -23,9 +23,9 @@ from analytics.learning.lesson import learn
 from analytics.learning.rung import LearnedRung
 from analytics.learning.shelf import ModelShelf
 from queue_store.config import QueueConfig
-from queue_store.model import AnnotationDraft
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
+from tests.analytics.learning.people import answer, is_polite
 from tests.analytics.semantic.chats import NO_SAMPLE, context_of, talk
 from tests.analytics.spans import AS_OF, frame
 
@@ -244,17 +244,7 @@ def test_answers_in_the_queue_teach_the_detector(tmp_path, queues):
     store = SpanStore(tmp_path / "tables")
     store.append("spans", frame(traces()))
     run(store, queues, project="default", as_of=AS_OF)
-    names = {row["trace_id"]: number for number, row in enumerate(traces())}
-    page = queues.items(project="default", queue="refusal", limit=100)
-    for item in page.items:
-        is_polite = names[item.object_id] % 2 == 0
-        queues.annotate(
-            project="default",
-            item_id=item.id,
-            reviewer="ann",
-            answers=[AnnotationDraft(field="flag_is_right", value=is_polite)],
-            now=AS_OF,
-        )
+    answer(queues, traces(), is_polite)
 
     lesson = teach(
         store,
@@ -267,5 +257,5 @@ def test_answers_in_the_queue_teach_the_detector(tmp_path, queues):
         seed=0,
     )
 
-    assert lesson.classifier.report["verdicts"] == page.total
+    assert lesson.classifier.report["verdicts"] == len(traces())
     assert lesson.is_better

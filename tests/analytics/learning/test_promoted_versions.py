@@ -24,6 +24,7 @@ from analytics.text.head import Rung
 from queue_store.model import AnnotationDraft
 from tests.analytics.judge.endpoint_server import JudgeServer, verdict
 from tests.analytics.judge.test_judge import judge_of
+from tests.analytics.learning.people import answer, is_polite
 from tests.analytics.learning.test_learning import DECLINE, examples, sentence, traces
 from tests.analytics.semantic.chats import NO_SAMPLE, context_of, talk
 from tests.analytics.spans import AS_OF, frame
@@ -45,30 +46,11 @@ def versions(config=NO_SAMPLE, **classifiers):
     return {one.id: one.version for one in load(config, learned=classifiers)}
 
 
-def answer(queues, numbers, is_right, *, now=AS_OF):
-    """Answer about the traces of these numbers."""
-    wanted = {row["trace_id"]: n for n, row in enumerate(many(numbers.stop)) if n in numbers}
-    for item in queues.items(project="default", queue="refusal", limit=500).items:
-        if item.object_id in wanted:
-            value = is_right(wanted[item.object_id])
-            queues.annotate(
-                project="default",
-                item_id=item.id,
-                reviewer="ann",
-                answers=[AnnotationDraft(field="flag_is_right", value=value)],
-                now=now,
-            )
-
-
 def many(count):
     generator = np.random.default_rng(9)
     return [
         talk(f"t{n}", sentence(generator, polite=n % 2 == 0), DECLINE, at=n) for n in range(count)
     ]
-
-
-def is_polite(number):
-    return number % 2 == 0
 
 
 def moment(hours):
@@ -131,7 +113,7 @@ def test_a_detector_of_ones_own_is_taught_whatever_it_is_made_of():
 def test_a_promotion_and_going_back_are_versions_that_everything_tells(store, queues, command):
     store.append("spans", frame(many(60)))
     run(store, queues, project="default", as_of=AS_OF)
-    answer(queues, range(60), is_polite)
+    answer(queues, many(60), is_polite)
     assert said(command, "detectors", "train", "refusal")[0]["promoted"] is True
     promoted = f"{BASE}+learned.1"
     (model,) = said(command, "detectors", "models")
@@ -218,11 +200,11 @@ def test_items_come_back_for_a_promotion_as_little_as_for_a_changed_threshold(
 def test_a_second_training_counts_the_verdicts_on_both_versions(store, queues, command):
     store.append("spans", frame(many(100)))
     run(store, queues, project="default", as_of=AS_OF)
-    answer(queues, range(36), is_polite)
+    answer(queues, many(36), is_polite)
     (first,) = said(command, "detectors", "train", "refusal")
     said(command, "analyze", "--as-of", moment(1))
     # People change their minds, about flags of the shipped rung and of the learned one.
-    answer(queues, range(36, 100), lambda n: not is_polite(n), now=AS_OF + 2 * HOUR)
+    answer(queues, many(100), lambda n: not is_polite(n), first=36, now=AS_OF + 2 * HOUR)
 
     (second,) = said(command, "detectors", "train", "refusal")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from analytics.job import run
-from queue_store.model import AnnotationDraft
+from tests.analytics.learning.people import answer, is_polite
 from tests.analytics.learning.test_learning import traces
 from tests.analytics.spans import AS_OF, frame
 
@@ -26,15 +26,7 @@ def answered(store, queues, command):
         assert said.code == 0, said.err
     store.append("spans", frame(traces()))
     run(store, queues, project="default", as_of=AS_OF)
-    polite = {row["trace_id"]: n % 2 == 0 for n, row in enumerate(traces())}
-    for item in queues.items(project="default", queue=NAME, limit=100).items:
-        queues.annotate(
-            project="default",
-            item_id=item.id,
-            reviewer="ann",
-            answers=[AnnotationDraft(field="useful", value=polite[item.object_id])],
-            now=AS_OF,
-        )
+    answer(queues, traces(), is_polite, queue=NAME, field="useful")
     return store
 
 

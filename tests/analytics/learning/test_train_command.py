@@ -11,7 +11,7 @@ from analytics.config import AnalysisConfig
 from analytics.job import run
 from analytics.job.teaching import teach
 from analytics.learning.shelf import ModelShelf
-from queue_store.model import AnnotationDraft
+from tests.analytics.learning.people import answer, is_polite
 from tests.analytics.learning.test_learning import traces
 from tests.analytics.spans import AS_OF, frame
 
@@ -21,21 +21,8 @@ def judged(store, queues):
     """Sixty refusals in the queue; people confirm those whose request was polite."""
     store.append("spans", frame(traces()))
     run(store, queues, project="default", as_of=AS_OF)
-    answer(queues, lambda number: number % 2 == 0)
+    answer(queues, traces(), is_polite)
     return store
-
-
-def answer(queues, is_right):
-    names = {row["trace_id"]: number for number, row in enumerate(traces())}
-    for item in queues.items(project="default", queue="refusal", limit=100).items:
-        value = is_right(names[item.object_id])
-        queues.annotate(
-            project="default",
-            item_id=item.id,
-            reviewer="ann",
-            answers=[AnnotationDraft(field="flag_is_right", value=value)],
-            now=AS_OF,
-        )
 
 
 def models(command):
@@ -71,7 +58,7 @@ def test_a_dry_run_keeps_nothing(judged, command):
 def test_what_is_not_better_is_kept_unused_and_the_exit_code_says_so(store, queues, command):
     store.append("spans", frame(traces()))
     run(store, queues, project="default", as_of=AS_OF)
-    answer(queues, lambda number: number // 2 % 2 == 0)
+    answer(queues, traces(), lambda place: is_polite(place // 2))
 
     trained = command("detectors", "train", "refusal")
 
