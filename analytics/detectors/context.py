@@ -10,7 +10,7 @@ import polars as pl
 from analytics.detectors.lazily import Lazily
 from analytics.detectors.prefilters import Inputs, hits, inputs_of
 from analytics.detectors.tool_mentions import mentions_of
-from analytics.messages import explode_messages
+from analytics.messages import MESSAGES, explode_messages
 from analytics.selection import draws
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ class DetectorContext:
         self.__dict__["baselines"] = outliers.join(
             own, on="trace_id", how="semi", maintain_order="left"
         )
-        self.__dict__["traces"] = self.traces.join(
-            judged, on="trace_id", how="left", maintain_order="left"
-        )
+        # Mostly all of them were judged, and stand in the same order: that of their ids.
+        if not judged["trace_id"].equals(own["trace_id"]):
+            judged = own.join(judged, on="trace_id", how="left", maintain_order="left")
+        self.__dict__["traces"] = self.traces.with_columns(judged.drop("trace_id"))
 
     reads_closely = True
     """Whether the semantic detectors read what their prefilters let through."""
@@ -131,6 +132,8 @@ class DetectorContext:
 
     def messages_of(self, trace_ids: pl.Series) -> pl.DataFrame:
         """The messages of some of these traces: much cheaper than :attr:`messages`."""
+        if trace_ids.is_empty():
+            return pl.DataFrame(schema=MESSAGES)
         return explode_messages(self.spans_of(trace_ids))
 
     def spans_of(self, trace_ids: pl.Series) -> pl.DataFrame:

@@ -87,7 +87,10 @@ class Forgetting:
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """What the signals of each session say together; cut content decides nothing."""
         view = context.semantic
-        wanted = [trace for trace in view.candidates(self.id) if trace in view.turns]
+        candidates = view.candidates(self.id)
+        if candidates.is_empty():
+            return view.with_gaps(decisions([]), needs_everything=True)
+        wanted = [trace for trace in candidates if trace in view.turns]
         read = Readings()
         rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace], read))]
         return view.with_gaps(decisions(rows), needs_everything=True)

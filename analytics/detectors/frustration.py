@@ -99,7 +99,10 @@ class Frustration:
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """What the evidence of all user turns says together."""
         view = context.semantic
-        wanted = by_session(view.candidates(self.id), view.turns)
+        candidates = view.candidates(self.id)
+        if candidates.is_empty():
+            return view.with_gaps(decisions([]))
+        wanted = by_session(candidates, view.turns)
         read = _Read(turn for trace in wanted for turn in view.turns[trace])
         rows = [row for trace in wanted if (row := decide_turns(trace, view.turns[trace], read))]
         rows.sort(key=lambda row: row["trace_id"])

@@ -63,7 +63,10 @@ def declaring(spans: pl.DataFrame) -> pl.DataFrame:
     """The model calls with a declaration, their own or that of the span just above them."""
     declared = pl.col("output_schema").is_not_null() | (pl.col("output_type") == "json")
     # Few traces declare anything; only their spans are joined.
-    spans = spans.filter(pl.col("trace_id").is_in(spans.filter(declared)["trace_id"].implode()))
+    traces = spans.select("trace_id", "output_schema", "output_type").filter(declared)["trace_id"]
+    if traces.is_empty():
+        return spans.clear()
+    spans = spans.filter(pl.col("trace_id").is_in(traces.implode()))
     calls = spans.filter(pl.col("is_model_call").fill_null(value=False))
     above = spans.filter(
         ~pl.col("is_model_call").fill_null(value=False) & pl.col("output_schema").is_not_null()

@@ -40,20 +40,27 @@ class ResourceOutliers:
         """Turn the exceeding metrics of each trace into one decision."""
         if "metrics_judged" not in context.traces.columns:
             return skipped(context.trace_ids, "no_baseline")
-        unjudged = context.traces.filter(pl.col("metrics_judged").fill_null(0) == 0)
-        rows: list[dict[str, Any]] = []
-        exceeding = pl.col("trace_id").is_in(context.baselines["trace_id"].implode())
-        chosen = context.traces.filter(exceeding).select("trace_id", "root_span_id")
-        roots = dict(chosen.iter_rows())
-        for (trace_id,), metrics in context.baselines.group_by("trace_id", maintain_order=True):
-            rows.append(_matched(str(trace_id), metrics, roots.get(str(trace_id))))
-        return pl.concat([decisions(rows), skipped(unjudged["trace_id"], "baseline_too_small")])
+        # Few of the columns are asked for, and a filter copies them all.
+        traces = context.traces.select("trace_id", "root_span_id", "metrics_judged")
+        unjudged = traces.filter(pl.col("metrics_judged").fill_null(0) == 0)["trace_id"]
+        largest_first = context.baselines.sort("ratio", descending=True, maintain_order=True)
+        metrics: dict[str, list[dict[str, Any]]] = {}
+        for row in largest_first.iter_rows(named=True):
+            metrics.setdefault(row["trace_id"], []).append(row)
+        exceeding = pl.Series(list(metrics), dtype=pl.String).implode()
+        chosen = traces.filter(pl.col("trace_id").is_in(exceeding))
+        roots = dict(chosen.select("trace_id", "root_span_id").iter_rows())
+        rows = [_matched(trace_id, own, roots.get(trace_id)) for trace_id, own in metrics.items()]
+        return pl.concat([decisions(rows), skipped(unjudged, "baseline_too_small")])
 
 
-def _matched(trace_id: str, metrics: pl.DataFrame, root_span_id: str | None) -> dict[str, Any]:
+def _matched(
+    trace_id: str, metrics: list[dict[str, Any]], root_span_id: str | None
+) -> dict[str, Any]:
+    """The decision on a trace; the metrics that exceed come largest first."""
     evidence = []
     sentences = []
-    for row in metrics.sort("ratio", descending=True).iter_rows(named=True):
+    for row in metrics:
         words, unit = _WORDS[row["metric"]]
         limit = _amount(row["threshold"], unit)
         sentences.append(
@@ -61,8 +68,8 @@ def _matched(trace_id: str, metrics: pl.DataFrame, root_span_id: str | None) -> 
             f"{_amount(row['median'], unit)} of {_cohort(row, limit)}"
         )
         evidence.append({"span_id": root_span_id} | {key: row[key] for key in _EVIDENCE})
-    largest = float(metrics["ratio"].max() or 1.0)  # type: ignore[arg-type]
-    excess = float((metrics["z"] - metrics["z_threshold"]).max() or 0.0)  # type: ignore[arg-type]
+    largest = metrics[0]["ratio"]
+    excess = max(row["z"] - row["z_threshold"] for row in metrics)
     return decision(
         trace_id,
         Decision.MATCHED,

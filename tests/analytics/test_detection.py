@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier, Lock
 
+import polars as pl
 import pytest
 
 from analytics.config import AnalysisConfig
@@ -34,6 +36,22 @@ def test_answers_come_in_the_order_of_the_questions_and_few_are_under_way():
             assert len(asked) <= number + 1 + CHUNKS_AT_ONCE
 
     assert answers == [(number, number * number) for number in range(20)]
+
+
+@pytest.mark.parametrize("places", [[0, 1, 2], [2, 0, 1], [0, 2], [0, 1, 3], []])
+def test_a_trace_is_told_on_how_many_metrics_it_was_compared(places):
+    context = context_of([chat(trace) for trace in "abc"])
+    context = replace(context, traces=context.traces.drop("metrics_judged"))
+    ids = [*context.trace_ids, "of another chunk"]
+    judged = pl.DataFrame(
+        {"trace_id": [ids[place] for place in places], "metrics_judged": places},
+        schema={"trace_id": pl.String, "metrics_judged": pl.Int64},
+    )
+
+    context.compare(judged, context.baselines)
+
+    told = context.traces["metrics_judged"].to_list()
+    assert told == [place if place in places else None for place in range(3)]
 
 
 class Careless:

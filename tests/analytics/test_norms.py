@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from math import exp
+
 import numpy as np
 import polars as pl
 import pytest
 
-from analytics.baselines import judge, next_limits, with_cohorts
+from analytics.baselines import OUTLIERS, judge, next_limits, with_cohorts
 from analytics.config import AnalysisConfig
 from analytics.detectors.resource_outliers import ResourceOutliers
 from analytics.layouts import layout
 from analytics.tails import Ascending, Spending, growth_error, lightness, z_of
 from benchmarks.baselines import HOUR, rates, world
 from tests.analytics.contexts import context_of
-from tests.analytics.spans import chat
+from tests.analytics.spans import chat, span
 
 CONFIG = AnalysisConfig()
 WEEK = 7 * 24 * HOUR
@@ -157,6 +161,27 @@ def test_the_reason_says_whose_median_it_is_and_whose_spread(agents, said):
 
     assert reason.startswith("duration 90,000 ms is ")
     assert said in reason
+
+
+def test_of_several_metrics_the_largest_leads_and_the_surest_counts():
+    context = context_of([span("t1", "chat"), span("t2", "chat")])
+    of_two = {"trace_id": "t2", "value": 1.0, "cohort_level": "cohort_project", "cohort": "all"}
+    of_two |= {"n": 100, "own_n": 0, "median": 1.0, "p95": 1.0, "p99": 1.0, "threshold": 1.0}
+    rows = [
+        of_two | {"metric": "duration_ms", "ratio": 4.0, "z": 9.0, "z_threshold": 3.0},
+        of_two | {"metric": "total_tokens", "ratio": 20.0, "z": 4.0, "z_threshold": 3.0},
+        of_two | {"metric": "cost_usd", "ratio": 4.0, "z": 5.0, "z_threshold": 3.0},
+    ]
+    context = replace(context, baselines=pl.DataFrame(rows, schema=OUTLIERS))
+
+    (found,) = ResourceOutliers(CONFIG).decide(context).filter(decision="matched").to_dicts()
+
+    assert found["trace_id"] == "t2"
+    assert found["severity"] == 1.0
+    assert found["confidence"] == round(1 - 0.5 * exp(-6), 4)
+    told = [piece["metric"] for piece in json.loads(found["evidence"])]
+    assert told == ["total_tokens", "duration_ms", "cost_usd"]
+    assert found["reason"].startswith("tokens 1 is 20.0 times the median")
 
 
 def test_blocks_end_with_the_hour_and_with_a_quarter_more_samples():
