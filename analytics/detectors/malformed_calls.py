@@ -15,9 +15,12 @@ from analytics.messages import load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analytics.detectors.tool_calls import ToolCall
+
 
 CALL = "tool_call"
 _RESPONSE = "tool_call_response"
+_NOT_ANSWERING = ("system", "developer", "user", "tool", "function")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +147,45 @@ def _unanswered(inputs: list[dict[str, Any]]) -> Iterator[Fault]:
     for part in calls:
         if part["tool_call_id"] not in response_ids and part["message_index"] < last:
             yield _fault(part, f"The call of {part['tool_name']} was never answered")
+    # A history that was cut often keeps the system's message: then responses stand first.
+    speaking = (p["message_index"] for p in inputs if p["role"] not in _NOT_ANSWERING)
+    begun = min(speaking, default=0)
     for part in responses:
-        if part["tool_call_id"] not in call_ids:
+        if part["tool_call_id"] not in call_ids and part["message_index"] > begun:
             yield _fault(part, f"A tool response answers no call: id {part['tool_call_id']!r}")
+
+
+def left_open(
+    calls: list[ToolCall], spans: list[dict[str, Any]], parts: list[dict[str, Any]]
+) -> Iterator[Fault]:
+    """Calls that a model asked for and that nothing answered before the trace ended.
+
+    Many traces show no execution at all, and some tools only end a run. So a call counts where
+    another one of the same answer, or of the same tool, was executed or answered.
+    """
+    askers = {span["span_id"]: span for span in spans}
+    done = [call for call in calls if call.is_from_span or call.result is not None]
+    names = {call.name for call in done}
+    answers = {call.model_span_id for call in done}
+    # Spans that no answer claims may be of any call of their tool.
+    unclaimed = {call.name for call in calls if call.is_from_span and call.model_span_id is None}
+    places = {(p["span_id"], p["message_index"], p["part_index"]): p for p in parts}
+    for call in calls:
+        asker = askers.get(call.model_span_id or "")
+        if asker is None or call.is_from_span or call.result is not None or call.is_error:
+            continue
+        if call.name in unclaimed or None in unclaimed or _ended_early(asker):
+            continue
+        if asker.get("output_schema") is not None and delivers(call.name, asker):
+            continue
+        part = places.get((asker["span_id"], call.message, call.part))
+        if part is not None and (call.name in names or asker["span_id"] in answers):
+            yield _fault(part, f"The call of {call.name} was not answered before the trace ended")
+
+
+def _ended_early(span: dict[str, Any]) -> bool:
+    reasons = set(span["finish_reasons"] or [])
+    return bool(span["is_error"]) or not reasons.isdisjoint(("length", "content_filter", "error"))
 
 
 def _fault(part: dict[str, Any], detail: str) -> Fault:

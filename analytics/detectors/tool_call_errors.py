@@ -10,11 +10,11 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
-from analytics.detectors.malformed_calls import malformed_calls
+from analytics.detectors.malformed_calls import left_open, malformed_calls
 from analytics.detectors.odd_calls import traces_with_odd_calls
 from analytics.detectors.prefilters import FOREIGN_CALLS, TOOL_CALL_ERRORS
-from analytics.detectors.tool_calls import ToolCall, tool_calls
-from analytics.detectors.tool_failure import failure_of
+from analytics.detectors.tool_calls import ToolCall, is_parallel, same_arguments, tool_calls
+from analytics.detectors.tool_failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ENTRY = entry_of("tool_call_errors")
 _RECOVERED_SEVERITY = 0.25
+_CORRECTED_SEVERITY = 0.35
 _SAID_CHARACTERS_MAX = 120
 
 
@@ -39,7 +40,7 @@ class ToolCallErrors:
     """Reads tool spans and messages of the traces that a string prefilter lets through."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -68,24 +69,26 @@ class ToolCallErrors:
     ) -> dict[str, Any] | None:
         calls = tool_calls(spans, parts)
         problems = [p for call in calls if (p := self._failure(call, calls)) is not None]
-        is_truncated = any(
-            span["content_truncated"] or (span["dropped_attributes_count"] or 0) > 0
+        cut = {
+            span["span_id"]
             for span in spans
-        )
-        if not is_truncated:
-            problems += [
-                _Problem(
-                    kind="malformed",
-                    detail=fault.detail,
-                    severity=0.5,
-                    confidence=0.8,
-                    tool=fault.tool,
-                    evidence=fault.evidence,
-                )
-                for fault in malformed_calls(spans, parts)
-            ]
+            if span["content_truncated"] or (span["dropped_attributes_count"] or 0) > 0
+        }
+        whole = [part for part in parts if part["span_id"] not in cut]
+        faults = [*malformed_calls(spans, whole), *([] if cut else left_open(calls, spans, parts))]
+        problems += [
+            _Problem(
+                kind="malformed",
+                detail=fault.detail,
+                severity=0.5,
+                confidence=0.8,
+                tool=fault.tool,
+                evidence=fault.evidence,
+            )
+            for fault in faults
+        ]
         if not problems:
-            if is_truncated and calls:
+            if cut and calls:
                 return decision(trace_id, Decision.SKIPPED, skip_reason="truncated")
             return None
         worst = max(problem.severity for problem in problems)
@@ -104,28 +107,31 @@ class ToolCallErrors:
     def _failure(self, call: ToolCall, calls: list[ToolCall]) -> _Problem | None:
         """What went wrong with this call; None when nothing did."""
         sign = failure_of(call.result, call.name)
-        if not call.is_error and sign is None:
+        if call.is_echo or (not call.is_error and sign is None):
             return None
         http = self.config.http_client_error_severity
         is_client_error = (sign is not None and sign.is_client_error) or _is_4xx(call.error_type)
         if is_client_error and http <= 0:
             return None
         if call.is_error:
-            # What the tool said tells a person more than the code of its error.
-            said = shorten(call.error_message or "", _SAID_CHARACTERS_MAX, placeholder=" …")
-            what = said or call.error_type or (sign.detail if sign else "an error")
+            what = _told(call, sign)
             severity, confidence = 0.7, 0.95
         else:
             assert sign is not None
             what = sign.detail
             severity, confidence = (0.5, 0.75) if sign.is_textual else (0.6, 0.9)
-        recovered = _recovered_by(call, calls)
+        recovered, is_same = _recovered_by(call, calls)
         if is_client_error:
             severity = min(severity, http)
         note = ""
         if recovered is not None:
-            severity = min(severity, _RECOVERED_SEVERITY)
+            severity = min(severity, _RECOVERED_SEVERITY if is_same else _CORRECTED_SEVERITY)
             note = ", and a later call of the same tool succeeded (recovered)"
+            if not is_same:
+                note = (
+                    ", and a later call of the same tool with other arguments succeeded"
+                    " (perhaps recovered)"
+                )
         return _Problem(
             kind="recovered" if recovered is not None else "failed",
             detail=f"Tool {call.name or '(unnamed)'} failed: {what}{note}",
@@ -136,10 +142,11 @@ class ToolCallErrors:
                 "span_id": call.span_id,
                 "message": call.message,
                 "part": call.part,
+                "asked_by": call.model_span_id,
                 "kind": "recovered" if recovered is not None else "failed",
                 "tool": call.name,
                 "tool_call_id": call.call_id,
-                "sign": "span" if call.is_error and sign is None else sign.sign if sign else None,
+                "sign": sign.sign if sign else "is_error" if call.is_marked else "span",
                 "error_type": call.error_type,
                 "quote": quote(call.result or call.error_message),
                 "recovered_by": None if recovered is None else recovered.span_id,
@@ -172,6 +179,7 @@ def candidates(context: DetectorContext) -> pl.DataFrame:
         tools.filter(pl.col("trace_id").is_in(signs)),
         mentions.filter(pl.col("trace_id").is_in(signs)),
         mentions.filter(pl.col("told") != pl.col("answered")),
+        _more_asked_than_done(mentions, tools),
         context.hits.filter(FOREIGN_CALLS),
     ]
     known = set(pl.concat([rows.select("trace_id") for rows in bad])["trace_id"].unique())
@@ -185,6 +193,17 @@ def candidates(context: DetectorContext) -> pl.DataFrame:
     return pl.DataFrame({"trace_id": sorted(known)}, schema={"trace_id": pl.String})
 
 
+def _more_asked_than_done(mentions: pl.DataFrame, tools: pl.DataFrame) -> pl.DataFrame:
+    """The traces that show executions or responses, and in which models asked for more."""
+    key = pl.col("trace_id").hash(0)
+    asked = mentions.group_by(key=key).agg(
+        pl.col("trace_id").first(), pl.col("asked").sum(), pl.col("answered").sum()
+    )
+    done = tools.group_by(key=key).agg(spans=pl.len())
+    told = pl.max_horizontal("answered", pl.col("spans").fill_null(0))
+    return asked.join(done, on="key", how="left").filter((told > 0) & (pl.col("asked") > told))
+
+
 _TOOL_COLUMNS = (
     "trace_id",
     "operation_name",
@@ -196,18 +215,36 @@ _TOOL_COLUMNS = (
 )
 
 
-def _recovered_by(failed: ToolCall, calls: list[ToolCall]) -> ToolCall | None:
-    """A later successful call of the same tool."""
+def _told(call: ToolCall, sign: Failure | None) -> str:
+    """What a failed call says of its error: its words tell a person more than a code."""
+    said = shorten(call.error_message or "", _SAID_CHARACTERS_MAX, placeholder=" …")
+    if said or call.error_type or sign is not None:
+        return said or call.error_type or (sign.detail if sign else "")
+    result = shorten(call.result or "", _SAID_CHARACTERS_MAX, placeholder=" …")
+    if call.is_marked and result:
+        return result
+    return "its status is an error" + (f", and it returned {result}" if result else "")
+
+
+def _recovered_by(failed: ToolCall, calls: list[ToolCall]) -> tuple[ToolCall | None, bool]:
+    """A later successful call of the same tool, and whether it has the same arguments.
+
+    What ran beside the failed call, or was asked for in the same answer, is no retry.
+    """
     place = next(index for index, call in enumerate(calls) if call is failed)
+    other: ToolCall | None = None
     for call in calls[place + 1 :]:
         if (
             call.name == failed.name
             and not call.is_error
             and call.result is not None
             and failure_of(call.result, call.name) is None
+            and not is_parallel(failed, call)
         ):
-            return call
-    return None
+            if same_arguments(failed.arguments, call.arguments):
+                return call, True
+            other = other or call
+    return other, False
 
 
 def _is_4xx(error_type: str | None) -> bool:

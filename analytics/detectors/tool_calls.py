@@ -36,6 +36,10 @@ class ToolCall:
     """The span's error signal, or the response's own error marker."""
     error_type: str | None = None
     error_message: str | None = None
+    is_marked: bool = False
+    """A message marks the response as an error."""
+    is_echo: bool = False
+    """The error is that of a tool that this one called."""
     time: Any = None
     """When the call began, or the model call that carried it."""
     end_time: Any = None
@@ -102,33 +106,76 @@ def _from_spans(spans: list[dict[str, Any]]) -> list[ToolCall]:
         if span["operation_name"] == "execute_tool"
         or (span["operation_name"] is None and span["tool_name"] is not None)
     }
-    parents = {span["span_id"]: span["parent_span_id"] for span in spans}
+    inner = _inner_tools(tools, {span["span_id"]: span["parent_span_id"] for span in spans})
     covered: set[str] = set()
-    for span_id, span in tools.items():
+    calls: dict[str, ToolCall] = {}
+    # Deeper spans come first: what is left out fills gaps of what is kept.
+    for span_id in sorted(tools, key=lambda outer: len(inner[outer])):
+        call = _call_of(tools[span_id])
+        same = [calls[one] for one in inner[span_id] if _tell_one_call(call, calls[one])]
+        if same and call.is_error and not any(one.is_error for one in same):
+            # The tool failed around what it called.
+            covered.update(one.span_id for one in same)
+        elif same:
+            covered.add(span_id)
+            if len(same) == 1:
+                _fill(same[0], call)
+        call.is_echo = any(_echoes(call, calls[one]) for one in inner[span_id])
+        calls[span_id] = call
+    return [calls[span_id] for span_id in tools if span_id not in covered]
+
+
+def _inner_tools(
+    tools: dict[str, dict[str, Any]], parents: dict[str, str | None]
+) -> dict[str, list[str]]:
+    """The tool spans somewhere below each tool span."""
+    inner: dict[str, list[str]] = {span_id: [] for span_id in tools}
+    for span_id in tools:
         above = parents.get(span_id)
         for _ in range(len(parents)):
             if above is None or above not in parents:
                 break
-            if above in tools and tools[above]["tool_name"] == span["tool_name"]:
-                covered.add(above)
+            if above in tools:
+                inner[above].append(span_id)
             above = parents[above]
-    return [
-        ToolCall(
-            name=span["tool_name"],
-            call_id=span["tool_call_id"],
-            arguments=span["tool_arguments"],
-            result=span["tool_result"],
-            span_id=span_id,
-            is_from_span=True,
-            is_error=bool(span["is_error"]) or bool(span["error_type"]),
-            error_type=span["error_type"],
-            error_message=span["status_message"],
-            time=span["start_time"],
-            end_time=span["end_time"],
-        )
-        for span_id, span in tools.items()
-        if span_id not in covered
-    ]
+    return inner
+
+
+def _call_of(span: dict[str, Any]) -> ToolCall:
+    return ToolCall(
+        name=span["tool_name"],
+        call_id=span["tool_call_id"],
+        arguments=span["tool_arguments"],
+        result=span["tool_result"],
+        span_id=span["span_id"],
+        is_from_span=True,
+        is_error=bool(span["is_error"]) or bool(span["error_type"]),
+        error_type=span["error_type"],
+        error_message=span["status_message"],
+        time=span["start_time"],
+        end_time=span["end_time"],
+    )
+
+
+def _tell_one_call(outer: ToolCall, inner: ToolCall) -> bool:
+    return outer.name == inner.name and same_arguments(outer.arguments, inner.arguments)
+
+
+def _fill(kept: ToolCall, other: ToolCall) -> None:
+    kept.call_id = kept.call_id or other.call_id
+    kept.arguments = other.arguments if kept.arguments is None else kept.arguments
+    kept.result = other.result if kept.result is None else kept.result
+
+
+def _echoes(outer: ToolCall, inner: ToolCall) -> bool:
+    """Whether both carry the same error: the deepest counts."""
+    if not outer.is_error or not inner.is_error:
+        return False
+    said, cause = (outer.error_message or "").strip(), (inner.error_message or "").strip()
+    if said and cause:
+        return cause in said
+    types = {outer.error_type, inner.error_type} - {None}
+    return len(types) <= 1
 
 
 def _find(
@@ -146,7 +193,9 @@ def _find(
     for place, call in enumerate(unclaimed):
         if call.call_id and part["tool_call_id"]:
             continue
-        if call.name == part["tool_name"] and _same(call.arguments, part["tool_arguments"]):
+        if call.name == part["tool_name"] and same_arguments(
+            call.arguments, part["tool_arguments"]
+        ):
             # A call that the span or the message tells without an id, and the other one with it.
             return unclaimed.pop(place)
     return None
@@ -208,15 +257,24 @@ def _attach(
             call.message, call.part = part["message_index"], part["part_index"]
             call.span_id = part["span_id"]
     if part["is_error"]:
-        call.is_error = True
+        call.is_error = call.is_marked = True
 
 
 def _identity(part: dict[str, Any]) -> str:
     return f"{part['tool_call_id']}\0{part['tool_name']}\0{part['tool_arguments']}"
 
 
-def _same(left: str | None, right: str | None) -> bool:
+def same_arguments(left: str | None, right: str | None) -> bool:
     """Whether two argument texts are equal up to blanks."""
     if left is None or right is None:
         return True
     return as_text(left).replace(" ", "") == as_text(right).replace(" ", "")  # type: ignore[union-attr]
+
+
+def is_parallel(first: ToolCall, second: ToolCall) -> bool:
+    """Whether the second call did not wait for the first one's result."""
+    if first.model_span_id is not None and second.model_span_id is not None:
+        return first.model_span_id == second.model_span_id
+    if first.end_time is None or second.time is None or not second.is_from_span:
+        return False
+    return bool(second.time < first.end_time)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
+from textwrap import shorten
 from typing import Any
 
 from analytics.messages import load
@@ -23,7 +25,10 @@ SIGNS = (
         rf"(?:{_Q})?[45]\d\d\b"
     ),
     rf'(?-i)"errors?{_Q}\s*:\s*(?:{_Q}[^\"\\]|\{{|\[\s*[^\]\s]|true|-?[1-9])',
-    r'(?-i)[\0"]\s*(?:Error\b|Traceback \(most recent|[\w.]*(?:Error|Exception)\b\s*[:(])',
+    (
+        r'(?-i)[\0"]\s*(?:Error\b|Traceback \(most recent|An error occurred while '
+        r"|I encountered an error while |[\w.]*(?:Error|Exception)\b\s*[:(])"
+    ),
     r"(?-i)Fix the errors and try again",
 )
 """Expressions over JSON text or plain text: without one, no result can be a failure.
@@ -35,12 +40,22 @@ _FAILED_WORDS = {"error", "errored", "failed", "failure"}
 _ENVELOPES = ("response", "result", "output", "content", "data", "body", "outputs", "kwargs")
 _LEADING_ERROR = re.compile(
     r"\s*(?:Error\b\s*[:\-]|Error executing\b|Error (?:invoking|calling|running) tool\b"
+    r"|An error occurred while (?:running the tool|parsing tool arguments)\b"
+    r"|I encountered an error while trying to use the tool\b"
     r"|Traceback \(most recent call last\)|(?:[\w.]+\.)?[A-Z][A-Za-z]*(?:Error|Exception)\b\s*[:(])"
 )
 _RETRY_PROMPT = re.compile(r"Fix the errors and try again\.?\s*$")
 _RUNS_PROGRAMS = re.compile(
     r"bash|shell|terminal|exec|command|python|interpreter|console|subprocess", re.IGNORECASE
 )
+_SHOWS_TEXTS = re.compile(
+    r"(?:^|[\W_])(?:read|cat|view|tail|head|grep|logs?|files?|fetch|browse|scrape)(?:$|[\W_])"
+    r"|(?<![a-z])(?:Read|View|Tail|Grep|Logs?|Files?|Fetch|Browse|Scrape)(?![a-z])"
+)
+_MESSAGE_LINES_MAX = 2
+_MESSAGE_KEYS = ("message", "detail", "error_message", "reason", "description", "title", "content")
+_SAID_CHARACTERS_MAX = 120
+_HTTP_FAILURES = frozenset(int(status) for status in HTTPStatus if status >= 400)
 _DEPTH_MAX = 4
 
 
@@ -73,6 +88,10 @@ def failure_of(result: str | None, tool_name: str | None = None) -> Failure | No
 def _in_text(text: str, tool_name: str | None) -> Failure | None:
     if tool_name is not None and _RUNS_PROGRAMS.search(tool_name):
         return None
+    is_long = len(text.strip().splitlines()) > _MESSAGE_LINES_MAX
+    if is_long and tool_name is not None and _SHOWS_TEXTS.search(tool_name):
+        # A log or a page may begin with an error; an error of the tool itself is short.
+        return None
     if _LEADING_ERROR.match(text) or _RETRY_PROMPT.search(text):
         return Failure(sign="text", detail=text.splitlines()[0][:120], is_textual=True)
     return None
@@ -89,12 +108,7 @@ def _in_value(  # noqa: PLR0911  # One exit a shape.
             return _in_value(load(text), tool_name, depth + 1)
         return _in_text(text, tool_name) if depth <= 1 or tool_name is not None else None
     if isinstance(value, list):
-        # The parts of one result, as the Model Context Protocol and Anthropic write them.
-        if value and all(isinstance(part, dict) and "text" in part for part in value):
-            return next(
-                (f for part in value if (f := _in_value(part["text"], tool_name, depth + 1))), None
-            )
-        return None
+        return _in_list([part for part in value if isinstance(part, dict)], tool_name, depth)
     if not isinstance(value, dict):
         return None
     found = _in_fields(value)
@@ -108,24 +122,61 @@ def _in_value(  # noqa: PLR0911  # One exit a shape.
     return None
 
 
+def _in_list(parts: list[dict[str, Any]], tool_name: str | None, depth: int) -> Failure | None:
+    texts = [part["text"] for part in parts if "text" in part]
+    if texts:
+        # The parts of one result, as the Model Context Protocol and Anthropic write them.
+        return next((f for text in texts if (f := _in_value(text, tool_name, depth + 1))), None)
+    # Several results: the call failed where every one of them did. A status may be of what was
+    # looked up.
+    found = [_in_fields(part) for part in parts]
+    failed = [one for one in found if one is not None and one.sign != "status"]
+    return failed[0] if failed and len(failed) == len(parts) else None
+
+
 def _in_fields(value: dict[str, Any]) -> Failure | None:
     code = _http_status(value)
     if code is not None:
-        detail = f"HTTP status {code}"
+        detail = f"HTTP status {code}{_said(value)}"
         return Failure(sign="http", detail=detail, is_client_error=400 <= code < 500)
     for key in ("is_error", "isError"):
         if value.get(key) is True:
-            return Failure(sign="is_error", detail=f"{key} is true")
+            return Failure(sign="is_error", detail=f"{key} is true{_said(value)}")
     for key in ("ok", "success"):
         if value.get(key) is False:
-            return Failure(sign="success", detail=f"{key} is false")
+            return Failure(sign="success", detail=f"{key} is false{_said(value)}")
     status = value.get("status")
     if isinstance(status, str) and status.strip().lower() in _FAILED_WORDS:
-        return Failure(sign="status", detail=f"status is {status!r}")
+        return Failure(sign="status", detail=f"status is {status!r}{_said(value)}")
     for key in ("error", "errors"):
-        if _says_something(value.get(key)):
-            return Failure(sign="error", detail=f"{key}: {str(value[key])[:120]}")
+        if _says_something(value.get(key)) and not _is_number(key, value[key]):
+            return Failure(sign="error", detail=_named(key, value[key]))
     return None
+
+
+def _is_number(key: str, value: Any) -> bool:
+    """Whether an error field holds a measure: a margin of error, or how many a check found."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, float) or (key == "errors" and isinstance(value, int))
+
+
+def _named(key: str, error: Any) -> str:
+    """An error field in words: its message where it has one."""
+    first = error[0] if isinstance(error, list) and len(error) == 1 else error
+    said = _said(first) if isinstance(first, dict) else ""
+    return f"{key}{said}" if said else f"{key}: {str(first)[:_SAID_CHARACTERS_MAX]}"
+
+
+def _said(value: dict[str, Any]) -> str:
+    """What a failed result says beside its sign, after a colon; nothing when it says nothing."""
+    for key in _MESSAGE_KEYS:
+        said = value.get(key)
+        if isinstance(said, list) and said and isinstance(said[0], dict):
+            said = said[0].get("text")
+        if isinstance(said, str) and said.strip():
+            return f": {shorten(said, _SAID_CHARACTERS_MAX, placeholder=' …')}"
+    return ""
 
 
 def _http_status(value: dict[str, Any]) -> int | None:
@@ -134,14 +185,19 @@ def _http_status(value: dict[str, Any]) -> int | None:
         if isinstance(code, str) and code.isdigit() and len(code) == 3:
             code = int(code)
         if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
-            is_plain = key in ("status", "code")
-            if not is_plain or any(k in value for k in ("error", "message", "headers", "body")):
+            if key not in ("status", "code"):
+                return code
+            # A plain number may be anything: an area, a product.
+            told = ("error", "message", "headers", "body", "detail", "title")
+            if code in _HTTP_FAILURES and any(name in value for name in told):
                 return code
     return None
 
 
 def _says_something(value: Any) -> bool:
-    """Whether an error field holds an error: not null, false, zero, blank or 'none'."""
+    """Whether an error field holds an error: not null, false, zero, blank or 'none' throughout."""
     if isinstance(value, str):
         return value.strip().lower() not in ("", "none", "null", "no", "false", "0", "ok")
+    if isinstance(value, dict):
+        return any(_says_something(inner) for inner in value.values())
     return bool(value)

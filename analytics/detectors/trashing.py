@@ -15,7 +15,7 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
-from analytics.detectors.tool_calls import ToolCall, tool_calls
+from analytics.detectors.tool_calls import ToolCall, is_parallel, tool_calls
 from analytics.detectors.tool_failure import failure_of
 from analytics.messages import load
 
@@ -147,7 +147,7 @@ def steps_of(calls: list[ToolCall]) -> list[Step]:
             continue
         signature = f"{call.name}({canonical(call.arguments)})"
         twin = next((step for step in reversed(steps) if step.signature == signature), None)
-        if twin is not None and _is_parallel(twin.call, call):
+        if twin is not None and is_parallel(twin.call, call):
             continue
         steps.append(
             Step(
@@ -170,15 +170,6 @@ def canonical(text: str | None) -> str:
     if isinstance(value, str):
         return canonical(value) if value != text else value
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _is_parallel(first: ToolCall, second: ToolCall) -> bool:
-    """Whether the second call did not wait for the first one's result."""
-    if first.model_span_id is not None and second.model_span_id is not None:
-        return first.model_span_id == second.model_span_id
-    if first.end_time is None or second.time is None or not second.is_from_span:
-        return False
-    return bool(second.time < first.end_time)
 
 
 def find_loop(steps: list[Step], repeats_min: int, *, has_answer: bool) -> Loop | None:

@@ -101,7 +101,10 @@ def tool_arguments(value: Any) -> Any:
 
 
 def tool_result(value: Any) -> Any:
-    """The result alone, out of LangChain's ``{output: ToolMessage, kwargs}`` envelope."""
+    """The result alone, out of LangChain's ``{output: ToolMessage, kwargs}`` envelope.
+
+    What says that the call failed stays with it.
+    """
     value = _parsed(value)
     if isinstance(value, dict) and value and set(value) <= _ENVELOPE_OUTPUT:
         inner = value.get("output", value.get("outputs"))
@@ -112,14 +115,17 @@ def tool_result(value: Any) -> Any:
             message = value
         if isinstance(message, dict) and "content" in message:
             value = _parsed(text_or_value(message["content"]))
+            if message.get("status") == "error":
+                # Nothing else says that the call failed.
+                value = {"status": "error", "content": value}
     if isinstance(value, dict) and {"tool_name", "raw_output", "is_error"} <= set(value):
         # LlamaIndex's output of a tool, as text for the model and as it was.
         value = _parsed(value["raw_output"])
-    if isinstance(value, dict) and set(value) == {"content", "isError"}:
+    if isinstance(value, dict) and set(value) == {"content", "isError"} and not value["isError"]:
         value = value["content"]
     if isinstance(value, list):
         value = _parsed(text_or_value(value))
-    if isinstance(value, dict) and set(value) == {"result", "is_error"}:
+    if isinstance(value, dict) and set(value) == {"result", "is_error"} and not value["is_error"]:
         value = _parsed(value["result"])
     return value
 

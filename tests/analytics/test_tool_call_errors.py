@@ -231,3 +231,157 @@ def test_an_answer_that_is_delivered_as_a_call_is_judged_as_an_answer(schema, de
         call = chat("t", answer=[called], tool_definitions=offered, output_schema=wanted)
 
     assert one(NAME, [call])[0] == decision
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"isError": True, "content": [{"type": "text", "text": "no such file"}]}, "no such file"),
+        ({"error": {"code": "limit", "message": "Too many"}}, "error: Too many"),
+        ({"status": 404, "detail": "Not Found"}, "HTTP status 404: Not Found"),
+        ([{"error": "boom"}, {"ok": False}], "error: boom"),
+        ([{"type": "text", "text": "Error: no"}, {"type": "image", "data": "x"}], "Error: no"),
+        ("An error occurred while running the tool. Please try again. Error: boom", "An error"),
+        ("I encountered an error while trying to use the tool. This was the error: x", "I enc"),
+    ],
+)
+def test_the_reason_says_what_the_tool_said(result, said):
+    decision, row = one(NAME, [chat("t"), tool("t", "pay", at=1, result=result)])
+
+    assert decision == "matched"
+    assert said in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("search", {"errors": 3, "passed": 10}),
+        ("estimate", {"value": 3.2, "error": 1.5}),
+        ("search", {"error": {"code": 0, "message": ""}, "hits": [1]}),
+        ("lookup", {"city": "Montreal", "code": 514, "body": "a city"}),
+        ("list_jobs", [{"id": 1, "status": "failed"}, {"id": 2, "status": "failed"}]),
+        ("sync", [{"id": 1, "ok": True}, {"id": 2, "error": "timeout"}]),
+        ("read_file", "Traceback (most recent call last):\n  File a.py\nKeyError: 'x'"),
+        ("FetchPage", "Error: the story of a bug\n\nIt began\non a Monday."),
+    ],
+)
+def test_results_that_tell_of_errors_are_not_errors(name, result):
+    assert one(NAME, [chat("t"), tool("t", name, at=1, result=result)])[0] == "no_match"
+
+
+def test_a_reading_tool_that_fails_shortly_still_fails():
+    rows = [chat("t"), tool("t", "read_file", at=1, result="Error: no such file: a.py")]
+
+    assert one(NAME, rows)[0] == "matched"
+
+
+def test_a_tool_that_failed_around_what_it_called_has_failed():
+    outer = tool("t", "pay", seconds=3, is_error=True, status_message="Card declined")
+    inner = tool("t", "pay", at=1, parent=outer)
+
+    decision, row = one(NAME, [outer, inner])
+
+    assert decision == "matched"
+    assert row["span_id"] == outer["span_id"]
+    assert "Card declined" in row["reason"]
+
+
+@pytest.mark.parametrize("result", ['{"error": "declined"}', None])
+def test_what_only_the_outer_span_of_a_call_tells_is_not_lost(result):
+    outer = tool("t", "pay", seconds=3, result=result, tool_call_id="c1")
+    inner = tool("t", "pay", at=1, parent=outer)
+
+    assert one(NAME, [outer, inner])[0] == ("no_match" if result is None else "matched")
+
+
+@pytest.mark.parametrize(("said", "count"), [("Card declined", 1), ("Disk is full", 2)])
+def test_an_error_that_a_tool_passes_on_is_told_where_it_began(said, count):
+    outer = tool("t", "pay", seconds=3, is_error=True, status_message=f"pay: {said}")
+    inner = tool("t", "charge", at=1, is_error=True, status_message="Card declined", parent=outer)
+
+    _, row = one(NAME, [outer, inner])
+
+    assert len(json.loads(row["evidence"])) == count
+
+
+def test_what_ran_beside_a_failed_call_is_no_retry():
+    parts = [asked("c1", "search", {"q": 1}), asked("c2", "search", {"q": 2})]
+    rows = [
+        call_with(parts),
+        tool(
+            "t", "search", at=2, tool_call_id="c1", arguments={"q": 1}, result={"error": "timeout"}
+        ),
+        tool("t", "search", at=4, tool_call_id="c2", arguments={"q": 2}, result={"hits": []}),
+    ]
+
+    _, row = one(NAME, rows)
+
+    assert "recovered" not in row["reason"]
+    assert row["severity"] > 0.5
+
+
+def test_success_with_other_arguments_is_only_perhaps_a_recovery():
+    rows = [
+        tool("t", "get_order", at=0, arguments={"order": 1}, result={"error": "timeout"}),
+        tool("t", "get_order", at=2, arguments={"order": 2}, result={"total": 5}),
+    ]
+
+    _, row = one(NAME, rows)
+
+    assert "perhaps recovered" in row["reason"]
+    assert 0.25 < row["severity"] < 0.5
+
+
+def test_responses_at_the_head_of_a_cut_history_are_no_orphans():
+    system = {"role": "system", "parts": [{"type": "text", "content": "Be brief"}]}
+    told = history(
+        ("tool", answered("c0", "done")),
+        ("assistant", asked("c1", "book", {})),
+        ("tool", answered("c1", "done")),
+    )
+    late = [*told, {"role": "tool", "parts": [answered("c9", "done")]}]
+
+    assert one(NAME, [chat("t", input_messages=[system, *told[1:]])])[0] == "no_match"
+    assert one(NAME, [chat("t", input_messages=[system, *late])])[0] == "matched"
+
+
+def test_a_cut_span_hides_no_fault_of_another_span():
+    bad = call_with([asked("c1", "book", '{"seat": 1')], tool_definitions=DECLARED)
+    cut = tool("t", "book", at=2, content_truncated=True, result="done")
+
+    assert one(NAME, [bad, cut])[0] == "matched"
+    assert one(NAME, [chat("t"), cut])[0] == "skipped"
+
+
+def test_a_call_that_nothing_answered_before_the_trace_ended_is_a_fault():
+    last = call_with([asked("c2", "book", {"seat": 2})], at=4)
+    rows = [
+        call_with([asked("c1", "book", {"seat": 1})]),
+        tool("t", "book", at=2, tool_call_id="c1", arguments={"seat": 1}, result="done"),
+        last,
+    ]
+
+    decision, row = one(NAME, rows)
+
+    assert (decision, row["span_id"]) == ("matched", last["span_id"])
+    assert "not answered before the trace ended" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [call_with([asked("c1", "book", {"seat": 1})])],
+        [
+            call_with([asked("c1", "book", {"seat": 1})]),
+            tool("t", "book", at=2, tool_call_id="c1", arguments={"seat": 1}, result="done"),
+            call_with([asked("c2", "finish", {})], at=4),
+        ],
+        [
+            call_with([asked("c1", "book", {"seat": 1})]),
+            tool("t", "book", at=2, arguments={"seat": 1, "class": "any"}, result="done"),
+        ],
+    ],
+    ids=["no execution is shown", "the tool ends the run", "its span has no id"],
+)
+def test_calls_whose_answer_could_not_be_seen_are_left_alone(rows):
+    assert one(NAME, rows)[0] == "no_match"

@@ -264,3 +264,35 @@ def test_reasoning_is_a_part_of_output_whatever_was_sent(output, reasoning, whol
 
     assert (span["output_tokens"], span["reasoning_tokens"]) == (whole, reasoning)
     assert span["total_tokens"] == 10 + whole
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"content": [{"type": "text", "text": "no such file"}], "isError": True},
+        {"output": {"type": "tool", "content": "no such file", "status": "error"}},
+        {"lc": 1, "kwargs": {"content": "no such file", "status": "error"}},
+    ],
+)
+def test_a_result_keeps_what_says_that_the_call_failed(sent):
+    tool = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "read",
+        "gen_ai.tool.call.result": json.dumps(sent),
+    }
+
+    kept = json.loads(span_of(tool)["tool_result"])
+
+    assert kept.get("isError") is True or kept.get("status") == "error"
+    assert "no such file" in json.dumps(kept)
+
+
+def test_a_result_that_did_not_fail_is_taken_out_of_its_envelope():
+    sent = {"content": [{"type": "text", "text": "18 degrees"}], "isError": False}
+    tool = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "read",
+        "gen_ai.tool.call.result": json.dumps(sent),
+    }
+
+    assert json.loads(span_of(tool)["tool_result"]) == "18 degrees"
