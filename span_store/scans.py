@@ -14,7 +14,7 @@ from span_store.duplicates import Doubles, find_doubles, repeated, without_doubl
 from span_store.errors import unavailable
 from span_store.files import read_files
 from span_store.layout import BY_TRACE, ROW_KEY, first_row_keys, physical_schema
-from span_store.selection import RANGES_MAX, Selection, between
+from span_store.selection import RANGES_MAX, Selection, between, keys_of, some_of
 from span_store.trace_index import INDEXED_ROWS_MAX, TraceIndex
 
 if TYPE_CHECKING:
@@ -80,16 +80,16 @@ class TableScan:
         files = selection.files(files)
         if len(traces) <= RANGES_MAX or not self._is_indexed(files):
             return None
-        hits = files.with_columns(self.index.hits(files, traces), self.index.sizes(files))
-        own = hits.filter((pl.col("hits") > 0) & (pl.col("hits") == pl.col("size")))
-        if own.is_empty():
+        hits = self.index.hits(files, keys_of(traces))
+        is_own = (hits > 0) & (hits == self.index.sizes(files))
+        if not is_own.any():
             return None
         doubles = self._find(version, self._log.live_files()[1], selection)
-        others = files.join(own, on="name", how="anti")
-        parts = [self._read(own)]
-        if hits["hits"].sum() > own["hits"].sum():
-            parts.append(self._chosen(others, selection, conditions=selection.on_key()))
-        return without_doubles(pl.concat(parts), doubles, self._schema)
+        rows = self._read(files.filter(is_own))
+        if (hits.filter(~is_own) > 0).any():
+            others = self._chosen(files.filter(~is_own), selection, conditions=selection.on_key())
+            rows = pl.concat([rows, others])
+        return without_doubles(rows, doubles, self._schema)
 
     def rows_of(self, some: pl.DataFrame, selection: Selection) -> pl.LazyFrame:
         """The selected rows of some of the files, one version a key among all files.
@@ -172,7 +172,8 @@ class TableScan:
         traces = selection.trace_ids
         if traces is None or len(traces) <= RANGES_MAX or not self._is_indexed(files):
             return conditions.rows(self._read(files), self._schema)
-        hits = files.with_columns(self.index.hits(files, traces)).filter(pl.col("hits") > 0)
+        keys = keys_of(traces)
+        hits = files.with_columns(self.index.hits(files, keys)).filter(pl.col("hits") > 0)
         if conditions.trace_ids == traces:
             # Of a file that is sorted by trace, only the row groups between these are read.
             conditions = replace(conditions, row_keys=between(traces))
@@ -181,7 +182,7 @@ class TableScan:
         shared = hits.join(sparse, on="name", how="anti")
         parts = [conditions.rows(self._read(shared), self._schema)]
         for file in sparse.iter_slices(1):
-            few = tuple(self.index.of_file(file["name"][0], traces))
+            few = some_of(traces, self.index.of_file(file["name"][0], keys))
             narrow = replace(conditions, trace_ids=few)
             parts.append(narrow.rows(self._read(file), self._schema))
         return pl.concat(parts) if len(parts) > 1 else parts[0]

@@ -12,10 +12,34 @@ import polars as pl
 from span_store.layout import BY_TRACE, LAST_OF_TRACE, ROW_KEY, first_row_keys, trace_ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from span_store.schema import TableSchema
 
 RANGES_MAX = 24
 """Up to this many traces are looked for by ranges of row keys, which skip row groups."""
+
+
+class ManyTraces:
+    """The different ids of many traces, as the column that a reader has them in.
+
+    Their row keys are worked out once for all that asks. Equal is only the object itself: to
+    compare thousands of ids would cost more than it saves.
+    """
+
+    def __init__(self, ids: pl.Series) -> None:
+        """``ids`` are texts without a null, each one once."""
+        self.ids = ids
+        self.first_keys: NDArray[np.int64] = first_row_keys(ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +54,7 @@ class Selection:
     received_until: int | None = None
     started_since: int | None = None
     started_until: int | None = None
-    trace_ids: tuple[str, ...] | None = None
+    trace_ids: tuple[str, ...] | ManyTraces | None = None
     row_keys: tuple[int, int] | None = None
     """Least and greatest row key that the traces' rows can have, where that helps."""
 
@@ -98,16 +122,32 @@ def _moved(bound: int | None, nanoseconds: int) -> int | None:
     return None if bound is None else bound + nanoseconds
 
 
-def between(trace_ids: tuple[str, ...]) -> tuple[int, int] | None:
+def keys_of(trace_ids: tuple[str, ...] | ManyTraces) -> NDArray[np.int64]:
+    """For each trace the least row key that its rows can have."""
+    return trace_ids.first_keys if isinstance(trace_ids, ManyTraces) else first_row_keys(trace_ids)
+
+
+def some_of(trace_ids: tuple[str, ...] | ManyTraces, places: NDArray[np.int64]) -> tuple[str, ...]:
+    """The traces at these places."""
+    if isinstance(trace_ids, ManyTraces):
+        return tuple(trace_ids.ids.gather(places))
+    return tuple(trace_ids[place] for place in places.tolist())
+
+
+def between(trace_ids: tuple[str, ...] | ManyTraces) -> tuple[int, int] | None:
     """The range of row keys around these traces; None when it is most of all there are."""
-    first = first_row_keys(trace_ids)
+    first = keys_of(trace_ids)
     least, greatest = int(first.min()), int(first.max()) + LAST_OF_TRACE
     return (least, greatest) if greatest - least < 2**63 else None
 
 
-def of_traces(trace_ids: tuple[str, ...], schema: TableSchema) -> pl.Expr:
+def of_traces(trace_ids: tuple[str, ...] | ManyTraces, schema: TableSchema) -> pl.Expr:
     """The rows of these traces; a few are looked for by ranges, which skip row groups."""
-    exact = pl.col("trace_id").is_in(pl.Series(trace_ids, dtype=pl.String).implode())
+    if isinstance(trace_ids, ManyTraces):
+        ids = trace_ids.ids
+    else:
+        ids = pl.Series(trace_ids, dtype=pl.String)
+    exact = pl.col("trace_id").is_in(ids.implode())
     if schema.name not in BY_TRACE or not trace_ids or len(trace_ids) > RANGES_MAX:
         return exact
     ranges = trace_ranges(trace_ids)

@@ -16,7 +16,7 @@ from span_store.judged import sought, with_judged_spans
 from span_store.model_calls import counted_once, needs_calls, uncounted
 from span_store.scans import TableScan
 from span_store.schema import TABLES, TIME_COLUMNS, TableSchema
-from span_store.selection import Selection
+from span_store.selection import ManyTraces, Selection
 from span_store.whole_spans import SPANS_AT_ONCE, WholeSpans
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class SpanStore(Appends):
         """
         selection = Selection(
             project=project,
-            trace_ids=tuple(traces["trace_id"]),
+            trace_ids=ManyTraces(traces["trace_id"]),
             received_since=received_since,
             received_until=received_until,
         )
@@ -158,7 +158,7 @@ class SpanStore(Appends):
             "spans",
             project=project,
             columns=columns,
-            trace_ids=selection.trace_ids,
+            trace_ids=traces["trace_id"],
             received_since=received_since,
             received_until=received_until,
         ).collect(engine="streaming")

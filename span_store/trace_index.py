@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 from span_store.files import read_files
-from span_store.layout import ROW_KEY, first_row_keys
+from span_store.layout import ROW_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,9 +39,12 @@ class TraceIndex:
         self._lock = Lock()
         self._traces: dict[str, NDArray[np.int32]] = {}
 
-    def hits(self, files: pl.DataFrame, trace_ids: Sequence[str]) -> pl.Series:
-        """How many of these traces each file may hold; more than it does, where hashes collide."""
-        wanted = distinct(_hashes(trace_ids))
+    def hits(self, files: pl.DataFrame, first_keys: NDArray[np.int64]) -> pl.Series:
+        """How many of some traces each file may hold; more than it does, where hashes collide.
+
+        ``first_keys`` are the traces' least row keys.
+        """
+        wanted = distinct(upper_halves(first_keys))
         with self._lock:
             self._fill(files)
             counts = [
@@ -76,12 +79,12 @@ class TraceIndex:
                     found[some[held[place] == hashes[some]]] = number
         return pl.Series("file", found)
 
-    def of_file(self, name: str, trace_ids: Sequence[str]) -> list[str]:
-        """Those of the traces that a file, asked for before, may hold."""
-        held, hashes = self._traces[name], _hashes(trace_ids)
+    def of_file(self, name: str, first_keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The places of those traces that a file, asked for before, may hold."""
+        held, hashes = self._traces[name], upper_halves(first_keys)
         place = np.minimum(np.searchsorted(held, hashes), max(len(held) - 1, 0))
         is_held = held[place] == hashes if len(held) else np.zeros(len(hashes), np.bool_)
-        return [trace_ids[number] for number in np.flatnonzero(is_held).tolist()]
+        return np.flatnonzero(is_held)
 
     def scattered(self, groups: Sequence[pl.DataFrame]) -> NDArray[np.int32]:
         """The hashes of the traces that more than one group of files may hold."""
@@ -123,11 +126,6 @@ class TraceIndex:
             hashes = upper_halves(keys[offset : offset + rows])
             self._traces[name] = distinct(_without_neighbours(hashes))
             offset += rows
-
-
-def _hashes(trace_ids: Iterable[str]) -> NDArray[np.int32]:
-    """The upper halves of the traces' row keys."""
-    return upper_halves(first_row_keys(trace_ids))
 
 
 def upper_halves(row_keys: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -12,6 +12,7 @@ from analytics.job.intake import chunks, every_trace, read_content
 from span_store import store as stores
 from span_store import whole_spans
 from span_store.compaction import compact
+from span_store.datafiles import ROWS_PER_GROUP
 from span_store.maintenance import Maintenance
 from span_store.store import SpanStore
 from tests.span_store.rows import span, spans
@@ -80,6 +81,26 @@ def test_every_trace_is_in_one_chunk_with_all_of_its_spans(store, chunk_traces, 
     read = [read_content(store, chunk, project="default", as_of_ns=10**9) for chunk in cut]
     assert [set(frame["trace_id"]) for frame in read] == [set(part["trace_id"]) for part in cut]
     assert sum(frame.height for frame in read) == store.scan_raw("spans").collect().height
+
+
+def test_a_chunk_finds_its_late_spans_in_a_large_file_of_others(tmp_path, monkeypatch):
+    store = SpanStore(tmp_path)
+    store.append("spans", spans(*(span(trace, received_at=trace) for trace in range(1, 41))))
+    ids = pl.Series([f"{trace:032x}" for trace in range(100, 100 + 2 * ROWS_PER_GROUP)])
+    others = pl.concat([spans(span(received_at=20))] * len(ids)).with_columns(trace_id=ids)
+    late = spans(*(span(trace, 2, received_at=30) for trace in (7, 8, 30)))
+    store.append("spans", pl.concat([others, late]))
+    traces = traces_of(store).filter(pl.col("trace_id") < f"{100:032x}")
+
+    expected = store.scan("spans", trace_ids=traces["trace_id"]).collect()
+    # What a reading by files does not find, a scan would.
+    monkeypatch.setattr(store, "scan", None)
+    read = read_content(store, traces, project="default", as_of_ns=10**9)
+
+    assert store.table_log("spans").live_files()[1]["num_records"].max() > 2 * ROWS_PER_GROUP
+    found = read.select("trace_id", "span_id").sort("trace_id", "span_id")
+    assert found.height == 43
+    assert found.equals(expected.select("trace_id", "span_id").sort("trace_id", "span_id"))
 
 
 def test_a_chunk_ends_where_a_file_ends(store):
