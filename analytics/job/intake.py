@@ -12,10 +12,9 @@ import polars as pl
 from analytics.completion import with_completion
 from analytics.detectors.context import SPAN_COLUMNS
 from analytics.job.revisions import outdated_evaluations
+from analytics.job.touched import Touched
 from analytics.traces import LIGHT_COLUMNS, METRICS, assemble
 from span_store.duplicates import repeated
-from span_store.model_calls import COLUMNS as CALL_COLUMNS
-from span_store.model_calls import counted_once, uncounted
 from span_store.trace_order import trace_keys
 
 if TYPE_CHECKING:
@@ -75,25 +74,21 @@ def read_traces(  # noqa: PLR0913  # What is read, and which part of it.
     (``trace_id, received_at``). ``assembled`` is what :func:`every_trace` gives.
     ``versions`` are the detectors' by id.
     """
+    touched = None
+    if assembled is None and touched_since is not None:
+        touched = Touched.of(
+            store, project=project, since_ns=touched_since, as_of_ns=as_of_ns, also=also
+        )
+    asked = None if touched is None else touched.trace_ids
+    previous = last_evaluations(store, project=project, trace_ids=asked)
     if assembled is not None:
         traces = assembled
-    elif touched_since is None:
+    elif touched is None:
         traces = every_trace(store, project=project, as_of_ns=as_of_ns)
     else:
-        traces = assemble(
-            read_touched(
-                store,
-                project=project,
-                since_ns=touched_since,
-                as_of_ns=as_of_ns,
-                config=config,
-                also=also,
-            )
-        )
+        traces = assemble(touched.spans(store, previous, config))
     traces = with_completion(traces, as_of=as_of, config=config)
-    asked = None if touched_since is None else traces["trace_id"]
     contents = content_pieces(store, project=project, as_of_ns=as_of_ns, trace_ids=asked)
-    previous = last_evaluations(store, project=project, trace_ids=asked)
     outdated = outdated_evaluations(store, previous, project=project, versions=versions)
     previous = previous.select(
         "trace_id",
@@ -140,7 +135,10 @@ def last_evaluations(
     """The newest evaluated revision of every trace, or of these."""
     return (
         store.scan_raw("traces", project=project, trace_ids=trace_ids)
-        .select("trace_id", "revision", "content_hash", "evaluated_at", "received_at")
+        .select(
+            *("trace_id", "revision", "content_hash", "evaluated_at", "received_at"),
+            *("start_time", "span_count"),
+        )
         .sort("trace_id", "revision")
         .unique(subset="trace_id", keep="last", maintain_order=True)
         .collect()
@@ -195,67 +193,6 @@ def _in_one(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 _COLUMNS_AT_ONCE = 8
-
-
-def read_touched(
-    store: SpanStore,
-    *,
-    project: str,
-    since_ns: int,
-    as_of_ns: int,
-    config: AnalysisConfig,
-    also: pl.DataFrame | None = None,
-) -> pl.DataFrame:
-    """The light columns of the traces that received anything after a moment, and of ``also``.
-
-    Earlier spans of a trace are looked for as far back as a trace may stay open: files and row
-    groups that are older are not read.
-    """
-    touched = pl.concat(
-        store.scan_raw(
-            table, project=project, received_since=since_ns + 1, received_until=as_of_ns + 1
-        ).select("trace_id")
-        for table in ("spans", "contents")
-    ).unique()
-    ids = touched.collect()["trace_id"]
-    if also is not None and not also.is_empty():
-        ids = pl.concat([ids, also["trace_id"]]).unique()
-        since_ns = min(since_ns, *also["received_at"].to_list())
-    oldest = since_ns - int(config.age_seconds_max * 1_000_000_000)
-    spans = (
-        store.scan_raw(
-            "spans",
-            project=project,
-            trace_ids=ids,
-            received_since=oldest,
-            received_until=as_of_ns + 1,
-        )
-        .select(*dict.fromkeys((*LIGHT_COLUMNS, *CALL_COLUMNS)))
-        .collect(engine="streaming")
-    )
-    key = ["trace_id", "span_id"]
-    if spans.select(key).is_duplicated().any():
-        spans = spans.sort(
-            ["end_time", "received_at"], descending=[True, False], nulls_last=True
-        ).unique(key, keep="first", maintain_order=True)
-    lazy = spans.lazy()
-    light = counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
-    contents = store.scan_raw("contents", project=project, trace_ids=ids)
-    told = contents.select("trace_id").unique().collect()["trace_id"]
-    if told.is_empty():
-        return light
-    # What logs tell may say how an answer ended, which takes the content of its span.
-    times = pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
-    whole = store.scan(
-        "spans",
-        project=project,
-        columns=LIGHT_COLUMNS,
-        trace_ids=told,
-        received_since=oldest,
-        received_until=as_of_ns + 1,
-    )
-    others = light.filter(~pl.col("trace_id").is_in(told.implode()))
-    return pl.concat([others, whole.with_columns(times).collect(engine="streaming")])
 
 
 def read_history(

@@ -10,13 +10,14 @@ import pytest
 from analytics.config import AnalysisConfig
 from analytics.errors import RunInProgressError
 from analytics.job import run
-from analytics.job.intake import every_trace, read_touched
+from analytics.job.intake import every_trace, last_evaluations
 from analytics.job.lock import run_lock
+from analytics.job.touched import Touched
 from analytics.traces import assemble
 from queue_store.config import QueueConfig
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
-from tests.analytics.spans import AS_OF, chat, frame, span
+from tests.analytics.spans import AS_OF, chat, frame, span, tool
 from tests.span_store.rows import frame_of
 
 BEGIN = AS_OF - timedelta(days=1)
@@ -147,9 +148,41 @@ def test_an_answer_that_logs_tell_ends_alike_in_both_kinds_of_run(tmp_path):
     until = int(rows["received_at"].max())
 
     nightly = every_trace(store, project="default", as_of_ns=until)
-    touched = assemble(
-        read_touched(store, project="default", since_ns=0, as_of_ns=until, config=AnalysisConfig())
-    )
+    lately = Touched.of(store, project="default", since_ns=0, as_of_ns=until)
+    evaluated = last_evaluations(store, project="default")
+    touched = assemble(lately.spans(store, evaluated, AnalysisConfig()))
 
     assert sorted(nightly["finish_reason"].fill_null("-")) == ["-", "stop"]
     assert touched.equals(nightly)
+
+
+@pytest.mark.parametrize("late", ["a span", "a log"])
+def test_what_arrives_days_later_is_read_with_the_whole_trace(store, queues, late):
+    root = span("old", "agent", seconds=10, operation_name="invoke_agent")
+    answers = chat("old", at=1, parent=root)
+    failed = tool("old", "look_up", at=3, parent=root, is_error=True, status_code="error")
+    store.append("spans", frame([root, answers, failed]))
+    for day in range(4):
+        store.append("spans", frame([chat(f"day-{day}", at=day * 86_400 + 60)]))
+        moment = AS_OF + timedelta(days=day)
+        run(store, queues, project="default", as_of=moment, incremental=True)
+    arrival = 4 * 86_400 * 10**9 + root["end_time"]
+    if late == "a span":
+        store.append("spans", frame([chat("old", at=5, parent=root) | {"received_at": arrival}]))
+    else:
+        piece = {name: answers[name] for name in ("project", "trace_id", "span_id")}
+        piece |= {"field": "output_messages", "content_id": "1", "position": 0, "time": 5}
+        piece |= {"received_at": arrival, "fragment": "[]", "is_fragment": False}
+        store.append("contents", frame_of("contents", [piece]))
+
+    moment = AS_OF + timedelta(days=4)
+    report = run(store, queues, project="default", as_of=moment, incremental=True)
+    # A run over everything has nothing to correct.
+    after = run(store, queues, project="default", as_of=moment + timedelta(seconds=1))
+
+    (row,) = store.scan("traces").collect().filter(name="agent", revision=2).to_dicts()
+    facts = ("span_count", "model_call_count", "tool_call_count", "complete_reason", "detectors")
+    calls = 2 if late == "a span" else 1
+    expected = (calls + 2, calls, 1, "root_quiet", ["tool_call_errors"])
+    assert tuple(row[name] for name in facts) == expected
+    assert (report.traces_evaluated, after.traces_evaluated) == (1, 0)
