@@ -143,6 +143,11 @@ class AnalysisConfig:
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
+        if not self.false_alarm_budget > 0:
+            raise ValueError(
+                f"false_alarm_budget lies above 0, not {self.false_alarm_budget}; to look for no "
+                'outliers at all, write disabled_detectors = ["resource_outliers"]'
+            )
         for filter_sql, weight in self.business_weights.items():
             if not 0 < weight <= WEIGHT_MAX:
                 raise ValueError(
@@ -227,6 +232,10 @@ class JudgeConfig:
         if self.output not in ("json_schema", "json_object", "none"):
             raise ValueError(
                 f"output: expected json_schema, json_object or none, not {self.output!r}"
+            )
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"url: expected one that begins with http:// or https://, not {self.url!r}"
             )
         if not 0 <= self.no_match_rate <= 1:
             raise ValueError(f"no_match_rate lies between 0 and 1, not {self.no_match_rate}")

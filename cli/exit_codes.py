@@ -30,6 +30,7 @@ _BASES: dict[str, int] = {
     "analytics.alignment.errors.AlignmentError": USAGE,
     "analytics.errors.UnknownDetectorError": USAGE,
     "analytics.errors.InvalidDetectorError": USAGE,
+    "analytics.judge.errors.JudgeNotConfiguredError": USAGE,
     "span_store.errors.UnknownColumnError": USAGE,
     "span_store.errors.InvalidFilterError": USAGE,
     "cli.demonstration.errors.DemonstrationError": FAILED,

@@ -13,6 +13,8 @@ from analytics.config import AnalysisConfig, JudgeConfig
         ("random_floor", 1.5, "random_floor lies between 0 and 1, not 1.5"),
         ("matched_rate", -0.1, "matched_rate lies between"),
         ("ambiguous_rate", float("nan"), "ambiguous_rate lies between"),
+        ("false_alarm_budget", 0.0, "above 0, .* disabled_detectors = ..resource_outliers"),
+        ("false_alarm_budget", 1.5, "false_alarm_budget lies between"),
         ("chunk_traces", 0, "chunk_traces is at least 1, not 0"),
         ("items_max", -3, "items_max is at least 0"),
         ("quiet_seconds", -1.0, "quiet_seconds is at least 0"),
@@ -30,6 +32,23 @@ def test_a_setting_out_of_its_range_is_refused(setting, value, said):
 def test_a_setting_of_the_judge_out_of_its_range_is_refused(setting):
     with pytest.raises(ValueError, match=setting):
         JudgeConfig(**{setting: -1})
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('[judge]\nurl = "localhost:8000/v1"\n', "settings.toml: judge: url: expected one that"),
+        ('[judge]\nurl = "http://127.0.0.1:9/v1"\n', "set judge.model"),
+        ("[analysis]\nfalse_alarm_budget = 0\n", "settings.toml: analysis: false_alarm_budget"),
+    ],
+)
+def test_what_no_run_can_work_with_is_wrong_configuration(command, tmp_path, section, said):
+    settings = tmp_path / "settings.toml"
+    settings.write_text(settings.read_text() + section)
+
+    done = command("analyze")
+
+    assert (done.code, said in done.err) == (2, True), done.err
 
 
 def test_the_command_names_the_file_and_the_setting_and_runs_nothing(command, tmp_path):
