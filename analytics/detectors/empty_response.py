@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,8 +20,13 @@ _ENTRY = entry_of("empty_response")
 
 _OPERATIONS_WITHOUT_ANSWER = ("embeddings", "embedding", "retrieval", "rerank", "rerankers")
 _ROLE_MARKER = re.compile(
-    r"(?:<\|?/?(?:im_start|im_end|assistant|endoftext|eot_id|s)\|?>|\s|assistant|ai|bot|model|:)+",
+    r"(?:<\|?/?(?:im_start|im_end|assistant|user|system|endoftext|eot_id|eom_id|s|bos|eos"
+    r"|start_header_id|end_header_id|begin_of_text|end_of_text|start_of_turn|end_of_turn)\|?>"
+    r"|\[/?INST\]|<</?SYS>>|\s|assistant|ai|bot|model|(?:human|user|system)\s*:|:)+",
     re.IGNORECASE,
+)
+_EMPTY_MARKUP = re.compile(
+    r"(?:<([a-z][\w-]*)>\s*</\1>\s*)+|(```|~~~)[ \t]*[\w-]*\s*(?:\2)?", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
     r"[\[<{(\"']*\s*(?:null|undefined|nan|placeholder|empty|\[?object object\]?|your answer here|"
@@ -28,7 +34,8 @@ _PLACEHOLDER = re.compile(
     # A lone name in brackets that says what was to stand there.
     r"|(?:\[|<|\{\{?|<<)\s*(?:(?:your|the|insert|assistant|final|generated|my)[ _-])?"
     r"(?:answer|response|reply|output|text|content|message|result|completion|summary)"
-    r"(?:[ _-](?:here|goes here|text))?\s*(?:\]|>>?|\}\}?)",
+    r"(?:[ _-](?:here|goes here|text))?\s*(?:\]|>>?|\}\}?)"
+    r"|[\[(<]\s*no (?:answer|response|reply|output|text|content|data|result)s?\s*[\])>]",
     re.IGNORECASE,
 )
 _TERSE = re.compile(r"[\"']?(?:none|n/?a|nil)[\"'.]?", re.IGNORECASE)
@@ -43,7 +50,7 @@ class EmptyResponse:
     """Looks at the model calls that nothing in the trace followed."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -221,7 +228,8 @@ def degenerate(  # noqa: PLR0911  # One exit a rule.
     text: str, *, has_message: bool = True, is_json: bool = False
 ) -> _Verdict | None:
     """Why this text is no answer; None when it is one."""
-    bare = "".join(text.split())
+    # Marks that nobody sees are no text either.
+    bare = "".join(c for c in text if not c.isspace() and unicodedata.category(c) != "Cf")
     if not bare:
         what = "is blank" if text else "holds no text" if has_message else "has no output message"
         return (Decision.MATCHED, f"The last answer {what}", 0.8, 0.95, text)
@@ -237,6 +245,8 @@ def degenerate(  # noqa: PLR0911  # One exit a rule.
         return (Decision.MATCHED, "The last answer is only a role marker", 0.7, 0.85, text)
     if is_json:
         return None
+    if _EMPTY_MARKUP.fullmatch(stripped):
+        return (Decision.MATCHED, "The last answer holds only empty markup", 0.7, 0.85, text)
     if _PLACEHOLDER.fullmatch(stripped):
         return (Decision.MATCHED, "The last answer is a lone placeholder", 0.7, 0.8, text)
     if _TERSE.fullmatch(stripped):

@@ -44,6 +44,13 @@ _INSTEAD = {"pushes the work back": (0.2, 0.88), "stays vague": (0.0, 0.86)}
 CURT_WORDS_MAX = 22
 """An answer of no more words than this says little about a request for everything."""
 
+# Chinese, Japanese, Thai, Lao, Burmese and Khmer, with their own punctuation.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+"
+)
+_LETTERS_A_WORD = 2.0
+"""Rather too few than too many: an answer counts as longer, and less is claimed."""
+
 _STRENGTH = {rule.name: rule.strength for rule in RULES["laziness"]}
 _CODE = re.compile(
     r"```|^\s*(?:def |class |import |from \w+ import|function |const |#include|public |async |"
@@ -102,14 +109,21 @@ _NUMBER_WORDS = (
     *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
+_MEASURES = (
+    "(?:words?|characters?|minutes?|hours?|weeks?|months?|years?|dollars?|percent|pages?|lines?|"
+    "sentences? long)"
+)
+"""What a number may count without asking for as many things."""
+
 _ITEMS_ASKED = re.compile(
     r"\b(?:list|give|write|name|suggest|provide|generate|create|propose|find|prepare|make|"
     r"translate|solve|come up with|fill in|summari[sz]e each|extract)\b[^.?!\n]{0,40}?\b"
-    rf"(\d{{1,3}}|{'|'.join(_NUMBER_WORDS)}) (?:\w+ )?"
-    r"(?!words?|minutes?|hours?|weeks?|months?|years?|dollars?|percent|people|pages?|lines?|"
-    r"sentences? long|of (?:the|them|us)|and|or|by|in|on|to|at|for|with)[a-z]+",
+    rf"(\d{{1,3}}|{'|'.join(_NUMBER_WORDS)}) (?!{_MEASURES}\b)(?:\w+ )?"
+    rf"(?!{_MEASURES}|people|"
+    r"of (?:the|them|us)|and|or|by|in|on|to|at|for|with)[a-z]+",
     re.IGNORECASE,
 )
+_SEPARATOR = re.compile("[,;\n\u060c\u061b\u3001\uff0c\uff1b]")
 _UPPER_LIMIT = re.compile(
     r"\b(?:at most|no more than|up to|max(?:imum)?|under|less than|within|below|limit)\b",
     re.IGNORECASE,
@@ -124,7 +138,7 @@ class Laziness:
     """Reads the last answer against the last request."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -192,12 +206,12 @@ def _weight(rule: str, request: str, answer: str) -> float:
             return 0.0
         # In a long answer "the others follow" tells of something; in an example a gap is meant.
         is_told = _ADVICE_WANTED.search(request) is not None or (
-            rule == "leaves the rest out" and len(answer.split()) >= LONG_WORDS_MIN
+            rule == "leaves the rest out" and words_of(answer) >= LONG_WORDS_MIN
         )
         return 0.3 if is_told else _STRENGTH[rule]
     if rule in _INSTEAD:
         # Advice within a full answer is an answer; advice instead of one is not.
-        words = len(answer.split())
+        words = words_of(answer)
         little, much = _INSTEAD[rule]
         if _ADVICE_WANTED.search(request):
             return 0.0
@@ -210,7 +224,7 @@ def _weight(rule: str, request: str, answer: str) -> float:
 
 def _curt(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     """A sentence or two for something that was to be made in full."""
-    words = len(answer.text.split())
+    words = words_of(answer.text)
     if (
         words > CURT_WORDS_MAX
         or len(request.text.split()) < 6
@@ -220,13 +234,14 @@ def _curt(request: Turn, answer: Turn) -> list[dict[str, Any]]:
         or not _EVERYTHING.search(request.text)
     ):
         return []
-    kind = f"{words} words for a request for everything"
+    length = f"{words} word" if words == 1 else f"{words} words"
+    kind = f"only {length} where all of it, or details, were asked for"
     return [answer.evidence(quote(answer.text) or "", kind=kind, value=0.6)]
 
 
 def _too_short(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     """The request counts words or items, and the answer has far fewer."""
-    words = len(answer.text.split())
+    words = words_of(answer.text)
     asked = _WORDS_ASKED.search(request.text)
     if asked is not None and not _is_limit(request.text, asked.start()):
         wanted = int(asked[1].replace(",", ""))
@@ -235,11 +250,19 @@ def _too_short(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     asked = _ITEMS_ASKED.search(request.text)
     if asked is not None and not _is_limit(request.text, asked.start(1)):
         wanted = _number(asked[1])
-        separators = answer.text.count(",") + answer.text.count("\n") + answer.text.count(";")
-        items = max(len(_ITEM.findall(answer.text)), separators + 1)
+        items = max(len(_ITEM.findall(answer.text)), len(_SEPARATOR.findall(answer.text)) + 1)
         if 5 <= wanted <= 200 and items <= 0.5 * wanted:
             return [_short(answer, f"{items} of {wanted} items", items / wanted)]
     return []
+
+
+def words_of(text: str) -> int:
+    """How many words a text has, about, also in scripts that put no blanks between them."""
+    unspaced = _UNSPACED.findall(text)
+    if not unspaced:
+        return len(text.split())
+    letters = sum(len(run) for run in unspaced)
+    return len(_UNSPACED.sub(" ", text).split()) + max(1, round(letters / _LETTERS_A_WORD))
 
 
 def _number(text: str) -> int:
@@ -258,6 +281,13 @@ def _is_limit(text: str, position: int) -> bool:
     return _UPPER_LIMIT.search(text[max(0, position - 25) : position]) is not None
 
 
+def _is_other_language(request: Turn, answer: Turn) -> bool:
+    """Whether the answer may share no word with what it has read: translated, another script."""
+    if "translat" in request.text[:500].lower() and words_of(answer.text) > CURT_WORDS_MAX:
+        return True
+    return len(re.findall(r"[a-z]", answer.text.lower())) <= len(answer.text) / 3
+
+
 def _unread(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     """The user brought a long text along and the answer shares none of its rarer words."""
     if len(request.text) < PROVIDED_CHARACTERS_MIN:
@@ -265,7 +295,7 @@ def _unread(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     middle = request.text[len(request.text) // 4 :]
     brought = set(re.findall(r"[a-z0-9_]{6,}", middle.lower()))
     used = brought.intersection(re.findall(r"[a-z0-9_]{6,}", answer.text.lower()))
-    if len(brought) >= 50 and not used:
+    if len(brought) >= 50 and not used and not _is_other_language(request, answer):
         return [
             answer.evidence(around(answer.text, 0), kind="never uses the provided text", value=0.65)
         ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
+from analytics.detectors.branches import Branches
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
 from analytics.detectors.tool_calls import ToolCall, is_parallel, tool_calls
@@ -58,7 +59,7 @@ class Trashing:
     """Looks at the traces with enough tool calls to go in circles."""
 
     id = _ENTRY.id
-    version = "1"
+    version = "2"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -76,16 +77,29 @@ class Trashing:
         for key, own in spans.partition_by("trace_id", as_dict=True).items():
             parts = parts_by_trace.get(key)
             part_rows = [] if parts is None else parts.to_dicts()
-            calls = tool_calls(own.to_dicts(), part_rows)
-            steps = steps_of(calls)
-            loop = find_loop(
-                steps, self.config.repeats_min, has_answer=_ends_with_answer(part_rows)
-            )
-            loop = loop or _unknown_repeat(calls)
-            if loop is not None:
-                answered = _ends_with_answer(part_rows)
-                rows.append(_matched(str(key[0]), loop, len(calls), has_answer=answered))
+            row = self._decide(str(key[0]), own.to_dicts(), part_rows)
+            if row is not None:
+                rows.append(row)
         return decisions(rows)
+
+    def _decide(
+        self, trace_id: str, spans: list[dict[str, Any]], parts: list[dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        calls = tool_calls(spans, parts)
+        answered = _ends_with_answer(spans, parts)
+        steps = steps_of(calls, Branches(spans))
+        loop = find_loop(steps, self.config.repeats_min, has_answer=answered is not False)
+        loop = loop or _unknown_repeat(calls)
+        cut = {
+            span["span_id"]
+            for span in spans
+            if span["content_truncated"] or (span["dropped_attributes_count"] or 0) > 0
+        }
+        doubtful = calls if loop is None else [step.call for step in loop.steps]
+        if any(call.span_id in cut for call in doubtful):
+            # What is left of two texts may be alike where they are not.
+            return decision(trace_id, Decision.SKIPPED, skip_reason="truncated")
+        return None if loop is None else _matched(trace_id, loop, len(calls), has_answer=answered)
 
 
 def candidates(context: DetectorContext, repeats_min: int) -> pl.Series:
@@ -138,8 +152,8 @@ def _told(mentions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def steps_of(calls: list[ToolCall]) -> list[Step]:
-    """The calls in order, parallel twins of one answer counted once."""
+def steps_of(calls: list[ToolCall], branches: Branches) -> list[Step]:
+    """The calls in order; twins of one answer, or of agents side by side, counted once."""
     steps: list[Step] = []
     for call in calls:
         if call.arguments is None and (call.result is None or call.name is None):
@@ -147,7 +161,9 @@ def steps_of(calls: list[ToolCall]) -> list[Step]:
             continue
         signature = f"{call.name}({canonical(call.arguments)})"
         twin = next((step for step in reversed(steps) if step.signature == signature), None)
-        if twin is not None and is_parallel(twin.call, call):
+        if twin is not None and (
+            is_parallel(twin.call, call) or branches.overlap(twin.call.span_id, call.span_id)
+        ):
             continue
         steps.append(
             Step(
@@ -287,11 +303,14 @@ def _stall(steps: list[Step]) -> Loop | None:
         return None
     half = len(steps) // 2
     seen = {step.result for step in steps[:half]}
+    asked = {step.signature for step in steps[:half]}
     novel = 0
     for step in steps[half:]:
-        if step.result is not None and step.result not in seen and not step.failed:
+        is_new = step.result not in seen or _is_done_anew(step, asked)
+        if step.result is not None and is_new and not step.failed:
             novel += 1
         seen.add(step.result)
+        asked.add(step.signature)
     late = len(steps) - half
     known = [step for step in steps[half:] if step.result is not None]
     if novel > _NOVEL_SHARE_MAX * late or len(known) < late / 2:
@@ -300,26 +319,38 @@ def _stall(steps: list[Step]) -> Loop | None:
         kind="stall",
         steps=tuple(steps[half:]),
         sentence=(
-            f"{len(steps)} tool calls, only {novel} of the last {late} brought anything new, "
-            "and there is no final answer"
+            f"Of the last {late} of {len(steps)} tool calls, {novel or 'none'} brought anything new"
         ),
         confidence=0.7,
     )
 
 
-def _ends_with_answer(parts: list[dict[str, Any]]) -> bool:
-    """Whether the last output of the trace holds text."""
+_DONE = {"ok", "done", "success", "true", '{"ok":true}', '{"success":true}'} | {
+    '{"status":"ok"}',
+    '{"status":"success"}',
+}
+
+
+def _is_done_anew(step: Step, asked: set[str]) -> bool:
+    """Whether something was done that was not done before; that it was is all there is to tell."""
+    return step.signature not in asked and (step.result or "").strip('"').lower() in _DONE
+
+
+def _ends_with_answer(spans: list[dict[str, Any]], parts: list[dict[str, Any]]) -> bool | None:
+    """Whether the last output of the trace holds text; None when nobody knows."""
     outputs = [part for part in parts if part["direction"] == "output"]
-    if not outputs:
-        return False
+    models = [span for span in spans if span["is_model_call"]]
+    told = {span["span_id"] for span in models if span["output_messages"] is not None}
+    if not outputs or (told and models[-1]["span_id"] not in told):
+        return False if models and models[-1]["is_error"] else None
     last = [part for part in outputs if part["span_id"] == outputs[-1]["span_id"]]
     return any(part["part_type"] == "text" and (part["text"] or "").strip() for part in last)
 
 
-def _matched(trace_id: str, loop: Loop, calls: int, *, has_answer: bool) -> dict[str, Any]:
+def _matched(trace_id: str, loop: Loop, calls: int, *, has_answer: bool | None) -> dict[str, Any]:
     share = len(loop.steps) / max(calls, 1)
-    severity = 0.4 + 0.3 * share + (0.0 if has_answer else 0.2)
-    ending = "" if has_answer else "; there is no final answer"
+    severity = 0.4 + 0.3 * share + (0.2 if has_answer is False else 0.0)
+    ending = "; there is no final answer" if has_answer is False else ""
     is_clear = loop.confidence >= 0.5
     return decision(
         trace_id,
@@ -332,6 +363,7 @@ def _matched(trace_id: str, loop: Loop, calls: int, *, has_answer: bool) -> dict
                 "span_id": step.call.span_id,
                 "message": step.call.message,
                 "part": step.call.part,
+                "asked_by": step.call.model_span_id,
                 "kind": loop.kind,
                 "tool": step.call.name,
                 "tool_call_id": step.call.call_id,

@@ -24,6 +24,14 @@ TOOL_CALL = [{"type": "tool_call", "id": "1", "name": "search", "arguments": {}}
         "<your_response_here>",
         "{{ summary }}",
         "{}",
+        "\u200b\u200d\ufeff",
+        "<|start_header_id|>assistant<|end_header_id|>",
+        "<start_of_turn>model",
+        "[/INST]",
+        "Human:",
+        "```json\n```",
+        "<answer></answer>",
+        "(no content)",
     ],
 )
 def test_debris_is_no_answer(answer):
@@ -32,7 +40,20 @@ def test_debris_is_no_answer(answer):
 
 @pytest.mark.parametrize(
     "answer",
-    ["Yes.", "42", "Oslo", "👍", "The answer is no, sadly.", "No", "a", "C++", "[Oslo]", "<br>"],
+    [
+        "Yes.",
+        "42",
+        "Oslo",
+        "👍",
+        "The answer is no, sadly.",
+        "No",
+        "a",
+        "C++",
+        "[Oslo]",
+        "<br>",
+        "user",
+        "<T>",
+    ],
 )
 def test_short_answers_are_answers(answer):
     assert one("empty_response", [chat("t", answer=answer)])[0] == "no_match"
@@ -81,3 +102,9 @@ def test_only_what_nothing_followed_counts():
 
 def test_an_empty_object_is_an_answer_where_json_was_asked_for():
     assert one("empty_response", [chat("t", answer="{}", output_type="json")])[0] == "no_match"
+
+
+def test_an_answer_of_unseen_marks_is_called_blank():
+    _, row = one("empty_response", [chat("t", answer=" \u200b\u00a0", output_tokens=1)])
+
+    assert row["reason"] == "The last answer is blank"

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.analytics.contexts import one
-from tests.analytics.spans import chat, tool
+from tests.analytics.spans import chat, span, tool
 
 NAME = "trashing"
 
@@ -103,3 +105,58 @@ def test_calls_for_which_the_spans_alone_have_ids_are_told_once():
 
     assert decision == "matched"
     assert "3 times" in row["reason"]
+
+
+def test_agents_side_by_side_that_ask_the_same_are_no_loop():
+    agents = [
+        span("t", f"agent {place}", at=0, seconds=9, operation_name="invoke_agent")
+        for place in range(3)
+    ]
+    rows = [
+        tool("t", "load", at=1 + place, seconds=0.5, result="settings", parent=agent)
+        for place, agent in enumerate(agents)
+    ]
+    answer = chat("t", at=10)
+
+    assert one(NAME, [*agents, *rows, answer])[0] == "no_match"
+    # The same agents one after the other go round.
+    for place, agent in enumerate(agents):
+        agent |= {"start_time": rows[place]["start_time"], "end_time": rows[place]["end_time"]}
+    assert one(NAME, [*agents, *rows, answer])[0] == "matched"
+
+
+@pytest.mark.parametrize("cut", [{"content_truncated": True}, {"dropped_attributes_count": 2}])
+def test_what_was_cut_is_not_compared(cut):
+    rows = [
+        tool("t", "query", at=place, seconds=0.5, arguments={"q": 1}, result="rows", **cut)
+        for place in range(4)
+    ]
+
+    decision, row = one(NAME, [*rows, chat("t", at=9)])
+
+    assert (decision, row["skip_reason"]) == ("skipped", "truncated")
+
+
+def test_no_ending_is_claimed_where_answers_were_not_captured():
+    rows = run_of(*[("search", {"q": 1}, "nothing")] * 3)
+    unseen = rows[-1] | {"output_messages": None, "input_messages": None}
+
+    _, row = one(NAME, [*rows[:-1], unseen])
+
+    assert "no final answer" not in row["reason"]
+
+
+def test_writing_many_things_that_succeed_is_progress():
+    steps = [("write", {"line": place}, "ok") for place in range(12)]
+
+    assert one(NAME, run_of(*steps, last=[]))[0] == "no_match"
+
+
+def test_many_calls_without_news_and_without_an_answer_are_trashing():
+    steps = [("search", {"q": place}, "no results") for place in range(12)]
+
+    decision, row = one(NAME, run_of(*steps, last=[]))
+
+    assert decision == "matched"
+    assert row["reason"].count("no final answer") == 1
+    assert "none brought anything new" in row["reason"]

@@ -117,3 +117,38 @@ def test_cut_content_decides_nothing():
     row = one(Laziness, talk("t", "Give me 20 names.", "1. A", content_truncated=True))
 
     assert (row["decision"], row["skip_reason"]) == ("skipped", "truncated")
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        (
+            "Explain the theory of relativity in detail, in Chinese, please",
+            "\u76f8\u5bf9\u8bba\u662f\u7269\u7406\u5b66\u7406\u8bba\u3002" * 20,
+        ),
+        ("List 30 fruits in Chinese", "\u82f9\u679c\u3001" * 30),
+        ("Write an essay of 200 words about Bangkok in Thai", "\u0e01\u0e23\u0e38\u0e07" * 150),
+    ],
+)
+def test_scripts_without_blanks_have_words_too(request_text, answer):
+    assert one(Laziness, talk("t", request_text, answer)) is None
+
+
+def test_a_translation_shares_no_words_with_what_was_brought():
+    brought = " ".join(f"paragraph{place} statement{place}" for place in range(80))
+    request_text = f"Please translate this:\n{brought}\n{brought}"
+    translated = " ".join(f"absatz{place}: behauptung" for place in range(40))
+
+    assert one(Laziness, talk("t", request_text, translated)) is None
+
+
+def test_one_word_is_called_one_word():
+    row = one(Laziness, talk("t", "Explain the theory of relativity in detail", "42"))
+
+    assert "only 1 word where" in row["reason"]
+
+
+def test_words_that_were_asked_for_are_not_counted_as_things():
+    essay = "Bangkok is a large city and it has many temples along the river. " * 16
+
+    assert one(Laziness, talk("t", "Write an essay of 200 words about Bangkok", essay)) is None
