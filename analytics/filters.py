@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from span_store.errors import InvalidFilterError, UnknownColumnError
+from span_store.filters import parse_filter
 from span_store.schema import TIME_COLUMNS, TRACES, Form
-from span_store.time_literals import UnreadableTimeError, with_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,11 +32,8 @@ def compile_trace_filter(filter_sql: str, extra: Sequence[str] = ()) -> pl.Expr:
     evaluator that has not scored anything yet is unknown, not an error.
     Raises :class:`UnknownColumnError` with the nearest names and :class:`InvalidFilterError`.
     """
-    try:
-        expression = pl.sql_expr(with_times(filter_sql, TRACES.of_form(Form.TIME)))
-        names = set(expression.meta.root_names())
-    except (UnreadableTimeError, pl.exceptions.PolarsError) as error:
-        raise InvalidFilterError(filter_sql, str(error)) from error
+    expression = parse_filter(filter_sql, TRACES.of_form(Form.TIME))
+    names = set(expression.meta.root_names())
     types: dict[str, pl.DataType] = dict(trace_types())
     known = [*types, *extra]
     for name in sorted(names - set(known)):

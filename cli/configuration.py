@@ -9,7 +9,7 @@ dataclass itself, or a dictionary of them: these are sections within the section
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -110,6 +110,11 @@ def _section(kind: Any, table: Any, where: str, problems: list[str]) -> Any:
             values[key] = _entry(raw, hints[key], units[key], f"{where}.{key}", problems)
         except ValueError as error:
             problems.append(f"{where}.{key}: {error}")
+    problems += [
+        f"{where}: {entry.name} is missing"
+        for entry in fields(kind)
+        if entry.name not in table and entry.default is entry.default_factory is MISSING
+    ]
     if len(problems) > known:
         return None
     try:

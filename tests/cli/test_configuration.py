@@ -193,3 +193,10 @@ def test_every_default_can_be_written_to_a_file_and_read_back(setting, written):
 )
 def test_values_are_written_with_the_unit_that_reads_best(value, unit, text):
     assert write_value(value, unit) == text
+
+
+def test_a_declared_detector_without_a_condition_is_said_in_plain_words(written):
+    path = written('[[detectors]]\nname = "slow"\n')
+
+    with pytest.raises(ConfigurationError, match=r"analysis\.detectors\.slow: when is missing"):
+        load(path)
