@@ -14,10 +14,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from analytics.detectors.tool_failure import SIGNS
 from analytics.text.scanner import Scanner
+from span_store.trace_order import order_in_time, trace_keys
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -61,14 +63,12 @@ def _odd_end(*, letter: str, mark: str, other: str) -> str:
 ODD_END = _odd_end(letter=r"\w", mark=r"[^\w\s]", other=r"\W")
 """Punctuation heaped at the very end of a text, as machine-made suffixes do."""
 
-_ODD_ENDS = (
-    _odd_end(
-        letter=r"[0-9A-Za-z_\x{80}-\x{10ffff}]",
-        mark=r"[^0-9A-Za-z_ \t\n\r\x0b\x0c]",
-        other=r"[^0-9A-Za-z_]",
-    ),
-    rf"(?s)^.*{ODD_END}",
+_MAYBE_ODD_END = _odd_end(
+    letter=r"[0-9A-Za-z_\x{80}-\x{10ffff}]",
+    mark=r"[^0-9A-Za-z_ \t\n\r\x0b\x0c]",
+    other=r"[^0-9A-Za-z_]",
 )
+_ODD_END_EXACTLY = rf"(?s)^.*{ODD_END}"
 """The same in two steps, 15 times as fast over natural texts: whatever is beyond ASCII counts as a
 letter and as a mark, then it is read from the beginning. Read backwards with all letters of the
 world told apart, the end of a text has more states than an engine keeps."""
@@ -272,6 +272,25 @@ def prepare() -> None:
         scanner.prepare()
 
 
+_BITS = {detector: 1 << number for number, detector in enumerate(_PREFILTERS)}
+_WANTED_BY = {
+    column: np.array(
+        [
+            sum(
+                _BITS[detector]
+                for detector, columns in _PREFILTERS.items()
+                if pattern in columns.get(column, ())
+            )
+            for pattern in patterns
+        ]
+        + [0] * (column == "input_messages"),
+        np.int64,
+    )
+    for column, patterns in _PATTERNS.items()
+}
+"""For each expression a bit for each detector that wants it; two users are looked at apart."""
+
+
 def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """Which prefilters let which traces through: ``trace_id`` and a column a detector.
 
@@ -284,34 +303,34 @@ def hits(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     found = [
         _hits_of("input_messages", inputs.told),
         *(_hits_of(column, _texts(spans, column)) for column in _COLUMNS[1:]),
-        *(_hits_of_odd_ends(texts) for texts in inputs),
+        _hits_of_odd_ends(inputs.odd),
     ]
-    return pl.concat(found).group_by("trace_id").agg(pl.all().any())
+    by_trace = pl.concat(found).group_by("trace_id").agg(pl.col("wanted_by").bitwise_or())
+    wanted = ((pl.col("wanted_by") & bit != 0).alias(detector) for detector, bit in _BITS.items())
+    return by_trace.select("trace_id", *wanted)
 
 
 def _hits_of(column: str, texts: pl.DataFrame) -> pl.DataFrame:
-    """What the detectors want of the texts of one column."""
-    patterns = _PATTERNS[column]
+    """``trace_id, wanted_by``: for each text in which something occurs, who wants it, as bits."""
     found = _SCANNERS[column].found(texts["text"])
-    place = pl.col("pattern")
-    two_users = place == len(patterns)
-    rows = found.filter(two_users)["row"]
-    turns = texts["text"].gather(rows).str.count_matches(_USER_TURN)
-    speaks_twice = two_users & pl.col("row").is_in(rows.filter(turns > 1).implode())
-    wanted = {
-        detector: place.is_in([patterns.index(pattern) for pattern in columns.get(column, ())])
-        | speaks_twice.and_(detector in _OF_TWO_USER_TURNS)
-        for detector, columns in _PREFILTERS.items()
-    }
-    return found.select(texts["trace_id"].gather(found["row"]), **wanted)
+    row, pattern = found["row"].to_numpy(), found["pattern"].to_numpy()
+    wanted_by = _WANTED_BY[column][pattern]
+    two_users = np.flatnonzero(pattern == len(_PATTERNS[column]))
+    turns = texts["text"].gather(row[two_users]).str.count_matches(_USER_TURN).to_numpy()
+    wanted_by[two_users[turns > 1]] = sum(_BITS[detector] for detector in _OF_TWO_USER_TURNS)
+    # What was found comes text by text.
+    first = np.flatnonzero(np.diff(row, prepend=-1))
+    of_texts = np.bitwise_or.reduceat(wanted_by, first) if len(first) else wanted_by
+    some = of_texts != 0
+    trace_ids = texts["trace_id"].gather(row[first[some]])
+    return pl.DataFrame({"trace_id": trace_ids, "wanted_by": of_texts[some]})
 
 
-def _hits_of_odd_ends(texts: pl.DataFrame) -> pl.DataFrame:
-    """The texts that end oddly, which those who look for jailbreaks want."""
-    for expression in _ODD_ENDS:
-        texts = texts.filter(pl.col("text").str.contains(expression))
-    wanted = {detector: pl.lit(detector == "jailbreaking") for detector in _PREFILTERS}
-    return texts.select("trace_id", **wanted)
+def _hits_of_odd_ends(odd: pl.DataFrame) -> pl.DataFrame:
+    """``trace_id, wanted_by`` of texts that end oddly, which those who look for jailbreaks want."""
+    # To compile the exact expression takes as long as to look at ten thousand texts.
+    ends = odd if odd.is_empty() else odd.filter(odd["text"].str.contains(_ODD_END_EXACTLY))
+    return ends.select("trace_id", wanted_by=pl.lit(_BITS["jailbreaking"], pl.Int64))
 
 
 def _texts(spans: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -327,15 +346,16 @@ def _texts(spans: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 class Inputs(NamedTuple):
-    """What models were told: ``trace_id``, ``text``, the JSON of input messages, and ``row``.
-
-    The row is the place of its span among those that were looked at.
-    """
+    """What models were told, as the JSON of input messages, without what need not be read twice."""
 
     told: pl.DataFrame
-    """The inputs that say something new."""
-    repeated: pl.DataFrame
-    """Those that the trace's next call says again from the beginning, and more."""
+    """``trace_id``, ``text`` and ``row`` of the inputs that say something new.
+
+    Not of those that the trace's next call says again from the beginning, and more. The row is the
+    place of the span among those that were looked at.
+    """
+    odd: pl.DataFrame
+    """``trace_id, text`` of inputs, said again or not, that may end in heaped punctuation."""
 
 
 def inputs_of(spans: pl.DataFrame) -> Inputs:
@@ -345,20 +365,25 @@ def inputs_of(spans: pl.DataFrame) -> Inputs:
     needs to be read but what only its end can tell.
     """
     told = (
-        spans.select("start_time", "trace_id", text="input_messages")
+        spans.select("trace_id", pl.col("start_time").to_physical(), text="input_messages")
         .with_row_index("row")
         .drop_nulls("text")
-        # Numbers are sorted faster than texts.
-        .with_columns(key=pl.col("trace_id").hash(0))
-        .sort("key", "start_time", maintain_order=True)
     )
-    text, next_text = pl.col("text"), pl.col("text").shift(-1)
+    order = order_in_time(trace_keys(told["trace_id"]), told["start_time"])
+    if order is not None:
+        told = told[order]
+    trace, text = told["trace_id"], told["text"]
+    # Ends are looked at together: to fetch them from memory takes longer than to look.
+    begin = _begin(text)
+    odd = told.select("trace_id", "text").filter(text.str.contains(_MAYBE_ODD_END))
+    is_repeated = (trace == trace.shift(-1)) & text.shift(-1).str.starts_with(pl.lit(begin))
+    told = told.filter(~is_repeated.fill_null(value=False))
+    return Inputs(told=told.select("trace_id", "text", "row"), odd=odd)
+
+
+def _begin(text: pl.Series) -> pl.Series:
+    """Lists of messages without the end of the list: how the same and more begins."""
+    is_list = text.str.ends_with("]")
     # To leave out the last letter copies nothing, to strip a suffix does.
-    begin = pl.when(text.str.ends_with("]")).then(text.str.head(-1)).otherwise(text)
-    is_same = pl.col("trace_id") == pl.col("trace_id").shift(-1)
-    is_repeated = is_same & next_text.str.starts_with(begin)
-    told = told.select("trace_id", "text", "row", is_repeated=is_repeated.fill_null(value=False))
-    return Inputs(
-        told=told.filter(~pl.col("is_repeated")).drop("is_repeated"),
-        repeated=told.filter("is_repeated").drop("is_repeated"),
-    )
+    begin = text.str.head(-1)
+    return begin if is_list.all() else begin.zip_with(is_list, text)
