@@ -19,6 +19,7 @@ from analytics.detectors.evaluation import suppress
 from analytics.judge.cache import VerdictCache, verdict_key
 from analytics.judge.errors import InvalidVerdictError, JudgeError, JudgeUnavailableError
 from analytics.judge.prompts import judged_detectors, messages, prompt_version
+from analytics.judge.quotations import checked_quote
 from analytics.judge.transcript import transcript
 from analytics.selection import draws
 from span_store.schema import EVALUATIONS
@@ -135,7 +136,10 @@ class Judge:
             evaluations.append(evaluation)
             if verdict is not None:
                 self.answered.add(row["trace_id"])
-                decided[row["trace_id"], row["detector"]] = _decision(row, verdict, self.config)
+                quote = checked_quote(verdict.quote, text, own)
+                decided[row["trace_id"], row["detector"]] = _decision(
+                    row, verdict, self.config, quote
+                )
         judged = _replaced(pl.concat([found, asked.filter(decision="no_match")]), decided)
         rows = pl.DataFrame(evaluations, schema=EVALUATIONS.polars, orient="row")
         self.evaluations = pl.concat([self.evaluations, rows])
@@ -252,8 +256,10 @@ def _earlier(row: dict[str, Any], context: DetectorContext) -> list[Turn]:
     return [turn for turn in turns if turn.trace_id != row["trace_id"]]
 
 
-def _decision(row: dict[str, Any], verdict: Verdict, config: JudgeConfig) -> dict[str, Any]:
-    """The decision that a verdict makes of an ambiguity."""
+def _decision(
+    row: dict[str, Any], verdict: Verdict, config: JudgeConfig, quote: dict[str, Any]
+) -> dict[str, Any]:
+    """The decision that a verdict makes of an ambiguity; ``quote`` is its checked quotation."""
     evidence = json.loads(row["evidence"] or "[]")
     evidence.append(
         {
@@ -261,15 +267,16 @@ def _decision(row: dict[str, Any], verdict: Verdict, config: JudgeConfig) -> dic
             "judge": config.model,
             "prompt_version": prompt_version(),
             "verdict": verdict.label,
-            "quote": verdict.quote[:300],
         }
+        | quote
     )
+    note = " (what it quotes was not said)" if "unfound_quote" in quote else ""
     is_match = verdict.label == "matched"
     return {
         "decision": {"matched": "matched", "no_match": "no_match"}.get(verdict.label, "ambiguous"),
         "severity": verdict.severity if is_match else row["severity"],
         "confidence": verdict.confidence if is_match else row["confidence"],
-        "reason": f"{row['reason']}; judge {config.model}: {verdict.reason}",
+        "reason": f"{row['reason']}; judge {config.model}: {verdict.reason}{note}",
         "evidence": json.dumps(evidence, ensure_ascii=False, separators=(",", ":")),
     }
 

@@ -348,3 +348,36 @@ def test_a_verdict_that_is_remembered_is_one_evaluation(tmp_path):
 
     ids = [answer.evaluations["evaluation_id"].to_list() for answer in (first, second)]
     assert ids[0] == ids[1]
+
+
+def quoted_as(quote):
+    with JudgeServer(verdict("matched", 0.8, 0.6, "The request is harmless.", quote)) as server:
+        row = judged(judge_of(server), ambiguous_context()).found.row(0, named=True)
+    return row, json.loads(row["evidence"])[-1]
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        DECLINE,
+        '"i cannot  ASSIST with"',
+        "I'm sorry \u2026 against my guidelines.",
+    ],
+)
+def test_what_a_judge_quotes_has_its_place_in_the_trace(quote):
+    row, evidence = quoted_as(quote)
+
+    assert evidence["quote"] == quote
+    assert (evidence["span_id"], evidence["message"], evidence["part"]) == (row["span_id"], 0, 0)
+    assert "was not said" not in row["reason"]
+
+
+@pytest.mark.parametrize(
+    "quote", ["I will never help anybody.", "against my guidelines \u2026 I'm sorry"]
+)
+def test_what_a_judge_makes_up_is_not_shown_as_a_quotation(quote):
+    row, evidence = quoted_as(quote)
+
+    assert (evidence["quote"], evidence["unfound_quote"]) == (None, quote)
+    assert row["decision"] == "matched"
+    assert row["reason"].endswith("(what it quotes was not said)")
