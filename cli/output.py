@@ -125,8 +125,13 @@ def rfc3339(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
+def rfc3339_of(moment: datetime) -> str:
+    """Write an aware time as ``2026-01-31T12:00:00.000000000Z``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z"
+
+
 def as_text(value: Any, unknown: str) -> str:
-    """A value as one cell."""
+    """A value as one cell; a number with every digit, so that it can be read back."""
     if value is None:
         return unknown
     if isinstance(value, str):
@@ -134,24 +139,25 @@ def as_text(value: Any, unknown: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return str(_jsonable(value))
+        return rfc3339_of(value)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return repr(value).removesuffix(".0")
     return to_json(value) if isinstance(value, dict | list | tuple) else str(value)
 
 
 def _jsonable(value: Any) -> Any:
     if isinstance(value, datetime):
-        whole = value.astimezone(UTC)
-        return f"{whole:%Y-%m-%dT%H:%M:%S}.{whole.microsecond:06d}000Z"
+        return rfc3339_of(value)
     raise TypeError(f"cannot write {type(value).__name__} as JSON")
 
 
 def _as_cell(name: str, value: Any) -> str:
-    """A value for eyes: times to the second, lists without brackets."""
+    """A value for eyes: times to the second, numbers of six digits, lists without brackets."""
     match value:
         case datetime() | str() if name.endswith(_TIME_ENDINGS):
             return as_text(value, unknown="-")[:19].replace("T", " ")
+        case float():
+            return f"{value:.6g}"
         case [*entries] if all(isinstance(entry, str) for entry in entries):
             return ", ".join(entries)
         case _:

@@ -50,6 +50,16 @@ def test_csv_has_the_named_columns_and_unknown_is_empty(capsys):
     assert rows[2] == ["b" * 32, "", "[]", "0", "true"]
 
 
+def test_csv_keeps_every_digit_of_a_number(capsys):
+    numbers = [123456789.125, 0.1234567890123, 1e-07, -0.25, 5.0, 2**53 + 0.0]
+
+    write_rows([{"n": number} for number in numbers], "csv", ["n"])
+
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [float(line) for line in lines] == numbers
+    assert lines[4] == "5"
+
+
 def test_a_table_keeps_ids_whole_and_shows_times_to_the_second(capsys):
     write_rows(ROWS, "table", COLUMNS)
 
