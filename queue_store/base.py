@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import bindparam, or_, select, true
 
-from queue_store.column_types import id_or_zero
+from queue_store.column_types import WHOLE_MAX, id_or_zero
 from queue_store.errors import NotFoundError, NotPermittedError
 from queue_store.model import Hold, ItemState, Role
 from queue_store.rows import item_from_row, queue_from_row
@@ -167,6 +167,14 @@ _ITEM = (
     .where(ITEMS.c.id == bindparam("called"), QUEUES.c.project == bindparam("in_project"))
 )
 _LOCKED_ITEM = _ITEM.with_for_update(of=ITEMS)
+_NUMBERS = (
+    select(ITEMS.c.id)
+    .join(QUEUES, QUEUES.c.id == ITEMS.c.queue_id)
+    .where(QUEUES.c.project == bindparam("in_project"))
+    .limit(1)
+)
+_NUMBER_BELOW = _NUMBERS.where(ITEMS.c.id < bindparam("called")).order_by(ITEMS.c.id.desc())
+_NUMBER_ABOVE = _NUMBERS.where(ITEMS.c.id > bindparam("called")).order_by(ITEMS.c.id)
 _HOLDS = (
     select(LEASES)
     .where(
@@ -201,5 +209,15 @@ def find_item(connection: Connection, project: str, item_id: int, *, lock: bool 
     asked = {"called": id_or_zero(item_id), "in_project": project}
     row = connection.execute(statement, asked).one_or_none()
     if row is None:
-        raise NotFoundError("item", str(item_id))
+        raise NotFoundError(
+            "item", str(item_id), nearest=_numbers_beside(connection, project, item_id)
+        )
     return items_of(connection, [row])[0]
+
+
+def _numbers_beside(connection: Connection, project: str, item_id: int) -> list[str]:
+    """The project's item numbers next to one that is none of them: a typing slip is near."""
+    asked = {"called": min(max(item_id, 0), WHOLE_MAX), "in_project": project}
+    below = connection.scalar(_NUMBER_BELOW, asked)
+    above = connection.scalar(_NUMBER_ABOVE, asked)
+    return [str(number) for number in (below, above) if number is not None]

@@ -14,6 +14,7 @@ QueueStoreError
 
 from __future__ import annotations
 
+from datetime import UTC
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +40,18 @@ class StoreUnavailableError(QueueStoreError):
 
 
 class NotFoundError(QueueStoreError):
-    """Something named does not exist. ``noun`` says what: queue, field, item, issue, ..."""
+    """Something named does not exist. ``noun`` says what: queue, field, item, issue, ...
 
-    def __init__(self, noun: str, name: str, known: Iterable[str] = ()) -> None:
+    ``nearest`` are the names to suggest; without them the most similar of the ``known``.
+    """
+
+    def __init__(
+        self, noun: str, name: str, known: Iterable[str] = (), nearest: Sequence[str] = ()
+    ) -> None:
         names = sorted(known)
         self.noun = noun
         self.name = name
-        self.nearest = get_close_matches(name, names, n=3, cutoff=0.5)
+        self.nearest = [*nearest] or get_close_matches(name, names, n=3, cutoff=0.5)
         if self.nearest:
             hint = f"; did you mean {', '.join(self.nearest)}?"
         elif names:
@@ -103,13 +109,20 @@ class ItemLockedError(QueueStoreError):
         self.until = self.holders[0][1] if self.holders else None
         self.state = state
         if self.holders:
-            held = ", ".join(f"{name} until {until.isoformat()}" for name, until in self.holders)
+            held = _held_by(self.holders)
             text = f"item {item_id} is held by {held}"
         elif state == "pending":
             text = f"item {item_id} is held by nobody now: this claim has ended; claim it again"
         else:
             text = f"item {item_id} is held by nobody: it is {state.replace('_', ' ')}"
         super().__init__(text)
+
+
+def _held_by(holders: Iterable[tuple[str, datetime]]) -> str:
+    """Who holds it until when, in the one form of all times that are printed."""
+    return ", ".join(
+        f"{name} until {until.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z" for name, until in holders
+    )
 
 
 class NoItemsAvailableError(QueueStoreError):
@@ -132,7 +145,7 @@ class NoItemsAvailableError(QueueStoreError):
         self.why = why
         self.holders = tuple(holders)
         self.state = state
-        held = ", ".join(f"{name} until {until.isoformat()}" for name, until in self.holders)
+        held = _held_by(self.holders)
         text = {
             "finished": "the queue is finished",
             "empty": "the queue has no items",

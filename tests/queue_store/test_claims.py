@@ -55,6 +55,8 @@ def test_the_last_item_held_by_another_says_who_until_when(desk):
 
     assert caught.value.why == "held"
     assert caught.value.holders == (("ana", held.lease_until),)
+    until = f"{held.lease_until:%Y-%m-%dT%H:%M:%S.%f}000Z"
+    assert str(caught.value).endswith(f"held by ana until {until}")
 
 
 def test_a_finished_queue_says_so(desk):

@@ -280,3 +280,17 @@ def test_another_draw_changes_nothing_of_the_chance_that_is_there(desk, other):
     result = desk.add_drafts([trace(0, selection=drawn(0.5, **other))])
 
     assert desk.item(result.item_ids[0]).selection == drawn(0.2)
+
+
+def test_an_unknown_number_names_the_numbers_beside_it(desk):
+    desk.queue()
+    first, second, third = desk.add(3).item_ids
+
+    for number, nearest in ((third + 40, [third]), (0, [first]), (2**40, [third]), (-1, [first])):
+        with pytest.raises(NotFoundError) as refused:
+            desk.item(number)
+        assert refused.value.nearest == [str(number) for number in nearest]
+    assert desk.item(second).id == second
+    with pytest.raises(NotFoundError) as refused:
+        desk.store.item(project="another", item_id=second)
+    assert refused.value.nearest == []
