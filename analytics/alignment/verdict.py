@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from analytics.alignment.score_types import ScoreType
@@ -80,6 +81,11 @@ _SENTENCES = {
 }
 
 
+def _too_low(bound: float, wanted: float) -> str:
+    """Cut, not rounded: a bound just below must not read as the very number it misses."""
+    return f"the lower bound {floor(bound * 100) / 100:.2f} is below {wanted}"
+
+
 def _level(figure: Figure, fewest: int, reasons: list[str]) -> str:
     if figure.value is None or figure.ci_low is None:
         reasons.append(f"the deciding figure is missing: {figure.null_reason or 'no interval'}")
@@ -88,10 +94,10 @@ def _level(figure: Figure, fewest: int, reasons: list[str]) -> str:
         reasons.append(f"{fewest} labels of the rarest class, {CLASS_PROVISIONAL} are needed")
         return "explore"
     if figure.ci_low < TRENDS_MIN:
-        reasons.append(f"the lower bound {figure.ci_low:.2f} is below {TRENDS_MIN}")
+        reasons.append(_too_low(figure.ci_low, TRENDS_MIN))
         return "explore"
     if figure.ci_low < GATE_MIN:
-        reasons.append(f"the lower bound {figure.ci_low:.2f} is below {GATE_MIN}")
+        reasons.append(_too_low(figure.ci_low, GATE_MIN))
         return "trends"
     if fewest < CLASS_RELIABLE:
         reasons.append(f"{fewest} labels of the rarest class, {CLASS_RELIABLE} make it reliable")

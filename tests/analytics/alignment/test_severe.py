@@ -34,6 +34,13 @@ def test_an_evaluator_with_a_grave_miss_open_may_not_gate():
     assert "2 severe false accepts are open: i98, i99" in grave.verdict["reasons"]
 
 
+def test_a_bound_just_below_the_wanted_one_does_not_read_as_the_wanted_one():
+    found = report(two_by_two(90, 10, 10, 90), ReportOptions())
+
+    assert 0.695 < found.raw["mcc"].ci_low < 0.7
+    assert found.verdict["reasons"][0] == "the lower bound 0.69 is below 0.7"
+
+
 def test_a_resolved_miss_is_no_longer_open():
     found = report(good_evaluator(severity=0.9, resolved="true"), ReportOptions())
 
