@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 
 from cli.alignment_scores import number_text
+from cli.output import rfc3339_of
 from queue_store.model import AnnotationState
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _record(row: AnnotationRow, gold: str | None, *, repeat: bool) -> dict[str, 
         # A settling answer is given in view of the other answers, which is what it is for.
         "blind": "true" if row.blind or row.adjudicated else "false",
         "adjudicated": "true" if row.adjudicated else "false",
-        "time": row.time.isoformat(),
+        "time": rfc3339_of(row.time),
         "cluster": row.cluster,
         "given_probability": row.inclusion_probability if row.source == "import" else None,
         "also_acceptable": orjson.dumps(further).decode() if further else None,

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from queue_store.store import QueueStore
 
 _LOOK_AGAIN_SECONDS = 1.0
-_DETECTOR_COLUMNS = ("detector", "version", "matched", "new", "ambiguous", "skipped")
+_DETECTOR_COLUMNS = (
+    *("detector", "version", "matched", "new", "ambiguous", "skipped", "skip_reasons"),
+)
 _QUEUE_COLUMNS = (
     *("queue", "considered", "selected", "added", "duplicates", "reentered", "removed", "capped"),
 )
@@ -204,6 +206,8 @@ def _queues(context: Context, *, dry_run: bool) -> Iterator[QueueStore]:
 
 
 def _print(report: RunReport, output_format: str | None) -> None:
+    from cli.runs import listed, with_scores_watermark
+
     detectors = [
         {
             "detector": count.detector,
@@ -212,12 +216,13 @@ def _print(report: RunReport, output_format: str | None) -> None:
             "new": count.matched_new,
             "ambiguous": count.ambiguous,
             "skipped": count.skipped_new,
+            "skip_reasons": listed(count.skip_reasons),
         }
         for count in report.detectors
     ]
     match output_format or default_format():
         case "json" | "jsonl":
-            click.echo(to_json(report.as_json()))
+            click.echo(to_json(with_scores_watermark(report.as_json())))
         case "csv":
             write_rows(detectors, "csv", _DETECTOR_COLUMNS)
         case _:

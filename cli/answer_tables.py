@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cli.output import as_text
+from cli.output import as_text, rfc3339_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ def _detail(row: AnnotationRow) -> dict[str, Any]:
         "reviewer": row.reviewer,
         "field": row.field,
         "value": row.value,
-        "time": row.time.isoformat(),
+        "time": rfc3339_of(row.time),
         "adjudicated": row.adjudicated,
         "blind": row.blind,
         "comment": row.comment,

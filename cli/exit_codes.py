@@ -59,3 +59,13 @@ def exit_code_of(error: BaseException) -> int | None:
         if name in _BASES and base.__module__ in sys.modules:
             return _BASES[name]
     return None
+
+
+def message_of(error: BaseException) -> str:
+    """What to tell the person; of the operating system's errors the place first, then the reason.
+
+    Python writes "[Errno 30] Read-only file system: '/data'", which reads like a crash.
+    """
+    if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
+        return f"cannot use {error.filename}: {error.strerror}"
+    return str(error)

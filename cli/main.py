@@ -8,7 +8,7 @@ import sys
 import click
 
 from cli.context import Context
-from cli.exit_codes import DONE, FAILED, INTERRUPTED, exit_code_of
+from cli.exit_codes import DONE, FAILED, INTERRUPTED, exit_code_of, message_of
 from cli.lazy_group import LazyGroup
 from cli.nouns import NOUNS
 from cli.shadowing import refuse_shadowed_packages
@@ -79,5 +79,5 @@ def main() -> None:
         known = exit_code_of(error)
         if known is None:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {message_of(error)}", err=True)
         sys.exit(known)

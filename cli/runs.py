@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import Context, pass_context
-from cli.output import default_format, format_option, write_object, write_rows
+from cli.output import default_format, format_option, rfc3339, write_object, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,13 +71,13 @@ def _print_run(row: dict[str, Any]) -> None:
     versions = dict(row["versions"])
     for detector in detectors:
         versions.pop(detector["detector"], None)
-        detector["skip_reasons"] = _listed(detector["skip_reasons"])
+        detector["skip_reasons"] = listed(detector["skip_reasons"])
     nested = {"version": versions, "seconds": row["durations"]}
     for name in [name for name, value in counts.items() if isinstance(value, dict)]:
         nested[name] = counts.pop(name)
     facts = {key: row[key] for key in row if key not in ("counts", "versions", "durations")}
     facts |= counts | {
-        f"{key}: {name}": _listed(value) if isinstance(value, dict) else value
+        f"{key}: {name}": listed(value) if isinstance(value, dict) else value
         for key, part in nested.items()
         for name, value in part.items()
     }
@@ -88,13 +88,20 @@ def _print_run(row: dict[str, Any]) -> None:
     write_rows(queues, "table", _QUEUE_COLUMNS)
 
 
-def _listed(numbers: dict[str, Any]) -> str | None:
+def listed(numbers: dict[str, Any]) -> str | None:
     """Counts by reason, or declarations by name, in words; None for none."""
     parts = [
-        f"{name} ({_listed(value)})" if isinstance(value, dict) else f"{name} {value}"
+        f"{name} ({listed(value)})" if isinstance(value, dict) else f"{name} {value}"
         for name, value in numbers.items()
     ]
     return ", ".join(parts) or None
+
+
+def with_scores_watermark(counts: dict[str, Any]) -> dict[str, Any]:
+    """A run's counts, with the watermark of its scores as a time; null when there were none."""
+    told = dict(counts)
+    known = told.pop("scores_watermark_nanoseconds", None)
+    return told | {"scores_watermark": rfc3339(known) if known else None}
 
 
 def _rows(context: Context) -> Iterator[dict[str, Any]]:
@@ -106,8 +113,9 @@ def _rows(context: Context) -> Iterator[dict[str, Any]]:
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
-    counts = row["counts"]
+    counts = with_scores_watermark(row["counts"])
     return row | {
+        "counts": counts,
         "kind": _kind(counts),
         "since": counts.get("since"),
         "until": counts.get("until"),

@@ -17,7 +17,7 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
     loaded = found["loaded"]
     if loaded is not None:
         received = _time(loaded["last_received_at"])
-        yield f"loaded    {loaded['spans']} spans, the last received {received}"
+        yield f"loaded    {_spans(loaded['spans'])}, the last received {received}"
     yield from _analysed(found)
     for item in found["queues"]:
         yield f"queue     {item['queue']}, item {item['item_id']}: {_item(item)}"
@@ -36,7 +36,9 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _receipt(receipt: Mapping[str, Any]) -> Iterator[str]:
     if receipt["waiting_spans"]:
-        yield f"received  {receipt['waiting_spans']} spans wait in the spool to be loaded"
+        count = receipt["waiting_spans"]
+        wait = "waits" if count == 1 else "wait"
+        yield f"received  {_spans(count)} {wait} in the spool to be loaded"
     for refusal in receipt["refusals"]:
         yield f"refused   {as_text(refusal, unknown='-')}"
     for request in receipt["quarantined"]:
@@ -53,7 +55,7 @@ def _analysed(found: Mapping[str, Any]) -> Iterator[str]:
     evaluated = _time(analysed["evaluated_at"])
     yield f"analysed  revision {analysed['revision']} on {evaluated}; {detectors}"
     if analysed["spans_since"]:
-        yield f"          {analysed['spans_since']} spans came later; the next run looks again"
+        yield f"          {_spans(analysed['spans_since'])} came later; the next run looks again"
 
 
 def _item(item: Mapping[str, Any]) -> str:
@@ -70,3 +72,7 @@ def _item(item: Mapping[str, Any]) -> str:
 
 def _time(moment: Any) -> str:
     return as_text(moment, unknown="-")[:19].replace("T", " ")
+
+
+def _spans(count: int) -> str:
+    return "1 span" if count == 1 else f"{count} spans"

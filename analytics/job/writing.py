@@ -153,7 +153,9 @@ class Writer:
 
 def _counts(report: RunReport) -> dict[str, Any]:
     asked = (report.since, report.until)
-    since, until = (None if one is None else one.astimezone(UTC).isoformat() for one in asked)
+    since, until = (
+        None if one is None else f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z" for one in asked
+    )
     return {
         "since": since,
         "until": until,

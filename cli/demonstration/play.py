@@ -161,8 +161,8 @@ def _compare(stage: Stage, rows: list[Row]) -> None:
     accuracy, kappa = PUBLISHED_JUDGE
     stage.say("\nThe GPT-4 judge against the settled labels, here and as published:")
     click.echo(
-        f"{'accuracy':<9}{here.raw:.3f}  published {accuracy:.3f}    "
-        f"kappa {here.cohen_kappa:.3f}  published {kappa:.3f}    n {here.n}"
+        f"{'accuracy':<9}{here.raw:.4f}  published {accuracy:.3f}    "
+        f"kappa {here.cohen_kappa:.4f}  published {kappa:.3f}    n {here.n}"
     )
 
 

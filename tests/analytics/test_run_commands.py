@@ -62,3 +62,20 @@ def test_baselines_are_listed_with_the_run_and_the_version_that_made_them(filled
     assert "resource_outliers 4 -> 4+" in filled("baselines", "diff").err
     table = filled("baselines", "list", "--format", "table").out
     assert table.splitlines()[0].split()[-2:] == ["run_id", "version"]
+
+
+def test_times_of_a_run_have_one_form_and_counts_name_why_traces_were_skipped(filled):
+    asked = ("--since", "2026-01-01T01:00:00+01:00", "--as-of", "2026-03-03")
+    report = json.loads(filled("analyze", *asked, "--dry-run", "--format", "json").out)
+    table = filled("analyze", *asked, "--format", "table").out
+    run = json.loads(filled("runs", "list", "--format", "jsonl").out)
+
+    assert report["since"] == run["since"] == "2026-01-01T00:00:00.000000000Z"
+    assert report["scores_watermark"] is None
+    assert run["counts"]["scores_watermark"] is None
+    assert "scores_watermark_nanoseconds" not in report | run["counts"]
+    outliers = next(line for line in table.splitlines() if line.startswith("resource_outliers"))
+    told = next(one for one in report["detectors"] if one["detector"] == "resource_outliers")
+    assert told["skip_reasons"]
+    for reason, count in told["skip_reasons"].items():
+        assert f"{reason} {count}" in outliers

@@ -102,3 +102,15 @@ def test_unknown_names_end_with_2_and_name_the_nearest(spandocket, arguments, sa
     assert (code, out) == (2, "")
     assert said in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [("queues", "list"), ("fields", "list"), ("analyze",)])
+def test_a_place_that_cannot_be_used_is_named_with_the_reason(spandocket, tmp_path, arguments):
+    (tmp_path / "file").write_text("in the way")
+
+    code, out, err = spandocket(*arguments, data_dir=tmp_path / "file" / "data")
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"Error: cannot use {tmp_path / 'file'}")
+    assert "Not a directory" in err
+    assert "Errno" not in err
