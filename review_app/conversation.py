@@ -77,6 +77,12 @@ def _texts(direction: str, span: Span) -> dict[Place, str]:
     }
 
 
+def _began(span: Span) -> tuple[bool, Any, str]:
+    """By start, unknown ones first as in the store, then by id."""
+    start = span["start_time"]
+    return start is not None, start or 0, span["span_id"]
+
+
 def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
     """Every message of the model calls and failed tools, a repeated history shown once.
 
@@ -84,7 +90,7 @@ def messages(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
     message that a person sent twice in a row is shown twice: histories are compared in order.
     """
     shown: list[str] = []
-    for span in sorted(spans, key=lambda span: (span["start_time"], span["span_id"])):
+    for span in sorted(spans, key=_began):
         if span["is_model_call"]:
             history = _parsed(span["input_messages"])
             if not shown:

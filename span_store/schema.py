@@ -93,11 +93,11 @@ project                  text     The project whose token or setting the request
 trace_id                 text     32 lower-case hex digits.
 span_id                  text     16 lower-case hex digits.
 parent_span_id           text     The parent's span id; null for a root.
-name                     text     The span's name.
+name                     text     The span's name; null when it has none.
 kind                     text     internal, server, client, producer, consumer or unspecified.
-start_time               time     When the operation began, as the sender's clock said.
-end_time                 time     When the operation ended, as the sender's clock said.
-duration_ms              number   End minus start, in milliseconds; null when the end precedes the start.
+start_time               time     When the operation began, as the sender's clock said; null when it did not say.
+end_time                 time     When the operation ended, as the sender's clock said; null when it did not say.
+duration_ms              number   End minus start, in milliseconds; null when one is unknown or the end comes first.
 received_at              time     When the receiver acknowledged the span, by the receiver's clock.
 status_code              text     unset, ok or error.
 status_message           text     The status description, as sent.

@@ -100,7 +100,7 @@ def last_calls(spans: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
     chosen = acting.filter(
         pl.col("is_model")
         & (
-            (pl.col("start_time") == pl.col("last_start"))
+            pl.col("start_time").eq_missing(pl.col("last_start"))
             | (pl.col("end_time") > pl.col("last_start"))
         )
         & ~pl.col("operation_name").is_in(_OPERATIONS_WITHOUT_ANSWER).fill_null(value=False)

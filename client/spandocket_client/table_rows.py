@@ -127,15 +127,15 @@ class Span:
     parent_span_id: str | None
     """The parent's span id; null for a root."""
     name: str | None
-    """The span's name."""
+    """The span's name; null when it has none."""
     kind: str | None
     """Internal, server, client, producer, consumer or unspecified."""
     start_time: str | None
-    """When the operation began, as the sender's clock said."""
+    """When the operation began, as the sender's clock said; null when it did not say."""
     end_time: str | None
-    """When the operation ended, as the sender's clock said."""
+    """When the operation ended, as the sender's clock said; null when it did not say."""
     duration_ms: float | None
-    """End minus start, in milliseconds; null when the end precedes the start."""
+    """End minus start, in milliseconds; null when one is unknown or the end comes first."""
     received_at: str | None
     """When the receiver acknowledged the span, by the receiver's clock."""
     status_code: str | None

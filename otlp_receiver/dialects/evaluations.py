@@ -82,7 +82,7 @@ def _row(score: Score, source: str) -> dict[str, Any]:
         "label": text(sent.get("gen_ai.evaluation.score.label")),
         "explanation": explanation,
         "error_type": failed,
-        "time": score.time,
+        "time": score.time or None,
         "received_at": score.received_at,
         "source": source,
         "attributes": dumps({key: sent[key] for key in sent if key not in _NAMED}),

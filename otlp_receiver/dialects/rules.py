@@ -123,10 +123,11 @@ def _duration() -> pl.Expr:
 
 def _first_chunk() -> pl.Expr:
     """Reported, else from the first chunk event; only for streams, and not after lost events."""
+    start = pl.when(pl.col("start_time") > 0).then("start_time")
     seen = pl.when((pl.col("first_chunk") > 0) & (pl.col("dropped_events_count") == 0)).then(
-        milliseconds(pl.col("start_time"), pl.col("first_chunk"))
+        milliseconds(start, pl.col("first_chunk"))
     )
-    said = milliseconds(pl.col("start_time"), pl.col("said_first"))
+    said = milliseconds(start, pl.col("said_first"))
     value = pl.coalesce("time_to_first_chunk_ms", said, seen)
     plausible = pl.col("is_streaming") | (
         pl.col("is_streaming").is_null() & (value < pl.col("duration_ms"))

@@ -163,9 +163,9 @@ class SpanEvents:
             pl.concat_str(
                 pl.lit('{"name":'),
                 quoted(self.names),
-                pl.lit(',"time":"'),
-                time_texts(self.times),
-                pl.lit('","attributes":'),
+                pl.lit(',"time":'),
+                self._quoted_times(),
+                pl.lit(',"attributes":'),
                 attributes,
                 pl.lit("}"),
             )
@@ -174,6 +174,13 @@ class SpanEvents:
         # Few spans have events: only theirs are strung together.
         having = np.flatnonzero(self.count)
         return none.scatter(having, joined(texts, self.count[having], "[", "]"))
+
+    def _quoted_times(self) -> pl.Series:
+        """Each event's time as JSON: null when it is zero, which the protocol has for unknown."""
+        texts = time_texts(self.times)
+        return pl.select(
+            pl.when(pl.Series(self.times > 0)).then('"' + texts + '"').otherwise(pl.lit("null"))
+        ).to_series()
 
 
 def time_texts(nanoseconds: np.ndarray) -> pl.Series:

@@ -81,6 +81,7 @@ def span_rows(
     scores = [*_scores(frame, events, kept), *flattened_scores(table, frame, kept)]
     frame = frame.select(_COLUMNS)
     contents = relation_rows(frame, table, kept)
+    frame = frame.with_columns(_KNOWN)
     if not kept.all():
         frame = frame.filter(pl.Series(kept))
     return SpanRows(frame, scores, contents, decoded.request[kept])
@@ -88,6 +89,13 @@ def span_rows(
 
 _COLUMNS = [pl.col(name).cast(dtype) for name, dtype in SPANS.polars.items()]
 """Every column of the table, in its order and its type."""
+
+_KNOWN = [
+    *(pl.when(pl.col(name) > 0).then(name).alias(name) for name in ("start_time", "end_time")),
+    pl.when(pl.col("name") != "").then("name").alias("name"),
+]
+"""What the protocol writes as zero or nothing is unknown; a time too large for the column is
+negative here, and unknown too."""
 
 
 def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]) -> pl.DataFrame:
@@ -122,7 +130,7 @@ def _envelope(decoded: Decoded, projects: Sequence[str], received: Sequence[int]
     return frame.with_columns(
         pl.col("trace_id", "span_id").bin.encode("hex"),
         pl.when(parent.bin.size() > 0).then(parent.bin.encode("hex")).alias("parent_span_id"),
-        pl.when(pl.col("end_time") >= pl.col("start_time"))
+        pl.when((pl.col("start_time") > 0) & (pl.col("end_time") >= pl.col("start_time")))
         .then(milliseconds(pl.col("start_time"), pl.col("end_time")))
         .alias("duration_ms"),
         pl.when(pl.col("status_message") != "").then("status_message").alias("status_message"),

@@ -59,6 +59,12 @@ def test_short_answers_are_answers(answer):
     assert one("empty_response", [chat("t", answer=answer)])[0] == "no_match"
 
 
+def test_an_answer_of_unknown_times_is_looked_at():
+    untimed = chat("t", answer="") | {"start_time": None, "end_time": None}
+
+    assert one("empty_response", [untimed])[0] == "matched"
+
+
 def test_no_output_message_at_all_is_empty():
     call = chat("t", output_messages=[], output_tokens=0)
 

@@ -173,6 +173,44 @@ def test_placeholders_of_running_spans_are_dropped():
     assert rows.spans.is_empty()
 
 
+def test_what_the_protocol_writes_as_zero_or_nothing_is_null():
+    event = {"name": "gen_ai.evaluation.result", "time": 0}
+    event["attributes"] = {"gen_ai.evaluation.name": "tone", "gen_ai.evaluation.score.value": 1.0}
+    timed = event | {"time": 1_000_000_007}
+    spans = [
+        {"start": 0, "end": 0, "name": "", "events": [event, timed]},
+        {"start": 0},
+        {"end": 0},
+        {"start": 2**63, "end": 2**64 - 1},
+        {"start": 2**63 - 1, "end": 2**63 - 1},
+    ]
+    rows = rows_of(request(*spans))
+    found = rows.spans.select("name", "start_time", "end_time", "duration_ms").rows()
+
+    assert found == [
+        (None, None, None, None),
+        ("chat m", None, 3_000_000_000, None),
+        ("chat m", 1_000_000_000, None, None),
+        ("chat m", None, None, None),
+        ("chat m", 2**63 - 1, 2**63 - 1, 0.0),
+    ]
+    told = json.loads(rows.spans["events"][0])
+    assert [one["time"] for one in told] == [None, "1970-01-01T00:00:01.000000007Z"]
+    assert rows.evaluations["time"].to_list() == [None]
+
+
+def test_a_stream_of_unknown_start_has_no_time_to_its_first_chunk():
+    chunk = {"name": "gen_ai.content.chunk", "time": 2_000_000_000}
+    attributes = CHAT | {"gen_ai.request.stream": True}
+    known = rows_of(request({"attributes": attributes, "events": [chunk]})).spans
+    untimed = rows_of(request({"attributes": attributes, "events": [chunk], "start": 0})).spans
+
+    assert (known["time_to_first_chunk_ms"][0], untimed["time_to_first_chunk_ms"][0]) == (
+        1000.0,
+        None,
+    )
+
+
 def test_broken_json_keeps_the_span_and_the_raw_attribute():
     cut = '[{"role":"user","parts":[{"type":"te'
 

@@ -34,6 +34,16 @@ def test_the_item_of_highest_priority_comes_first_with_reason_and_conversation(c
     ]
 
 
+def test_calls_of_unknown_start_are_shown_before_the_others(client, spans):
+    untimed = model_call(FIRST, 3, [said("user", "Hello?")], said("assistant", "Hi."))
+    untimed |= {"start_time": None, "end_time": None}
+    spans.append("spans", pl.DataFrame([untimed], schema=SPANS.polars))
+
+    shown = [message["parts"][0]["content"] for message in claim(client)["messages"]]
+
+    assert shown == ["Hello?", "Hi.", "Where?", "There.", "Sure?", "Yes."]
+
+
 def test_a_queue_shows_only_the_inputs_and_outputs_it_names(client, queues, clock):
     queues.update_queue(
         project="default",
