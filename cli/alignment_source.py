@@ -88,7 +88,7 @@ def stored_pairs(
     design = probabilities(context, field, frame, rows)
     frame = frame.with_columns(
         item=pl.col("object_id"),
-        cluster=pl.coalesce("cluster", "conversation_id"),
+        cluster=_cluster(),
         item_time="start_time",
         business_weight=_business_weights(context, frame["trace_id"]),
         severity="max_severity",
@@ -121,6 +121,15 @@ def stored_pairs(
     if frame["inclusion_probability"].null_count() == frame.height:
         wanted.remove("inclusion_probability")
     return StoredPairs(frame=frame.select(wanted), about=about, field=field)
+
+
+def _cluster() -> pl.Expr:
+    """The cluster that an answer names, or another answer about the same object; else the session.
+
+    An import names it in its rows alone, and people answer the same objects in the page.
+    """
+    of_object = pl.col("cluster").drop_nulls().first().over(KEY)
+    return pl.coalesce("cluster", of_object, "conversation_id")
 
 
 def _sessions(traces: pl.DataFrame) -> dict[str, str]:
@@ -213,7 +222,7 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
     people = facts.with_columns(
         item=_object_key(),
         evaluator=pl.lit(None, dtype=pl.String),
-        cluster=pl.coalesce("cluster", "conversation_id"),
+        cluster=_cluster(),
         **probabilities(context, field, facts, rows),
     ).select(
         "item", "human", "rater", "evaluator", "blind", "adjudicated", "manual", "reopened",

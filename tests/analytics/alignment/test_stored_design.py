@@ -77,6 +77,26 @@ def weights_of(document):
     return document["sampling"]["kish_n_eff"], document["sampling"]["weighted"]
 
 
+def test_a_cluster_that_an_import_names_holds_for_all_answers_about_the_object(
+    tmp_path, command, queue_store
+):
+    boolean_field(queue_store)
+    numbers = range(24)
+    talks = [{"trace_id": trace(n), "conversation_id": f"talk {n // 4}"} for n in numbers]
+    write_traces(tmp_path, talks)
+    scores(command, tmp_path, numbers)
+    for n in numbers:
+        answer(queue_store, trace(n), n % 3 == 0, cluster=f"customer {n // 2}")
+        answer(queue_store, trace(n), n % 3 == 0, reviewer="ben")
+
+    document = reported(command)
+    overview = command("alignment", "overview", "-f", "bad")
+
+    assert document["scope"]["pairs"] == 24
+    assert len(document["ceiling"]["reviewers"]) == 2
+    assert overview.code == 0, overview.err
+
+
 def test_cells_of_a_queue_have_their_own_reviewed_share():
     cells = [("high", "W1")] * 6 + [("low", "W1")] * 6 + [("low", "W2")] * 6 + [("low", "W3")] * 2
     reviewed = [True] * 6 + [True] * 3 + [False] * 3 + [False] * 6 + [True, False]
