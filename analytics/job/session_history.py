@@ -14,7 +14,23 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 _HOUR = 3_600_000_000_000
-_MEMBER_COLUMNS = (*EARLIER, "received_at")
+MEMBER_COLUMNS = (*EARLIER, "received_at")
+
+
+def newest_members(rows: pl.LazyFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """:data:`MEMBER_COLUMNS` of the newest revision of each trace of some ``sessions``.
+
+    ``rows`` are stored traces. An older revision knows less of when the trace began, and of when
+    its last span arrived.
+    """
+    return (
+        rows.select(*MEMBER_COLUMNS, "revision")
+        .join(sessions.lazy().select("conversation_id"), on="conversation_id", how="semi")
+        .collect()
+        .sort("trace_id", "revision")
+        .unique("trace_id", keep="last", maintain_order=True)
+        .select(MEMBER_COLUMNS)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +70,13 @@ class SessionHistory:
             pl.col("conversation_id").is_not_null() & pl.col("complete_reason").is_not_null()
         )
         wanted = named.filter("is_candidate").select("conversation_id")
-        known = named.select(_MEMBER_COLUMNS)
+        known = named.select(MEMBER_COLUMNS)
         if incremental and not wanted.is_empty():
             oldest = named["start_time"].min()
             window = int(config.baseline_window_seconds * 1_000_000_000)
-            stored = (
-                store.scan_raw("traces", project=project)
-                .filter(pl.col("end_time") >= (oldest if isinstance(oldest, int) else 0) - window)
-                .select(_MEMBER_COLUMNS)
-                .join(wanted.lazy(), on="conversation_id", how="semi")
-                .collect()
-                .unique("trace_id", keep="last", maintain_order=True)
-                .join(known, on="trace_id", how="anti")
-            )
+            begin = (oldest if isinstance(oldest, int) else 0) - window
+            lately = store.scan_raw("traces", project=project).filter(pl.col("end_time") >= begin)
+            stored = newest_members(lately, wanted).join(known, on="trace_id", how="anti")
             known = pl.concat([known, stored])
         members = (
             known.filter(pl.col("conversation_id").is_duplicated())
@@ -79,7 +89,7 @@ class SessionHistory:
             project=project,
             as_of_ns=as_of_ns,
             traces_max=config.session_traces_max,
-            traces=named.select(_MEMBER_COLUMNS),
+            traces=named.select(MEMBER_COLUMNS),
             members=members,
             is_partial=incremental,
         )
@@ -90,16 +100,12 @@ class SessionHistory:
         ``traces`` hold ``trace_id`` and ``conversation_id``. However long ago the session began: a
         place that fell back would hide the trace behind an older revision of the session's item.
         """
-        known = pl.concat([self.traces, self.members.select(_MEMBER_COLUMNS)])
+        known = pl.concat([self.traces, self.members.select(MEMBER_COLUMNS)])
         sessions = traces.select("conversation_id").drop_nulls().unique()
         if self.is_partial:
-            stored = (
-                self.store.scan_raw("traces", project=self.project)
-                .select(_MEMBER_COLUMNS)
-                .join(sessions.lazy(), on="conversation_id", how="semi")
-                .collect()
-            )
-            known = pl.concat([known, stored.join(known, on="trace_id", how="anti")])
+            rows = self.store.scan_raw("traces", project=self.project)
+            stored = newest_members(rows, sessions).join(known, on="trace_id", how="anti")
+            known = pl.concat([known, stored])
         return (
             known.join(sessions, on="conversation_id", how="semi")
             .unique("trace_id")

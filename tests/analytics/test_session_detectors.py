@@ -94,6 +94,29 @@ def test_what_was_said_in_an_earlier_run_counts_and_findings_are_the_same(tmp_pa
     assert "restates" in finding["reason"]
 
 
+def test_late_spans_of_an_earlier_trace_count_whichever_revision_lies_where(store, queues):
+    first = [
+        talk("first", words, "It is served at eight.", at=number, conversation_id="talk")
+        for number, words in enumerate(["When is breakfast?", "Any trams?", "Museums?", ASKED])
+    ]
+    for row in first[1:]:
+        row["parent_span_id"] = first[0]["span_id"]
+    moment = AS_OF
+    for row in first:
+        store.append("spans", frame([row | {"received_at": int(moment.timestamp()) * 10**9}]))
+        moment += MINUTE
+        run(store, queues, project="default", as_of=moment, config=config(), incremental=True)
+    words = f"{ASKED} This is so frustrating."
+    again = talk("again", words, "Hotels?", at=30, conversation_id="talk")
+    store.append("spans", frame([again | {"received_at": int(moment.timestamp()) * 10**9}]))
+
+    run(store, queues, project="default", as_of=moment + MINUTE, config=config(), incremental=True)
+
+    (finding,) = matched(store).to_dicts()
+    assert finding["trace_id"] == identifier("again", 32)
+    assert "restates" in finding["reason"]
+
+
 def test_a_fact_given_three_traces_ago_and_asked_for_again_is_forgetting(store, queues):
     rows = [
         talk("a", "Cancel my order. My email is ann@example.com.", "Done.", conversation_id="c"),
