@@ -110,7 +110,7 @@ class Conclusion:
         *,
         dry_run: bool,
     ) -> RunReport:
-        seen = decided.traces.filter(self.scope.asked_for)
+        seen = decided.traces.filter(self.scope.asked_for | pl.col("is_candidate"))
         waiting = seen.filter(pl.col("complete_reason").is_null())
         evaluated = decided.evaluated.height + over.traces.height
         until_ns = waiting["complete_at"].max()

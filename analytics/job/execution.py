@@ -23,6 +23,7 @@ from analytics.job.decided import Decided
 from analytics.job.detection import Detection
 from analytics.job.intake import HISTORY_COLUMNS, every_trace, read_history, read_traces
 from analytics.job.open_questions import open_questions, without_open_questions
+from analytics.job.overtaken import overtaken
 from analytics.job.queue_filling import ensure_system_queues
 from analytics.job.queue_lessons import put_in_order
 from analytics.job.records import as_json, digest, finding_rows
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from analytics.baselines import Verdicts
     from analytics.config import AnalysisConfig
     from analytics.detectors.catalog import Detector
+    from analytics.job.intake import Intake
     from analytics.job.report import RunReport
     from analytics.judge.bench import Judge
     from analytics.learning.rung import LearnedRung
@@ -238,17 +240,11 @@ class Job:
         detectors = loading[0].result()
         versions_by_id = {detector.id: detector.version for detector in detectors}
         again = self._open_questions()
-        intake = read_traces(
-            self.reading,
-            project=self.project,
-            as_of=self.as_of,
-            as_of_ns=self.as_of_ns,
-            config=self.config,
-            versions=versions_by_id,
-            touched_since=self._touched_since(versions_by_id),
-            assembled=assembled,
-            also=again,
-        )
+        intake = self._read(versions_by_id, assembled, again)
+        behind = self._overtaken(intake)
+        if self.incremental and not behind.is_empty():
+            also = behind if again is None else pl.concat([again, behind])
+            intake = self._read(versions_by_id, None, also)
         if self.incremental and not intake.traces.is_empty():
             beside.submit(prefilters.prepare)
         beside.shutdown(wait=False)
@@ -259,7 +255,39 @@ class Job:
         return detectors, with_cohorts(intake.traces).with_columns(
             is_changed=intake.changed,
             is_asked_again=asked_again,
-            is_candidate=(intake.changed | asked_again) & self.scope.asked_for,
+            is_candidate=((intake.changed | asked_again) & self.scope.asked_for)
+            | (intake.is_known & pl.col("trace_id").is_in(behind["trace_id"].implode())).fill_null(
+                value=False
+            ),
+        )
+
+    def _read(
+        self,
+        versions_by_id: Mapping[str, str],
+        assembled: pl.DataFrame | None,
+        also: pl.DataFrame | None,
+    ) -> Intake:
+        return read_traces(
+            self.reading,
+            project=self.project,
+            as_of=self.as_of,
+            as_of_ns=self.as_of_ns,
+            config=self.config,
+            versions=versions_by_id,
+            touched_since=self._touched_since(versions_by_id),
+            assembled=assembled,
+            also=also,
+        )
+
+    def _overtaken(self, intake: Intake) -> pl.DataFrame:
+        """Evaluated traces, also beyond the range asked for, that new ones come before."""
+        return overtaken(
+            intake,
+            self.scope.asked_for,
+            self.store,
+            project=self.project,
+            traces_max=self.config.session_traces_max,
+            is_partial=self.incremental,
         )
 
     def _rehearse(self, loading: Future[list[Detector]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import timedelta
 
 import polars as pl
@@ -12,7 +13,10 @@ from analytics.config import AnalysisConfig
 from analytics.job import run
 from analytics.routing import route
 from analytics.selection import draw
+from queue_store.config import QueueConfig
 from queue_store.model import AnnotationDraft
+from queue_store.store import QueueStore
+from span_store.store import SpanStore
 from tests.analytics.semantic.chats import talk
 from tests.analytics.spans import AS_OF, BEGIN, chat, frame, identifier
 
@@ -94,6 +98,43 @@ def test_what_was_said_in_an_earlier_run_counts_and_findings_are_the_same(tmp_pa
     assert "restates" in finding["reason"]
 
 
+def told(store):
+    """The newest findings about sessions, without what tells the runs apart."""
+    columns = ("trace_id", "detector", "decision", "severity", "reason", "evidence")
+    newest = store.scan("traces").collect().group_by("trace_id").agg(pl.col("revision").max())
+    found = store.scan("findings").collect().join(newest, on=["trace_id", "revision"])
+    return sorted(found.select(columns).rows())
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_the_order_in_which_the_traces_of_a_session_arrive_changes_no_finding(
+    tmp_path, store, queues, incremental
+):
+    rows = conversation() + conversation("other")
+    in_time = SpanStore(tmp_path / "in-time")
+    in_time.append("spans", frame(rows))
+    with closing(QueueStore.open(f"sqlite:///{tmp_path}/in-time.sqlite3", QueueConfig())) as others:
+        run(in_time, others, project="default", as_of=AS_OF, config=config())
+    expected = told(in_time)
+    assert {row[0] for row in expected} == {
+        identifier("talk-last", 32),
+        identifier("other-last", 32),
+    }
+
+    moment = AS_OF
+    for number in (3, 1, 0, 2):
+        arrived = int(moment.timestamp()) * 10**9
+        late = [rows[number + begin] | {"received_at": arrived} for begin in (0, 4)]
+        store.append("spans", frame(late))
+        moment += timedelta(hours=30)
+        options = {"config": config(), "incremental": incremental}
+        run(store, queues, project="default", as_of=moment, **options)
+    assert told(store) == expected
+
+    report = run(store, queues, project="default", as_of=moment + MINUTE, config=config())
+    assert report.traces_evaluated == 0
+
+
 def test_late_spans_of_an_earlier_trace_count_whichever_revision_lies_where(store, queues):
     first = [
         talk("first", words, "It is served at eight.", at=number, conversation_id="talk")
@@ -115,6 +156,22 @@ def test_late_spans_of_an_earlier_trace_count_whichever_revision_lies_where(stor
     (finding,) = matched(store).to_dicts()
     assert finding["trace_id"] == identifier("again", 32)
     assert "restates" in finding["reason"]
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_late_trace_is_told_to_as_many_later_ones_as_read_it(store, queues, incremental):
+    rows = conversation(count=8)
+    store.append("spans", frame(rows[:2] + rows[3:]))
+    options = {"config": config(session_traces_max=3), "incremental": incremental}
+    run(store, queues, project="default", as_of=AS_OF, **options)
+
+    arrived = int(AS_OF.timestamp()) * 10**9
+    store.append("spans", frame([rows[2] | {"received_at": arrived}]))
+    report = run(store, queues, project="default", as_of=AS_OF + MINUTE, **options)
+
+    again = store.scan("traces").collect().filter(pl.col("revision") == 2)["trace_id"]
+    assert set(again) == {identifier(f"talk-{number}", 32) for number in (3, 4, 5)}
+    assert report.traces_evaluated == 4
 
 
 def test_a_fact_given_three_traces_ago_and_asked_for_again_is_forgetting(store, queues):
