@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from analytics.detectors.catalog import entry_of
@@ -46,6 +47,12 @@ _LONG = r'"content":\s?"[^"]{60}'
 _VARIED = r'"content":\s?"[^"]*(?:[a-m][^"]*[n-z]|[n-z][^"]*[a-m])'
 
 
+# Both at once, told by one look at the first such text; most answers are of this kind.
+_LONG_AND_VARIED = (
+    r'"content":\s?"(?:[^"a-z]*[a-m][^"n-z]*[n-z]|[^"a-z]*[n-z][^"a-m]*[a-m])[^"]{58}'
+)
+
+
 class EmptyResponse:
     """Looks at the model calls that nothing in the trace followed."""
 
@@ -59,7 +66,7 @@ class EmptyResponse:
 
     def decide(self, context: DetectorContext) -> pl.DataFrame:
         """One decision for every trace whose last word is missing or degenerate."""
-        doubtful = last_calls(context.span_frame, suspicious())
+        doubtful = last_calls(context)
         if doubtful.is_empty():
             return decisions([])
         parts = _parts_by_span(doubtful)
@@ -81,52 +88,68 @@ def suspicious() -> pl.Expr:
     )
 
 
-def last_calls(spans: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
+_NEVER = np.iinfo(np.int64).min
+
+
+def evident(outputs: pl.Series) -> pl.Series:
+    """Outputs that are not suspicious, as far as one expression tells."""
+    is_answer = outputs.str.contains(_LONG_AND_VARIED).fill_null(value=False)
+    return is_answer & ~outputs.str.contains('"reasoning"', literal=True).fill_null(value=False)
+
+
+def last_calls(context: DetectorContext) -> pl.DataFrame:
     """The model calls that no model call and no tool of the trace started after.
 
-    Only those whose output is ``wanted``.
+    Only those whose output must be parsed.
     """
+    spans, places = context.span_frame, context.trace_places
+    operation = pl.col("operation_name")
     is_model = pl.col("is_model_call").fill_null(value=False)
-    # Narrow columns choose the rows; content is only carried along for those.
-    acting = (
-        spans.select("trace_id", "start_time", "end_time", "operation_name", is_model=is_model)
-        .with_row_index("row")
-        .filter(
-            pl.col("is_model") | (pl.col("operation_name") == "execute_tool").fill_null(value=False)
-        )
-        # Numbers are grouped faster than texts.
-        .with_columns(last_start=pl.col("start_time").max().over(pl.col("trace_id").hash(0)))
-    )
-    chosen = acting.filter(
-        pl.col("is_model")
+    is_tool = (operation == "execute_tool").fill_null(value=False)
+    acts = spans.select(is_model | is_tool).to_series().to_numpy()
+    # What has no start began before everything; where nothing has one, nothing is later.
+    start = pl.col("start_time").to_physical().fill_null(_NEVER)
+    starts = spans.select(start).to_series().to_numpy()
+    last_starts = np.full(context.trace_ids.len() + 1, _NEVER)
+    np.maximum.at(last_starts, places[acts], starts[acts])
+    last_start = pl.lit(pl.Series(last_starts[places]))
+    is_last = spans.select(
+        is_model
         & (
-            pl.col("start_time").eq_missing(pl.col("last_start"))
-            | (pl.col("end_time") > pl.col("last_start"))
+            (start == last_start)
+            | (pl.col("end_time").to_physical() > last_start).fill_null(value=False)
         )
-        & ~pl.col("operation_name").is_in(_OPERATIONS_WITHOUT_ANSWER).fill_null(value=False)
-    )
-    rows = chosen["row"]
-    rows = rows.filter(spans.select("output_messages")[rows].select(wanted).to_series())
-    return spans.select(
-        "trace_id",
-        "span_id",
-        "start_time",
-        "is_model_call",
-        "is_error",
-        "error_type",
-        "system_instructions",
-        "input_messages",
-        "output_messages",
-        "finish_reasons",
-        "output_type",
-        "output_schema",
-        "output_tokens",
-        "reasoning_tokens",
-        "is_streaming",
-        "time_to_first_chunk_ms",
-        "content_truncated",
-        "dropped_attributes_count",
-    )[rows]
+        & ~operation.is_in(_OPERATIONS_WITHOUT_ANSWER).fill_null(value=False)
+    ).to_series()
+    # Narrow columns choose the rows; content is only carried along for those.
+    rows = is_last.arg_true()
+    outputs = spans.select("output_messages").filter(is_last)
+    rows = rows.filter(~evident(outputs["output_messages"]))
+    rows = rows.filter(spans.select("output_messages")[rows].select(suspicious()).to_series())
+    columns = spans.select(_CALL_COLUMNS)
+    return columns.clear() if rows.is_empty() else columns[rows]
+
+
+_CALL_COLUMNS = (
+    "trace_id",
+    "span_id",
+    "start_time",
+    "is_model_call",
+    "is_error",
+    "error_type",
+    "system_instructions",
+    "input_messages",
+    "output_messages",
+    "finish_reasons",
+    "output_type",
+    "output_schema",
+    "output_tokens",
+    "reasoning_tokens",
+    "is_streaming",
+    "time_to_first_chunk_ms",
+    "content_truncated",
+    "dropped_attributes_count",
+)
 
 
 def _parts_by_span(calls: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:

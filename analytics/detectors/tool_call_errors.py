@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from analytics.detectors.catalog import entry_of
@@ -17,6 +18,8 @@ from analytics.detectors.tool_calls import ToolCall, is_parallel, same_arguments
 from analytics.detectors.tool_failure import Failure, failure_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
 
@@ -161,9 +164,14 @@ def candidates(context: DetectorContext) -> pl.DataFrame:
     span or a response looks failed, when calls and responses do not pair up, or when a model's
     call does not fit what was declared.
     """
-    tools = context.span_frame.select(*_TOOL_COLUMNS).filter(
-        (pl.col("operation_name") == "execute_tool").fill_null(value=False)
-        | (pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null())
+    spans, places = context.span_frame, context.trace_places
+    tools = (
+        spans.select(*_TOOL_COLUMNS)
+        .with_row_index("row")
+        .filter(
+            (pl.col("operation_name") == "execute_tool").fill_null(value=False)
+            | (pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null())
+        )
     )
     bad_tools = tools.filter(
         pl.col("is_error").fill_null(value=False)
@@ -173,18 +181,21 @@ def candidates(context: DetectorContext) -> pl.DataFrame:
         | (pl.col("tool_name").fill_null("") == "")
     )
     mentions = context.tool_mentions
-    signs = context.hits.filter(TOOL_CALL_ERRORS)["trace_id"].implode()
-    bad = [
-        bad_tools,
-        tools.filter(pl.col("trace_id").is_in(signs)),
-        mentions.filter(pl.col("trace_id").is_in(signs)),
-        mentions.filter(pl.col("told") != pl.col("answered")),
-        _more_asked_than_done(mentions, tools),
-        context.hits.filter(FOREIGN_CALLS),
-    ]
-    known = set(pl.concat([rows.select("trace_id") for rows in bad])["trace_id"].unique())
+    unpaired = mentions.filter(pl.col("told") != pl.col("answered"))
+    count = context.trace_ids.len()
+    # By place of the trace; one more is for spans of no trace.
+    has_tools, is_wanted = np.zeros((2, count + 1), dtype=np.bool_)
+    for rows in (tools, mentions):
+        has_tools[places[rows["row"].to_numpy()]] = True
+    for rows in (bad_tools, unpaired):
+        is_wanted[places[rows["row"].to_numpy()]] = True
+    done = np.bincount(places[tools["row"].to_numpy()], minlength=count + 1)
+    is_wanted |= has_tools & _hit(context, TOOL_CALL_ERRORS)
+    is_wanted |= _hit(context, FOREIGN_CALLS)
+    is_wanted |= _more_asked_than_done(mentions, places, done)
+    known = set(context.trace_ids.filter(pl.Series(is_wanted[:count])))
     calling = (
-        context.span_frame.select("trace_id", "tool_definitions", "output_messages")
+        spans.select("trace_id", "tool_definitions", "output_messages")
         # Nulls are dropped first: an expression costs as much on a null as on a word.
         .drop_nulls("output_messages")
         .filter(pl.col("output_messages").str.contains('"tool_call"', literal=True))
@@ -193,19 +204,29 @@ def candidates(context: DetectorContext) -> pl.DataFrame:
     return pl.DataFrame({"trace_id": sorted(known)}, schema={"trace_id": pl.String})
 
 
-def _more_asked_than_done(mentions: pl.DataFrame, tools: pl.DataFrame) -> pl.DataFrame:
-    """The traces that show executions or responses, and in which models asked for more."""
-    key = pl.col("trace_id").hash(0)
-    asked = mentions.group_by(key=key).agg(
-        pl.col("trace_id").first(), pl.col("asked").sum(), pl.col("answered").sum()
+def _hit(context: DetectorContext, prefilter: str) -> NDArray[np.bool_]:
+    """By the trace's place, whether a prefilter let it through."""
+    hits = context.hits.filter(prefilter)["trace_id"]
+    return np.append(context.trace_ids.is_in(hits.implode()).to_numpy(), [False])
+
+
+def _more_asked_than_done(
+    mentions: pl.DataFrame, places: NDArray[np.int64], done: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """By the trace's place, whether models asked for more than it shows done: something, at least.
+
+    ``done`` are executions; responses show it, too.
+    """
+    of = places[mentions["row"].to_numpy()]
+    asked, answered = (
+        np.bincount(of, weights=mentions[name].to_numpy(), minlength=done.size)
+        for name in ("asked", "answered")
     )
-    done = tools.group_by(key=key).agg(spans=pl.len())
-    told = pl.max_horizontal("answered", pl.col("spans").fill_null(0))
-    return asked.join(done, on="key", how="left").filter((told > 0) & (pl.col("asked") > told))
+    told = np.maximum(answered, done)
+    return np.asarray((told > 0) & (asked > told))
 
 
 _TOOL_COLUMNS = (
-    "trace_id",
     "operation_name",
     "tool_name",
     "is_error",

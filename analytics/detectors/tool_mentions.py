@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
@@ -11,15 +12,15 @@ if TYPE_CHECKING:
 
 MENTIONS = pl.Schema(
     {
-        "trace_id": pl.String(),
+        "row": pl.UInt32(),
         "told": pl.UInt32(),
         "answered": pl.UInt32(),
         "asked": pl.UInt32(),
         "known": pl.UInt32(),
     }
 )
-"""One row a text that mentions tools: calls and responses that a model was told of, calls that
-it asked for, calls that it knows of after its answer."""
+"""One row a span whose messages mention tools, with its place: calls and responses that a model
+was told of, calls that it asked for, calls that it knows of after its answer."""
 
 # A quotation mark inside of what somebody said is escaped. A plain word is looked for as an
 # expression, too: the engine of expressions reads it twice as fast as the one for words.
@@ -31,26 +32,23 @@ _RESPONSE = 'tool_call_response"'
 def mentions_of(spans: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """:data:`MENTIONS` of the outputs, and of the inputs that say something new.
 
-    ``spans`` holds ``trace_id`` and ``output_messages``.
+    ``spans`` holds ``output_messages``.
     """
-    text, told = pl.col("text"), pl.col("told")
     # An expression over a column of which most is null costs little.
-    asked = spans["output_messages"].str.count_matches(_CALL).fill_null(0)
-    counted = [
-        inputs.told.select(
-            "trace_id",
-            told=text.str.count_matches(_CALL_OR_RESPONSE),
-            answered=text.str.count_matches(_RESPONSE),
-            after=asked.gather(inputs.told["row"]),
-        )
-        .with_columns(told=told - pl.min_horizontal("told", "answered"))
-        .with_columns(known=told + pl.col("after")),
-        spans.select("trace_id", asked=asked),
-    ]
-    numbers = ("told", "answered", "asked", "known")
-    return (
-        pl.concat(counted, how="diagonal")
-        .with_columns(pl.col(numbers).fill_null(0))
-        .filter(pl.any_horizontal(pl.col(numbers) > 0))
-        .select(pl.col(name).cast(kind) for name, kind in MENTIONS.items())
+    asked = spans["output_messages"].str.count_matches(_CALL).fill_null(0).to_numpy()
+    rows, text = inputs.told["row"].to_numpy(), pl.col("text")
+    # In one go: what one expression has read is at hand for the other.
+    counted = inputs.told.select(
+        told=text.str.count_matches(_CALL_OR_RESPONSE), answered=text.str.count_matches(_RESPONSE)
     )
+    told, answered = np.zeros((2, spans.height), dtype=np.uint32)
+    told[rows] = counted["told"].to_numpy()
+    answered[rows] = counted["answered"].to_numpy()
+    told -= np.minimum(told, answered)
+    is_input = np.zeros(spans.height, dtype=np.bool_)
+    is_input[rows] = True
+    known = np.where(is_input, told + asked, 0)
+    mentioning = np.flatnonzero((told > 0) | (answered > 0) | (asked > 0))
+    numbers = {"told": told, "answered": answered, "asked": asked, "known": known}
+    values = {name: number[mentioning] for name, number in numbers.items()}
+    return pl.DataFrame({"row": mentioning} | values, schema=MENTIONS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -21,6 +22,8 @@ from analytics.detectors.tool_failure import failure_of
 from analytics.messages import load
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
 
@@ -108,20 +111,25 @@ def candidates(context: DetectorContext, repeats_min: int) -> pl.Series:
     Every loop calls one tool ``repeats_min`` times with arguments of one length, or is a stall of
     many calls. Where only messages tell of the calls, their number must do.
     """
-    tools = (
-        context.span_frame.select(
-            "trace_id", "operation_name", "tool_name", "tool_arguments", "tool_result"
-        )
-        .filter(
-            (pl.col("operation_name") == "execute_tool").fill_null(value=False)
-            | (pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null())
-        )
-        # Numbers are grouped faster than texts.
-        .with_columns(key=pl.col("trace_id").hash(0))
-        .with_columns(many=pl.len().over("key"))
-    )
+    count, places = context.trace_ids.len(), context.trace_places
+    called = pl.col("operation_name") == "execute_tool"
+    named = pl.col("operation_name").is_null() & pl.col("tool_name").is_not_null()
+    is_tool = context.span_frame.select(called.fill_null(value=False) | named).to_series()
+    own = is_tool.to_numpy()
+    tools = np.bincount(places[own], minlength=count + 1)
+    rows = np.flatnonzero(own & (tools >= min(repeats_min, _MANY_CALLS))[places])
+    told = _told(context.tool_mentions, places, count + 1)
+    by_messages = (told >= repeats_min) & (told > tools)
+    ids = context.trace_ids.filter(pl.Series(by_messages[:count]))
+    return pl.concat([_looping(context.span_frame, rows, repeats_min), ids]).unique().sort()
+
+
+def _looping(spans: pl.DataFrame, rows: NDArray[np.int64], repeats_min: int) -> pl.Series:
+    """Ids of the traces whose tool spans, those at ``rows``, can be a loop."""
+    if rows.size == 0:
+        return spans["trace_id"].clear()
     looping = (
-        tools.filter(pl.col("many") >= min(repeats_min, _MANY_CALLS))
+        spans.select("trace_id", "tool_name", "tool_arguments", "tool_result")[rows]
         .with_columns(
             size=pl.col("tool_arguments").str.replace_all(" ", "", literal=True).str.len_bytes()
         )
@@ -130,26 +138,16 @@ def candidates(context: DetectorContext, repeats_min: int) -> pl.Series:
         .agg(alike=pl.col("alike").max(), tools=pl.len(), results=pl.col("tool_result").n_unique())
     )
     can_stall = (pl.col("tools") >= _MANY_CALLS) & (pl.col("results") <= 0.6 * pl.col("tools") + 1)
-    looping = looping.filter((pl.col("alike") >= repeats_min) | can_stall)
-    told = _told(context.tool_mentions).filter(pl.col("told") >= repeats_min)
-    if not told.is_empty():
-        called = tools.group_by("trace_id").agg(tools=pl.len())
-        told = told.join(called, on="trace_id", how="left").filter(
-            pl.col("told") > pl.col("tools").fill_null(0)
-        )
-    return pl.concat([looping["trace_id"], told["trace_id"]]).unique().sort()
+    return looping.filter((pl.col("alike") >= repeats_min) | can_stall)["trace_id"]
 
 
-def _told(mentions: pl.DataFrame) -> pl.DataFrame:
-    """How many calls the messages of each trace tell of, at least."""
-    return (
-        mentions.group_by(key=pl.col("trace_id").hash(0))
-        .agg(
-            pl.col("trace_id").first(),
-            told=pl.max_horizontal(pl.col("asked").sum(), pl.col("known").max()),
-        )
-        .select("trace_id", "told")
-    )
+def _told(mentions: pl.DataFrame, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """How many calls the messages of each trace tell of, at least; by the trace's place."""
+    of = places[mentions["row"].to_numpy()]
+    asked, known = (mentions[name].cast(pl.Int64).to_numpy() for name in ("asked", "known"))
+    told = np.bincount(of, weights=asked, minlength=count).astype(np.int64)
+    np.maximum.at(told, of, known)
+    return told
 
 
 def steps_of(calls: list[ToolCall], branches: Branches) -> list[Step]:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+
+import polars as pl
 import pytest
 
+from analytics.detectors.empty_response import evident, suspicious
 from tests.analytics.contexts import one
 from tests.analytics.spans import chat, span, tool
 
@@ -63,6 +67,47 @@ def test_an_answer_of_unknown_times_is_looked_at():
     untimed = chat("t", answer="") | {"start_time": None, "end_time": None}
 
     assert one("empty_response", [untimed])[0] == "matched"
+    assert one("empty_response", [untimed, chat("t", at=1)])[0] == "no_match"
+    assert one("empty_response", [untimed, chat("t", answer="", at=1)])[0] == "matched"
+
+
+LETTERS = "".join(map(chr, range(ord("a"), ord("z") + 1)))
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        ["The flights to Oslo leave at nine, at noon and at four, all from gate twelve."],
+        ["Oslo"],
+        ["m" * 200],
+        ["M" * 100 + "an"],
+        ["an" + "M" * 57],
+        ["an" + "M" * 58],
+        ["nana " * 12],
+        ["A" * 58 + "na"],
+        ["an", "m" * 80],
+        ["m" * 80, "an"],
+        ['"an" he said' + "?" * 80],
+        ["Ü" * 58 + "an"],
+        ["null", LETTERS * 3],
+        [""],
+        [],
+    ],
+)
+@pytest.mark.parametrize("space", ["", " ", "  "])
+@pytest.mark.parametrize("kind", ["text", "reasoning"])
+def test_what_is_evident_at_one_look_is_not_suspicious(contents, space, kind):
+    """One expression says no more than those that it stands for, and is of use for answers."""
+    parts = [{"type": kind, "content": content} for content in contents]
+    output = json.dumps([{"parts": parts}], ensure_ascii=False, separators=(",", f":{space}"))
+    outputs = pl.Series([output, None])
+
+    looked_at = outputs.to_frame("output_messages").select(suspicious()).to_series()
+
+    assert not (evident(outputs) & looked_at).any()
+    is_answer = bool(contents) and contents[0].startswith("The flights") and kind == "text"
+    if is_answer and space != "  ":
+        assert evident(outputs)[0]
 
 
 def test_no_output_message_at_all_is_empty():
