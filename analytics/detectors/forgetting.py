@@ -9,6 +9,7 @@ said before. Other contradicted facts are for a judge.
 from __future__ import annotations
 
 import re
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from analytics.detectors.catalog import entry_of
@@ -77,7 +78,7 @@ class Forgetting:
     """Reads the turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "4"
+    version = "5"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -123,13 +124,25 @@ def decide_turns(trace_id: str, turns: list[Turn], read: Readings) -> dict[str, 
         trace_id,
         Decision.MATCHED if is_claim else Decision.AMBIGUOUS,
         reason=f"Signs that the conversation was forgotten: {kinds}; together {total:.2f}"
-        f"{over_session(pieces)} (heuristic)",
+        f"{over_session(pieces)} (heuristic){_in_words(pieces[0])}",
         severity=0.5 if is_claim else 0.3,
         confidence=round(0.6 * total, 4),
         evidence=[told(piece, trace_id) for piece in pieces[:10]],
     )
 
 
+def _in_words(piece: dict[str, Any]) -> str:
+    """What was said, and what came of it later."""
+    earlier, later = piece.get("earlier"), piece.get("quote")
+    if not isinstance(earlier, str) or not isinstance(later, str):
+        return ""
+    said, then = (
+        shorten(text, _SAID_CHARACTERS_MAX, placeholder=" \u2026") for text in (earlier, later)
+    )
+    return f"; first \u201c{said}\u201d, later \u201c{then}\u201d"
+
+
+_SAID_CHARACTERS_MAX = 80
 _Found = list[tuple["Turn", dict[str, Any]]]
 
 

@@ -210,6 +210,8 @@ def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -
     both = pl.concat([on_spans, in_messages]).drop_nulls("text")
     # A result is JSON text; what it says begins after its escapes.
     plain = pl.col("text").str.replace_all(r"\\[nrt]", " ").str.replace_all(r"\\(.)", "$1")
+    # The same text, told by a tool's span in quotation marks and by a message without, is one.
+    plain = plain.str.replace(r'(?s)^"(.*)"$', "$1")
     both = both.with_columns(text=plain)
     return both.unique(["trace_id", "text"], keep="first", maintain_order=True)
 

@@ -123,7 +123,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any] | None:
         doubt = None
     reason = f"The answer declines with probability {probability:.2f}"
     if row["says_so"]:
-        reason = f"The answer says that it declines (classifier {probability:.2f})"
+        reason = f"The answer says in so many words that it declines (classifier {probability:.2f})"
     evidence: dict[str, Any] = {
         "span_id": row["span_id"],
         "direction": "output",

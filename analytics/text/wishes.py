@@ -109,7 +109,7 @@ _DAY_OFF = Sought(
 )
 _AVOIDED = Sought(r"\bavoid (?:the )?(?:word|term)s? \W?(\w{4,})")
 _BULLETS = Sought(
-    r"\b(?:no|don't use|do not use|without|avoid|stop using) (?:any )?bullet(?:s|"
+    r"\b(?:no|don't use|do not use|without|avoid|stop using) (?:using )?(?:any )?bullet(?:s|"
     r" points| lists?)",
     words=("bullet",),
 )

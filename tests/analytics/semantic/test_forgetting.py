@@ -164,3 +164,20 @@ def test_cut_content_decides_nothing():
     )
 
     assert (row["decision"], row["skip_reason"]) == ("skipped", "truncated")
+
+
+def test_the_reason_says_what_was_asked_for_and_what_came_of_it():
+    row = one(
+        Forgetting,
+        talk(
+            "t",
+            "Answer without using bullet points from now on. What is TCP?",
+            "TCP is a protocol that delivers bytes in order.",
+            "And UDP?",
+            "- UDP is fast\n- UDP is unreliable",
+        ),
+    )
+
+    assert row["decision"] == "matched"
+    assert "without using bullet points" in row["reason"]
+    assert "- UDP is fast" in row["reason"]
