@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -46,12 +47,15 @@ def evaluate(
 def _answer(context: DetectorContext, detector: Detector) -> pl.DataFrame:
     try:
         with nullcontext() if detector.id in _BUILT_IN else _OWN_DETECTORS:
-            answer = detector.decide(context)
-        answer = answer.select(pl.col(name).cast(kind) for name, kind in DECISIONS.items())
+            given: object = detector.decide(context)
+        if not isinstance(given, pl.DataFrame):
+            told = type(given).__name__
+            raise TypeError(f"it answers {told}, not a data frame of decisions")  # noqa: TRY301
+        answer = given.select(pl.col(name).cast(kind) for name, kind in DECISIONS.items())
         if detector.id not in _BUILT_IN:
             _check(answer)
             answer = answer.join(context.traces.select("trace_id"), on="trace_id", how="semi")
-    except Exception as error:  # noqa: BLE001  # One detector's failure never fails another.
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # One detector's failure never fails another.
         answer = skipped(context.trace_ids, f"failed: {type(error).__name__}: {error}")
     if answer.is_empty():
         return pl.DataFrame(schema=FOUND)
@@ -82,6 +86,21 @@ def _check(answer: pl.DataFrame) -> None:
         given = answer[name].drop_nulls()
         if not given.is_between(0.0, 1.0).all():
             raise ValueError(f"{name} lies between 0 and 1")
+    flags = answer.filter(pl.col("decision").is_in([Decision.MATCHED, Decision.AMBIGUOUS]))
+    for name in ("severity", "confidence", "reason"):
+        if flags[name].null_count():
+            raise ValueError(f"what it flags needs a {name}")
+    for text in answer["evidence"].drop_nulls():
+        if not _is_evidence(text):
+            raise ValueError("evidence is JSON text: a list of objects")
+
+
+def _is_evidence(text: str) -> bool:
+    try:
+        pieces = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(pieces, list) and all(isinstance(piece, dict) for piece in pieces)
 
 
 def suppress(found: pl.DataFrame) -> pl.DataFrame:

@@ -9,9 +9,11 @@ import pytest
 
 from analytics.config import AnalysisConfig, DeclaredDetectorConfig
 from analytics.detectors.catalog import load
+from analytics.detectors.decision import Decision, decision, decisions
+from analytics.detectors.evaluation import evaluate
 from analytics.errors import InvalidDetectorError, UnknownDetectorError
 from analytics.job import run
-from tests.analytics.contexts import decide
+from tests.analytics.contexts import context_of, decide
 from tests.analytics.spans import AS_OF, chat, frame, identifier
 from tests.conftest import REPOSITORY
 
@@ -237,3 +239,60 @@ def test_the_settings_file_declares_detectors(spandocket, tmp_path):
 
     assert listed.code == 0, listed.err
     assert '"detector":"long_one"' in listed.out
+
+
+class Answering:
+    """A detector of one's own that answers what a test wants."""
+
+    id, version, title, instructions = "answering", "1", "Answering", "Is it?"
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def decide(self, context):
+        return self.answer(context.trace_ids[0])
+
+
+def flagged(**values):
+    given = {"reason": "It is", "severity": 0.5, "confidence": 0.5} | values
+    evidence = given.pop("written", None)
+    row = {"trace_id": None, "evidence": evidence}
+    return lambda trace_id: decisions(
+        [decision(trace_id, Decision.MATCHED, **given) | row | {"trace_id": trace_id}]
+    )
+
+
+def leaving(_):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda _: None, "it answers NoneType, not a data frame"),
+        (leaving, "SystemExit: 3"),
+        (flagged(reason=None), "what it flags needs a reason"),
+        (flagged(severity=None), "what it flags needs a severity"),
+        (flagged(written="not json"), "evidence is JSON text: a list of objects"),
+        (flagged(written='{"span_id": "a"}'), "evidence is JSON text: a list of objects"),
+        (flagged(written="[1]"), "evidence is JSON text: a list of objects"),
+    ],
+)
+def test_what_no_page_could_show_fails_its_detector_alone(answer, said):
+    context = context_of([chat("blank", answer=" ")])
+    detectors = [Answering(answer), *load(AnalysisConfig())]
+
+    rows = {row["detector"]: row for row in evaluate(context, detectors).to_dicts()}
+
+    assert rows["answering"]["decision"] == "skipped"
+    assert said in rows["answering"]["skip_reason"]
+    assert rows["empty_response"]["decision"] == "matched"
+
+
+def test_evidence_that_is_a_list_of_objects_is_kept():
+    context = context_of([chat("blank", answer=" ")])
+    written = '[{"span_id": "a", "quote": "x"}]'
+
+    (row,) = evaluate(context, [Answering(flagged(written=written))]).to_dicts()
+
+    assert (row["decision"], row["evidence"]) == ("matched", written)
