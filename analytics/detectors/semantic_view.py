@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from analytics.detectors.context import EARLIER
@@ -16,6 +17,7 @@ from analytics.selection import further_draws
 from analytics.text.head import shipped_head
 from analytics.text.scoring import Scores
 from analytics.text.turns import Turn, conversations, sessions
+from span_store.trace_order import trace_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,32 +41,22 @@ class SemanticView:
     @Lazily
     def flags(self) -> pl.DataFrame:
         """One row a trace with a model call or a tool result: prefilters, gaps, the sample."""
-        content = pl.col("input_messages").is_not_null() | pl.col("output_messages").is_not_null()
-        cut = pl.col("content_truncated").fill_null(value=False) | (
-            pl.col("dropped_attributes_count").fill_null(0) > 0
-        )
-        by_trace = (
-            self.context.spans.select(
-                "trace_id",
-                # Numbers are grouped faster than texts.
-                key=pl.col("trace_id").hash(0),
-                has_content=content,
-                is_cut=cut,
-                is_model_call=pl.col("is_model_call").fill_null(value=False),
-            )
-            .group_by("key")
-            .agg(pl.col("trace_id").first(), pl.col("has_content", "is_cut", "is_model_call").any())
-            .drop("key")
-            .collect()
-        )
+        by_trace = _told_by_trace(self.context.span_frame)
         config = self.context.config
         # The traces of a context are sorted, so theirs is the order.
-        drawn = self.context.traces.select("trace_id", sampled=further_draws(self.context.draws))
+        trace_ids = self.context.trace_ids
+        drawn = pl.DataFrame(
+            [
+                trace_ids,
+                trace_keys(trace_ids).alias("key"),
+                further_draws(self.context.draws).alias("sampled"),
+            ]
+        )
         # What a session's earlier traces said can only be known by reading them.
         together = self._traces_of_sessions()
         in_session = pl.col("trace_id").is_in(together.implode())
         return (
-            drawn.join(by_trace, on="trace_id", how="inner", maintain_order="left")
+            drawn.join(by_trace, on="key", how="inner", maintain_order="left")
             .join(
                 self.context.hits.select("trace_id", *PREFILTERS),
                 on="trace_id",
@@ -73,7 +65,8 @@ class SemanticView:
             )
             .with_columns(pl.col(*PREFILTERS).fill_null(value=False))
             .select(
-                *by_trace.columns,
+                "trace_id",
+                *_TOLD,
                 *(
                     pl.col(name) | in_session if name in _OF_SESSIONS else pl.col(name)
                     for name in PREFILTERS
@@ -155,6 +148,25 @@ class SemanticView:
             | pl.col("conversation_id").is_in(before.implode())
         )
         return shared["trace_id"]
+
+
+_TOLD = {
+    "has_content": pl.col("input_messages").is_not_null() | pl.col("output_messages").is_not_null(),
+    "is_cut": pl.col("content_truncated").fill_null(value=False)
+    | (pl.col("dropped_attributes_count").fill_null(0) > 0),
+    "is_model_call": pl.col("is_model_call").fill_null(value=False),
+}
+"""What one span tells of its trace."""
+
+
+def _told_by_trace(spans: pl.DataFrame) -> pl.DataFrame:
+    """``key`` of each trace, as :func:`trace_keys` gives it, and what any of its spans tells."""
+    key = trace_keys(spans["trace_id"]).to_numpy()
+    # Spans of a trace mostly stand together: few rows are left to be grouped.
+    first = np.flatnonzero(np.diff(key, prepend=~key[:1]))
+    told = spans.select(**_TOLD)
+    together = {name: np.logical_or.reduceat(told[name].to_numpy(), first) for name in _TOLD}
+    return pl.DataFrame({"key": key[first], **together}).group_by("key").agg(pl.all().any())
 
 
 def of_traces(parts: pl.DataFrame, trace_ids: Iterable[str]) -> pl.DataFrame:

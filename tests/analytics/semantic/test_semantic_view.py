@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import random
 
 import polars as pl
 import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.detectors.catalog import CATALOG, load
+from analytics.detectors.context import DetectorContext
 from analytics.detectors.evaluation import evaluate
 from analytics.detectors.prefilters import PREFILTERS
 from tests.analytics.semantic.chats import context_of, decide, said, talk, trace_id
+from tests.analytics.spans import AS_OF
 
 SEMANTIC = sorted(PREFILTERS)
 
@@ -32,6 +35,52 @@ def test_a_prefilter_lets_nothing_through_that_it_was_not_asked_for():
     assert not any(flags[trace_id("plain")][name] for name in SEMANTIC)
     assert flags[trace_id("rude")]["frustration"]
     assert context.semantic.parts["trace_id"].unique().to_list() == [trace_id("rude")]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_span_of_a_trace_tells_of_it_wherever_its_spans_stand(seed):
+    chance = random.Random(seed)
+    count = chance.randint(1, 60)
+    rows = [
+        {
+            "trace_id": f"{chance.randint(1, 12):032x}",
+            "span_id": f"{number:016x}",
+            "start_time": number,
+            "input_messages": chance.choice(["[]", None, None]),
+            "output_messages": chance.choice(["[]", None, None]),
+            "tool_result": None,
+            "conversation_id": None,
+            "is_model_call": chance.choice([True, False, None, None]),
+            "content_truncated": chance.choice([True, False, None, None]),
+            "dropped_attributes_count": chance.choice([0, 0, None, 2]),
+        }
+        for number in range(count)
+    ]
+    spans = pl.DataFrame(rows, schema_overrides={"tool_result": pl.String})
+    traces = spans.group_by("trace_id").agg(pl.col("conversation_id").first().cast(pl.String))
+    context = DetectorContext(
+        project="default",
+        as_of=AS_OF,
+        config=AnalysisConfig(),
+        traces=traces.sort("trace_id"),
+        span_frame=spans,
+    )
+
+    flags = context.semantic.flags
+
+    told = ("has_content", "is_cut", "is_model_call")
+    found = {trace: tuple(values) for trace, *values in flags.select("trace_id", *told).rows()}
+    expected = {row["trace_id"]: (False, False, False) for row in rows}
+    for row in rows:
+        own = (
+            row["input_messages"] is not None or row["output_messages"] is not None,
+            bool(row["content_truncated"] or row["dropped_attributes_count"]),
+            bool(row["is_model_call"]),
+        )
+        earlier = expected[row["trace_id"]]
+        expected[row["trace_id"]] = tuple(map(max, earlier, own))
+    assert found == expected
+    assert flags["trace_id"].to_list() == sorted(expected)
 
 
 def test_a_sampled_share_is_read_although_no_prefilter_asked():
