@@ -57,6 +57,8 @@ class Draft:
     """The trace that brought it; of a session, the last one that did."""
     conversation_id: str | None
     revision: int
+    change: str | None
+    """What brings a finished item back in this revision; None in the first."""
     priority: float
     terms: dict[str, Any]
     reason: str
@@ -108,7 +110,8 @@ def route(  # Everything a rule may look at.
 ) -> Routed:
     """Choose and draft.
 
-    ``traces`` are the evaluated ones with ``u``, ``item_revision``, ``asks_floor`` (whether the
+    ``traces`` are the evaluated ones with ``u``, ``item_revision`` and ``item_change`` (what
+    changed materially in it), ``asks_floor`` (whether the
     random floor looks at it), ``session_place`` (from 1: where the trace stands in its session),
     ``scored_place`` (the same, but 1 when the session was last scored before the trace arrived)
     and the facts shown on items; ``findings`` the matched and ambiguous decisions with
@@ -296,6 +299,7 @@ def _add(  # The parts of one draft.
             trace_id=fact["trace_id"],
             conversation_id=fact["conversation_id"],
             revision=revision,
+            change=_change(fact, of_session=of_session),
             priority=terms.priority,
             terms=terms.as_json(),
             reason=reason,
@@ -305,6 +309,12 @@ def _add(  # The parts of one draft.
             selection=record,
         )
     )
+
+
+def _change(fact: dict[str, Any], *, of_session: bool) -> str | None:
+    """What the object has beyond its earlier revision."""
+    grew = "a further trace of the session" if of_session and fact["session_place"] > 1 else None
+    return "; ".join(filter(None, (grew, fact.get("item_change")))) or None
 
 
 def _latest_of_sessions(drafts: list[Draft]) -> list[Draft]:

@@ -124,12 +124,14 @@ def _settle(writing: Writing, item: Item, draft: ItemDraft) -> str:
             _keep_selection(writing, item, why)
         return "duplicates"
     if item.state in _FINISHED:
+        if draft.change:
+            why["reason"] = storable(f"{draft.reason} (again, since it changed: {draft.change})")
         move(
             writing,
             item,
             Action.REENTER,
             ItemState.PENDING,
-            details={"revision": draft.revision, "reason": draft.reason},
+            details={"revision": draft.revision, "reason": why["reason"]},
             revision=draft.revision,
             round=item.round + 1,
             labels_done=0,

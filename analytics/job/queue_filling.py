@@ -219,6 +219,7 @@ def _item(draft: Draft) -> Any:
             selected=record.selected,
         ),
         revision=draft.revision,
+        change=draft.change,
         trace_id=draft.trace_id,
         conversation_id=draft.conversation_id,
     )

@@ -30,34 +30,55 @@ def material() -> pl.Expr:
 
 
 def material_revisions(store: SpanStore, traces: pl.DataFrame, *, project: str) -> pl.DataFrame:
-    """``trace_id, item_revision``: the revision in which each trace last changed materially.
+    """``trace_id, item_revision, item_change``: when each trace last changed materially, and how.
 
     ``traces`` holds ``trace_id``, ``revision`` and :data:`MATERIAL_COLUMNS` of revisions that may
-    not be stored yet. Items carry this number, so that however often a trace is evaluated again,
-    a completed item comes back for a material change alone.
+    not be stored yet. Items carry the revision, so that however often a trace is evaluated again,
+    a completed item comes back for a material change alone. The change is in words, and null in
+    the first revision.
     """
-    first = traces.filter(pl.col("revision") == 1).select("trace_id", item_revision="revision")
-    own = traces.filter(pl.col("revision") > 1).select("trace_id", "revision", facts=material())
+    first = traces.filter(pl.col("revision") == 1).select(
+        "trace_id", item_revision="revision", item_change=pl.lit(None, pl.String)
+    )
+    columns = ("trace_id", "revision", *MATERIAL_COLUMNS)
+    own = traces.filter(pl.col("revision") > 1).select(columns)
     if own.is_empty():
         return first
     stored = (
         store.scan_raw("traces", project=project)
-        .select("trace_id", "revision", *MATERIAL_COLUMNS)
+        .select(columns)
         .join(own.lazy().select("trace_id"), on="trace_id", how="semi")
-        .select("trace_id", "revision", facts=material())
         .collect()
     )
-    is_other = pl.col("facts") != pl.col("facts").shift().over("trace_id")
+    facts = material()
+    is_other = facts != facts.shift().over("trace_id")
     again = (
         # A stored row of this very revision says the same: a run that died wrote it.
         pl.concat([stored, own])
         .unique(["trace_id", "revision"], keep="last")
         .sort("trace_id", "revision")
+        .with_columns(item_change=_change())
         .filter(is_other.fill_null(value=True))
-        .group_by("trace_id", maintain_order=True)
-        .agg(item_revision=pl.col("revision").max())
+        .unique("trace_id", keep="last", maintain_order=True)
+        .select("trace_id", "item_change", item_revision="revision")
     )
-    return pl.concat([first, again])
+    return pl.concat([first, again.select(first.columns)])
+
+
+_WORDS = dict(zip(MATERIAL_COLUMNS, ("model calls", "tool calls", "errors", "ending"), strict=True))
+
+
+def _change() -> pl.Expr:
+    """What differs from the revision before, of rows in order of revision; null in the first."""
+    parts = []
+    for name, words in _WORDS.items():
+        now, then = (
+            column.cast(pl.String).fill_null("unknown")
+            for column in (pl.col(name), pl.col(name).shift().over("trace_id"))
+        )
+        parts.append(pl.when(now != then).then(pl.format("{} {} to {}", pl.lit(words), then, now)))
+    is_first = pl.int_range(pl.len()).over("trace_id") == 0
+    return pl.when(~is_first).then(pl.concat_str(parts, separator=", ", ignore_nulls=True))
 
 
 def is_outdated(recorded: str | None, versions: Mapping[str, str]) -> bool:

@@ -63,6 +63,8 @@ class ItemDraft:
     selection: Selection | None = None
     revision: int = 1
     """The object's revision; a higher one than the stored may bring a completed item back."""
+    change: str | None = None
+    """What changed in this revision: an item that comes back says it after its reason."""
     trace_id: str | None = None
     conversation_id: str | None = None
     assignee: str | None = None

@@ -12,6 +12,7 @@ import pytest
 from analytics.config import AnalysisConfig
 from analytics.detectors.evaluation import evaluate
 from analytics.job import run
+from queue_store.model import AnnotationDraft
 from tests.analytics.spans import AS_OF, chat, frame, identifier, span, tool
 
 
@@ -133,6 +134,26 @@ def test_a_late_span_makes_a_new_revision_and_brings_the_item_back(filled, queue
     assert sorted(newest["revision"]) == [1, 2]
     item = queues.items(project="default", queue="tool_call_errors").items[0]
     assert item.revision == 2
+
+
+def test_an_item_that_comes_back_says_what_changed(filled, queues):
+    run(filled, queues, project="default", as_of=AS_OF)
+    (item,) = queues.items(project="default", queue="tool_call_errors").items
+    answer = AnnotationDraft(field="flag_is_right", value=True)
+    claim = queues.claim_item(project="default", item_id=item.id, reviewer="ana", now=AS_OF)
+    settled = {"item_id": item.id, "token": claim.token, "values": [answer]}
+    queues.complete(project="default", now=AS_OF, **settled)
+
+    late = tool("trace-3", "search", at=30.6, seconds=0.1, is_error=True)
+    late["received_at"] = int((AS_OF + timedelta(hours=1)).timestamp()) * 1_000_000_000
+    filled.append("spans", frame([late]))
+    run(filled, queues, project="default", as_of=AS_OF + timedelta(hours=2))
+
+    (again,) = queues.items(project="default", queue="tool_call_errors").items
+    change = "(again, since it changed: tool calls 1 to 2, errors 0 to 1)"
+    assert (again.state.value, again.revision) == ("pending", 2)
+    assert again.reason.startswith("Tool search failed")
+    assert again.reason.endswith(change)
 
 
 def test_traces_that_are_not_quiet_wait_and_the_report_says_until_when(store, queues):

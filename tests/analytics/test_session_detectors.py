@@ -269,6 +269,7 @@ def test_the_queue_holds_the_session_once_and_a_further_flag_brings_it_back(stor
         5,
         identifier("again", 32),
     )
+    assert item.reason.endswith("(again, since it changed: a further trace of the session)")
     run(store, queues, project="default", as_of=AS_OF + 2 * MINUTE, config=config())
     assert queues.items(project="default", queue="frustration").items[0].revision == 5
 
