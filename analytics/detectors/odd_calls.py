@@ -7,7 +7,7 @@ schema mostly does not look. Where that is so, one of them is parsed and stands 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import polars as pl
@@ -16,7 +16,7 @@ from analytics.detectors.json_schemas import validator_of
 from analytics.detectors.malformed_calls import CALL, tools_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 _FIRST = 50
 """So many outputs are looked at for forms that others may have."""
@@ -71,14 +71,11 @@ def _of_no_form(spans: pl.DataFrame, checks: _Checks) -> pl.DataFrame:
         is_same = pl.col("tool_definitions").eq_missing(pl.lit(definitions, pl.String))
         same, spans = spans.filter(is_same), spans.filter(~is_same)
         if same.height >= _MANY:
-            forms = {
-                form_of(output)
-                for output in same["output_messages"].head(_FIRST)
-                if checks.stands_for_others(output, definitions)
-            }
-            form = f"^(?:{'|'.join(sorted(forms))})$"
-            if forms and len(form) <= _FORMS_CHARACTERS_MAX:
-                same = same.filter(~pl.col("output_messages").str.contains(form))
+            first = same["output_messages"].head(_FIRST)
+            stand = [one for one in first if checks.stands_for_others(one, definitions)]
+            forms = Forms.of(stand) if stand else None
+            if forms is not None and len(forms.middle) <= _FORMS_CHARACTERS_MAX:
+                same = same.filter(~forms.has(same["output_messages"]))
         left.append(same)
     return pl.concat([*left, spans])
 
@@ -93,20 +90,85 @@ _ANY_ID = r'"[^"\\\s\x00-\x1f][^"\\\x00-\x1f]*"'
 _TOLD = ("type", "name")
 """What these say makes a call another one."""
 
+_STEADY = (*_TOLD, "role", "finish_reason")
+"""What these say is mostly the same in all outputs."""
+
+
+class _Piece(NamedTuple):
+    """A string of a JSON text, or what stands between two strings."""
+
+    text: str
+    is_steady: bool
+    wild: str | None = None
+    """An expression for what may stand in its place; None where only itself may."""
+
+    @property
+    def form(self) -> str:
+        return self.wild or re.escape(self.text)
+
+
+def _pieces(output: str) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    key, place = "", 0
+    for found in _STRING.finditer(output):
+        string = found[0]
+        is_key = _COLON.match(output, found.end()) is not None
+        key = orjson.loads(string) if is_key else key
+        wild = None if is_key or key in _TOLD else _ANY_ID if key == "id" else _ANY_STRING
+        pieces.append(_Piece(output[place : found.start()], is_steady=True))
+        pieces.append(_Piece(string, is_steady=is_key or key in _STEADY, wild=wild))
+        place = found.end()
+    return [*pieces, _Piece(output[place:], is_steady=True)]
+
 
 def form_of(output: str) -> str:
     """An expression for the JSON texts that differ from this one in values of strings alone."""
-    form, key, place = "", "", 0
-    for found in _STRING.finditer(output):
-        form += re.escape(output[place : found.start()])
-        is_key = _COLON.match(output, found.end()) is not None
-        key = orjson.loads(found[0]) if is_key else key
-        if is_key or key in _TOLD:
-            form += re.escape(found[0])
-        else:
-            form += _ANY_ID if key == "id" else _ANY_STRING
-        place = found.end()
-    return form + re.escape(output[place:])
+    return "".join(piece.form for piece in _pieces(output))
+
+
+class Forms(NamedTuple):
+    """JSON texts that begin and end alike, and between differ in values of strings alone."""
+
+    head: str
+    middle: str
+    """An expression for what stands between, as a whole."""
+    tail: str
+
+    @classmethod
+    def of(cls, outputs: Sequence[str]) -> Forms:
+        """The forms of these texts, of which there is at least one.
+
+        To compare whole beginnings and ends takes a tenth of what an expression takes for them.
+        """
+        texts = [_pieces(output) for output in outputs]
+        head = _alike(texts)
+        texts = [pieces[len(head) :] for pieces in texts]
+        tail = _alike([pieces[::-1] for pieces in texts])[::-1]
+        middles = {
+            "".join(piece.form for piece in pieces[: len(pieces) - len(tail)]) for pieces in texts
+        }
+        return cls("".join(head), f"^(?:{'|'.join(sorted(middles))})$", "".join(tail))
+
+    def has(self, texts: pl.Series) -> pl.Series:
+        """Whether each text has one of the forms."""
+        begin = len(self.head.encode())
+        sizes = texts.str.len_bytes().cast(pl.Int64) - begin - len(self.tail.encode())
+        has = texts.str.starts_with(self.head) & texts.str.ends_with(self.tail) & (sizes >= 0)
+        # Both are whole characters, so what is left is a text again; to cut bytes copies nothing.
+        middles = texts.filter(has).cast(pl.Binary)
+        middles = middles.bin.slice(begin, sizes.filter(has))  # type: ignore[arg-type]
+        fits = middles.cast(pl.String).str.contains(self.middle)
+        return has.scatter(has.arg_true().filter(~fits), values=False)
+
+
+def _alike(texts: Sequence[Sequence[_Piece]]) -> list[str]:
+    """The pieces with which all texts begin, as far as they are steady."""
+    alike: list[str] = []
+    for first, *others in zip(*texts, strict=False):
+        if not first.is_steady or any(other.text != first.text for other in others):
+            break
+        alike.append(first.text)
+    return alike
 
 
 def _has_one_call(shape: str) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.detectors import odd_calls
-from analytics.detectors.odd_calls import form_of, traces_with_odd_calls
+from analytics.detectors.odd_calls import Forms, form_of, traces_with_odd_calls
 
 PARAMETERS = {
     "type": "object",
@@ -175,3 +175,39 @@ def test_a_form_is_that_of_what_differs_in_values_of_strings_alone():
         output({"query": "a"}) + " ",
     ]
     assert pl.Series(others).str.contains(form).to_list() == [True, *[False] * 4]
+
+
+def test_forms_share_how_they_begin_and_end():
+    def said_plainly(*args, **values):
+        return json.dumps(json.loads(output(*args, **values)), ensure_ascii=False)
+
+    said = [
+        said_plainly({"query": value}, call_id=value, name=f"{value}en") for value in ("op", "ö")
+    ]
+    forms = Forms.of(said)
+    assert forms.head == '[{"role": "assistant", "parts": [{"type": "tool_call", "id": '
+    assert forms.tail == '}}], "finish_reason": "tool_call"}]'
+    others = [
+        said_plainly({"query": 'say "query", or nothing'}, call_id="ü", name="open"),
+        said_plainly({"query": "é"}, name="öen"),
+        said_plainly({"query": "a"}, name="en"),
+        said_plainly({"query": "a"}, name="open").replace("assistant", "a"),
+        said_plainly({"query": "a"}, name="open").replace('"a"', '"\\q"'),
+        forms.head + forms.tail,
+        forms.head[: -len(forms.tail)] + forms.tail,
+        "",
+    ]
+    assert forms.has(pl.Series([*said, *others])).to_list() == [True] * 4 + [False] * 6
+
+
+def test_one_text_is_a_form_whose_beginning_and_end_do_not_overlap():
+    said = json.dumps([{"parts": [{"type": "tool_call", "name": "open", "arguments": {}}]}])
+    forms = Forms.of([said, said])
+    assert forms.has(pl.Series([said, said + said, said[:-1], said[1:]])).to_list() == (
+        [True] + [False] * 3
+    )
+
+
+def test_a_beginning_that_is_an_end_too_counts_once():
+    forms = Forms(head="aba", middle="^(?:)$", tail="ba")
+    assert forms.has(pl.Series(["ababa", "aba", "abaxba"])).to_list() == [True, False, False]
