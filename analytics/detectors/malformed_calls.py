@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,14 @@ from analytics.detectors.output_schema_validation import delivers
 from analytics.messages import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from analytics.detectors.tool_calls import ToolCall
 
 
 CALL = "tool_call"
 _RESPONSE = "tool_call_response"
+_PLUGIN = re.compile(r"__|[-./:]")
 _NOT_ANSWERING = ("system", "developer", "user", "tool", "function")
 
 
@@ -93,13 +95,22 @@ def _faulty_outputs(outputs: list[dict[str, Any]], tools: dict[str, Any]) -> Ite
             yield _fault(part, f"Two calls in one answer share the id {call_id!r}")
         if call_id:
             seen[call_id] = part
-        if tools and name not in tools:
+        declared = declared_name(name, tools)
+        if tools and declared is None:
             known = ", ".join(sorted(tools)[:8])
             yield _fault(part, f"The model called {name!r}, which is not declared ({known})")
             continue
-        detail = _faulty_arguments(name, arguments, tools.get(name))
+        detail = _faulty_arguments(name, arguments, tools.get(declared or name))
         if detail is not None:
             yield _fault(part, detail)
+
+
+def declared_name(name: str, tools: Collection[str]) -> str | None:
+    """The declared tool that a call means; frameworks put a plugin's name before the tool's."""
+    if name in tools:
+        return name
+    own = [tool for tool in tools if _PLUGIN.split(tool)[-1] == name]
+    return own[0] if len(own) == 1 else None
 
 
 def _faulty_arguments(name: str, arguments: str | None, schema: Any) -> str | None:

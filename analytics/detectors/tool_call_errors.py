@@ -16,6 +16,7 @@ from analytics.detectors.odd_calls import traces_with_odd_calls
 from analytics.detectors.prefilters import FOREIGN_CALLS, TOOL_CALL_ERRORS
 from analytics.detectors.tool_calls import ToolCall, is_parallel, same_arguments, tool_calls
 from analytics.detectors.tool_failure import Failure, failure_of
+from analytics.messages import load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -238,13 +239,23 @@ _TOOL_COLUMNS = (
 
 def _told(call: ToolCall, sign: Failure | None) -> str:
     """What a failed call says of its error: its words tell a person more than a code."""
-    said = shorten(call.error_message or "", _SAID_CHARACTERS_MAX, placeholder=" …")
-    if said or call.error_type or sign is not None:
-        return said or call.error_type or (sign.detail if sign else "")
-    result = shorten(call.result or "", _SAID_CHARACTERS_MAX, placeholder=" …")
-    if call.is_marked and result:
-        return result
-    return "its status is an error" + (f", and it returned {result}" if result else "")
+    said = shorten(call.error_message or "", _SAID_CHARACTERS_MAX, placeholder=" \u2026")
+    if " " in said:
+        return said
+    kind = call.error_type or said
+    told = sign.detail if sign is not None else _text_of(call.result)
+    if not kind and sign is None and not call.is_marked:
+        return "its status is an error" + (f", and it returned {told}" if told else "")
+    if not told or not kind or kind in told:
+        return told or kind or "its status is an error"
+    return f"{kind}: {told}"
+
+
+def _text_of(result: str | None) -> str:
+    """A result that is a text, as it reads; nothing for structured ones."""
+    value = load(result) if (result or "").lstrip()[:1] in ("{", "[", '"') else result
+    text = value if isinstance(value, str) else ""
+    return shorten(text, _SAID_CHARACTERS_MAX, placeholder=" \u2026")
 
 
 def _recovered_by(failed: ToolCall, calls: list[ToolCall]) -> tuple[ToolCall | None, bool]:

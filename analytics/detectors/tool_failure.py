@@ -53,7 +53,16 @@ _SHOWS_TEXTS = re.compile(
     r"|(?<![a-z])(?:Read|View|Tail|Grep|Logs?|Files?|Fetch|Browse|Scrape)(?![a-z])"
 )
 _MESSAGE_LINES_MAX = 2
-_MESSAGE_KEYS = ("message", "detail", "error_message", "reason", "description", "title", "content")
+_MESSAGE_KEYS = (
+    "message",
+    "error",
+    "detail",
+    "error_message",
+    "reason",
+    "description",
+    "title",
+    "content",
+)
 _SAID_CHARACTERS_MAX = 120
 _HTTP_FAILURES = frozenset(int(status) for status in HTTPStatus if status >= 400)
 _DEPTH_MAX = 4

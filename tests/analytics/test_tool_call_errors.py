@@ -238,6 +238,7 @@ def test_an_answer_that_is_delivered_as_a_call_is_judged_as_an_answer(schema, de
     [
         ({"isError": True, "content": [{"type": "text", "text": "no such file"}]}, "no such file"),
         ({"error": {"code": "limit", "message": "Too many"}}, "error: Too many"),
+        ({"status": "error", "error": "no such order"}, "status is 'error': no such order"),
         ({"status": 404, "detail": "Not Found"}, "HTTP status 404: Not Found"),
         ([{"error": "boom"}, {"ok": False}], "error: boom"),
         ([{"type": "text", "text": "Error: no"}, {"type": "image", "data": "x"}], "Error: no"),
@@ -385,3 +386,43 @@ def test_a_call_that_nothing_answered_before_the_trace_ended_is_a_fault():
 )
 def test_calls_whose_answer_could_not_be_seen_are_left_alone(rows):
     assert one(NAME, rows)[0] == "no_match"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"error_type": "ValueError", "result": '"order A-404 not found"'}, "ValueError: order A"),
+        ({"error_type": "X", "result": "Error: X: no order"}, "failed: Error: X: no order"),
+        ({"status_message": "TOOL_ERROR", "result": '{"error": "no order"}'}, "TOOL_ERROR: error"),
+        ({"error_type": "X", "status_message": "no order", "result": "?"}, "failed: no order"),
+        ({"error_type": "X", "result": '{"hits": 3}'}, "failed: X"),
+        ({"result": '"oops"'}, "its status is an error, and it returned oops"),
+    ],
+)
+def test_a_code_alone_is_not_all_that_a_reason_says(values, said):
+    _, row = one(NAME, [tool("t", "pay", is_error=True, **values)])
+
+    assert said in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "decision"),
+    [
+        (["Hotel-book"], "no_match"),
+        (["hotel__book"], "no_match"),
+        (["Hotel-book", "Train-book"], "matched"),
+        (["rebook"], "matched"),
+    ],
+)
+def test_a_plugins_name_before_the_tools_is_no_other_tool(declared, decision):
+    tools = [{"type": "function", "name": name} for name in declared]
+    call = call_with([asked("c1", "book", {"seat": 1})], tool_definitions=tools)
+
+    assert one(NAME, [call])[0] == decision
+
+
+def test_arguments_are_checked_under_the_plugins_name():
+    tools = [DECLARED[0] | {"name": "Hotel-book"}]
+    call = call_with([asked("c1", "book", {"seat": "window"})], tool_definitions=tools)
+
+    assert "do not meet its parameters" in one(NAME, [call])[1]["reason"]
