@@ -100,6 +100,25 @@ def test_it_stands_by_the_published_figures(played):
     )
 
 
+def test_the_architecture_names_everything_in_the_folder(played):
+    folder, _ = played
+    block = (REPOSITORY / "docs/architecture.md").read_text().partition("DATA_DIR/\n")[2]
+    block, _, tables = block.partition("```")
+    own = {"DEMONSTRATION.txt", "human_answers.csv", "serve.log"}
+    found = [
+        path
+        for path in (folder / "demo-output").iterdir()
+        if path.suffix != ".html" and path.name not in own
+    ]
+
+    assert {"spool", "spans", "queue.sqlite3"} <= {path.name for path in found}
+    for path in found:
+        if (path / "_delta_log").is_dir():
+            assert f"`{path.name}/`" in tables
+        else:
+            assert path.name in re.findall(r"[\w.-]+", block), path.name
+
+
 def test_it_stops_its_server(played):
     folder, outcome = played
 
