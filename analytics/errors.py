@@ -26,7 +26,11 @@ class UnknownDetectorError(AnalyticsError):
         known = sorted(known)
         self.detector = detector
         self.nearest = get_close_matches(detector, known, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(self.nearest)}?" if self.nearest else ", ".join(known)
+        hint = (
+            f"did you mean {', '.join(self.nearest)}?"
+            if self.nearest
+            else f"known: {', '.join(known)}"
+        )
         super().__init__(f"unknown detector {detector!r}; {hint}")
 
 
