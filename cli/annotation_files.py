@@ -55,6 +55,16 @@ def read_rows(file: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
     return _table(file, text, fields)
 
 
+def with_plain_ids(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its object's id as the tables hold it: hex digits in lower case."""
+    from span_store.object_ids import typed
+
+    kind, object_id = row["object_type"], row["object_id"]
+    if not isinstance(object_id, str):
+        return row
+    return row | {"object_id": typed(object_id, kind or "session")[1]}
+
+
 def _parquet(file: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
     import polars as pl
 

@@ -106,13 +106,15 @@ def list_annotations(
     output_format: str | None,
 ) -> None:
     """List answers that stand, oldest first."""
+    from span_store.object_ids import typed
+
     found = person_store(context).annotations(
         project=context.project,
         field=field,
         queue=queue,
         reviewer=reviewer,
         item_id=item,
-        object_id=object_id,
+        object_id=None if object_id is None else typed(object_id, None)[1],
         history=history,
     )
     write_rows((annotation_row(row) for row in found), output_format, ANNOTATION_COLUMNS)
@@ -135,7 +137,7 @@ def import_file(
     row is named with its line, and then nothing is stored, unless --skip-bad is given. Importing a
     file twice stores it once. Without a time, an answer counts as given now.
     """
-    from cli.annotation_files import read_rows
+    from cli.annotation_files import read_rows, with_plain_ids
     from queue_store.model import ImportRow, RowProblem
 
     fields = [field.name for field in person_store(context).fields(project=context.project)]
@@ -145,7 +147,7 @@ def import_file(
     if not problems or skip_bad:
         result = context.queue_store.import_annotations(
             project=context.project,
-            rows=[ImportRow(line=line, **row) for line, row in rows],
+            rows=[ImportRow(line=line, **with_plain_ids(row)) for line, row in rows],
             now=context.now(),
             actor=actor,
             skip_bad=skip_bad,

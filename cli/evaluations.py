@@ -41,6 +41,7 @@ def list_evaluations(
     """List stored scores, oldest first."""
     import polars as pl
 
+    from span_store.object_ids import typed
     from span_store.plain_rows import canonical_rows
     from span_store.schema import EVALUATIONS
 
@@ -48,7 +49,7 @@ def list_evaluations(
     if evaluator is not None:
         frame = frame.filter(pl.col("evaluator") == evaluator)
     if object_id is not None:
-        frame = frame.filter(pl.col("object_id") == object_id)
+        frame = frame.filter(pl.col("object_id") == typed(object_id, None)[1])
     frame = frame.sort(["time", "evaluator", "object_id", "evaluation_id"])
     rows = (frame if limit is None else frame.head(limit)).collect()
     write_rows(canonical_rows(rows, EVALUATIONS), output_format, _LISTED)

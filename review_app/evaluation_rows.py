@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -13,6 +14,7 @@ import polars as pl
 
 from analytics.alignment.errors import MissingColumnError
 from analytics.alignment.pairs import as_text
+from span_store.object_ids import typed
 from span_store.schema import EVALUATIONS
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 REQUIRED = ("object_type", "object_id", "evaluator", "score")
 OPTIONAL = ("evaluator_version", "label", "explanation", "time")
 OBJECT_TYPES = ("trace", "span", "session")
+_BEYOND_MICROSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})")
+"""The digits of a second that Python's own reading leaves out."""
 _WORDS = {"true": 1.0, "false": 0.0}
 
 
@@ -79,6 +83,7 @@ def _values(row: dict[str, Any], project: str, received: int) -> dict[str, Any]:
     for name in ("object_id", "evaluator"):
         if row[name] is None:
             raise ValueError(f"{name} is missing")
+    _, object_id = typed(object_id, kind)
     trace_id, _, span_id = object_id.partition(":")
     if (kind == "span") != bool(span_id) and kind != "session":
         raise ValueError(
@@ -134,4 +139,6 @@ def _time(text: str | None) -> int | None:
     if moment.tzinfo is None:
         raise ValueError(f"time is {text!r}, which has no zone; end it with Z")
     since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+    whole = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+    beyond = _BEYOND_MICROSECONDS.search(text)
+    return whole if beyond is None else whole + int(beyond[1].ljust(3, "0"))
