@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from analytics.judging import Judged, Samples, judge_metric, limits, nested_codes
+from analytics.judging import Cohorts, Judged, Samples, judge_metric, limits
 from analytics.tails import Spending
 from analytics.traces import METRICS
 
@@ -134,21 +134,22 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     found = [pl.DataFrame(schema=OUTLIERS)]
     for metric in JUDGED:
         layouts = samples.known(_PARTS[metric])
-        known = layouts.known
-        if known.size < config.baseline_samples_min or not candidate[known].any():
+        asked = layouts.own(candidate)
+        if asked.size < config.baseline_samples_min or not asked.any():
             continue
-        logs = [samples.logs(part)[known] for part in _PARTS[metric]]
+        logs = [layouts.own(samples.logs(part)) for part in _PARTS[metric]]
         light, heavy = (config.false_alarm_budget * share for share in _BUDGET_SHARES[metric])
         spending = Spending(light=light, heavy=heavy)
-        answer = judge_metric(logs, candidate[known], layouts, spending, config)
-        judged[known[answer.has_norm]] += 1
-        rows = samples.rows(known[answer.outliers], ("trace_id", *COHORT_COLUMNS))
+        answer = judge_metric(logs, asked, layouts, spending, config)
+        judged[layouts.is_known] += answer.has_norm
+        rows = samples.rows(
+            np.flatnonzero(layouts.is_known)[answer.outliers], ("trace_id", *COHORT_COLUMNS)
+        )
         logs = [values[answer.outliers] for values in logs]
         found.append(_outliers(rows, metric, logs, answer, config))
-    asked = samples.rows(np.flatnonzero(candidate), ("trace_id",))
     return Verdicts(
         outliers=pl.concat(found).sort("trace_id", "metric"),
-        judged=asked.with_columns(metrics_judged=pl.Series(judged[candidate])).sort("trace_id"),
+        judged=samples.candidates(metrics_judged=judged).sort("trace_id"),
     )
 
 
@@ -226,14 +227,15 @@ def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.D
     recent = traces.select("end_time", *COHORT_COLUMNS, *METRICS).filter(
         pl.col("end_time").is_between(window_start, window_end)
     )
-    codes = nested_codes(recent, COHORT_COLUMNS)
+    cohorts = Cohorts.of(recent, COHORT_COLUMNS)
     parts = [pl.DataFrame(schema=_SUMMARY)]
     for metric in METRICS:
         known = recent.select(value=pl.col(metric).cast(pl.Float64)).with_row_index("row")
         known = known.filter(pl.col("value") > 0).with_columns(log=pl.col("value").log())
         groups, statistics = -1, pl.DataFrame()
-        for level, column, code in zip(LEVELS, COHORT_COLUMNS, codes, strict=True):
-            keyed = known.with_columns(code=pl.Series(code).gather(known["row"]))
+        for number, (level, column) in enumerate(zip(LEVELS, COHORT_COLUMNS, strict=True)):
+            code = pl.Series(cohorts.at(number))
+            keyed = known.with_columns(code=code.gather(known["row"]))
             # Levels are nested: with as many groups as the one before, this one has the same.
             if keyed["code"].n_unique() != groups:
                 statistics = _statistics(keyed)

@@ -11,18 +11,21 @@ import polars as pl
 
 from analytics.families import Family, own_locations
 from analytics.layouts import Layout, layout
-from analytics.norms import Lent, Norms, window_norms
+from analytics.norms import Arranged, Lent, Norms, window_norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import TypeVar
 
     from numpy.typing import NDArray
 
     from analytics.config import AnalysisConfig
+    from analytics.layouts import Codes
     from analytics.norms import Floats, Integers
     from analytics.tails import Spending
 
     Booleans = NDArray[np.bool_]
+    Value = TypeVar("Value", bound=np.generic)
 
 _NANOSECONDS = 1_000_000_000
 _OWN_SAMPLES_MIN = 60
@@ -36,17 +39,62 @@ class Layouts:
     """The levels of one set of samples, arranged when first asked for."""
 
     times: Integers
-    codes: list[Integers]
-    known: Integers
+    cohorts: Cohorts
+    is_known: Booleans
+    """Which of all samples the set holds."""
     window: int
+    is_whole: bool = field(init=False)
+    """Whether it holds all of them."""
     _ready: dict[int, Layout] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.is_whole = bool(self.is_known.all())
+
+    @property
+    def size(self) -> int:
+        """How many samples it holds."""
+        return int(np.count_nonzero(self.is_known))
+
+    def own(self, values: NDArray[Value]) -> NDArray[Value]:
+        """The values of the set's samples."""
+        return values if self.is_whole else values[self.is_known]
 
     def at(self, level: int) -> Layout:
         """The samples of this level, narrow ones first."""
         if level not in self._ready:
-            codes = self.codes[level][self.known]
-            self._ready[level] = layout(self.times[self.known], codes, self.window)
+            codes = self.own(self.cohorts.at(level))
+            self._ready[level] = layout(self.own(self.times), codes, self.window)
         return self._ready[level]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohorts:
+    """The cohorts of traces as numbers; traces of one narrow cohort share the wider ones."""
+
+    narrow: Codes
+    wider: Sequence[Codes]
+    """Of each wider level, the number by that of the narrow cohort."""
+
+    @classmethod
+    def of(cls, traces: pl.DataFrame, levels: Sequence[str]) -> Cohorts:
+        """Those of traces, the narrow level first."""
+        narrow = _codes(traces[levels[0]])
+        of_each = np.zeros(int(narrow.max()) + 1 if narrow.size else 0, dtype=np.int64)
+        of_each[narrow] = np.arange(narrow.size)
+        some = traces.select(levels[1:])[of_each]
+        return cls(narrow=narrow, wider=[_codes(some[level]) for level in levels[1:]])
+
+    def taken(self, samples: Integers) -> Cohorts:
+        """Those of some traces."""
+        return Cohorts(narrow=self.narrow[samples], wider=self.wider)
+
+    def at(self, level: int) -> Codes:
+        """The number of each trace's cohort of a level, counted from the narrow one."""
+        return self.wider[level - 1][self.narrow] if level else self.narrow
+
+
+def _codes(names: pl.Series) -> Codes:
+    return names.cast(pl.Categorical).to_physical().to_numpy()
 
 
 class Samples:
@@ -57,7 +105,7 @@ class Samples:
         self._order = _by_time(traces)
         self._times = traces["end_time"].fill_null(0).to_numpy()[self._order]
         self.candidate: Booleans = traces["is_candidate"].to_numpy()[self._order]
-        self._codes = [codes[self._order] for codes in nested_codes(traces, levels)]
+        self._cohorts = Cohorts.of(traces, levels).taken(self._order)
         self._window = int(config.baseline_window_seconds * _NANOSECONDS)
         self._logs: dict[str, Floats] = {}
         self._layouts: list[Layouts] = []
@@ -66,14 +114,27 @@ class Samples:
         """These columns of some samples."""
         return self._traces.select(columns)[self._order[samples]]
 
+    def candidates(self, **columns: Integers) -> pl.DataFrame:
+        """The candidates that ended, with what is known of each sample, as the traces stand.
+
+        These come by their ids as a rule, which is faster than to sort so many.
+        """
+        is_asked = np.zeros(self._traces.height, dtype=np.bool_)
+        is_asked[self._order] = self.candidate
+        known = {}
+        for name, values in columns.items():
+            by_row = np.zeros(self._traces.height, dtype=np.int64)
+            by_row[self._order] = values
+            known[name] = pl.Series(by_row[is_asked])
+        return self._traces.select("trace_id").filter(pl.Series(is_asked)).with_columns(**known)
+
     def logs(self, metric: str) -> Floats:
         """The logarithms of a metric; NaN for what is zero, negative, infinite or unknown."""
         if metric not in self._logs:
             column = self._traces[metric].cast(pl.Float64).fill_null(float("nan"))
             values = column.to_numpy()[self._order]
-            is_known = (values > 0) & (values < np.inf)
-            logs = np.full(values.size, np.nan)
-            self._logs[metric] = np.log(values, out=logs, where=is_known)
+            values[~((values > 0) & (values < np.inf))] = np.nan
+            self._logs[metric] = np.log(values, out=values)
         return self._logs[metric]
 
     def known(self, metrics: Sequence[str]) -> Layouts:
@@ -81,11 +142,12 @@ class Samples:
         is_known = ~np.isnan(self.logs(metrics[0]))
         for metric in metrics[1:]:
             is_known &= ~np.isnan(self.logs(metric))
-        known = np.flatnonzero(is_known)
         for layouts in self._layouts:
-            if np.array_equal(layouts.known, known):
+            if np.array_equal(layouts.is_known, is_known):
                 return layouts
-        layouts = Layouts(times=self._times, codes=self._codes, known=known, window=self._window)
+        layouts = Layouts(
+            times=self._times, cohorts=self._cohorts, is_known=is_known, window=self._window
+        )
         self._layouts.append(layouts)
         return layouts
 
@@ -93,9 +155,13 @@ class Samples:
 def _by_time(traces: pl.DataFrame) -> Integers:
     """The traces that ended, by time; those of one moment by their id."""
     times = traces["end_time"]
-    ended = times.is_not_null().arg_true().to_numpy().astype(np.int64)
-    moments = times.fill_null(0).to_numpy()[ended]
-    order = np.argsort(moments, kind="stable")
+    moments = times.fill_null(0).to_numpy()
+    # Those of one moment are put in order below, so any order of them will do here.
+    if times.null_count():
+        ended = times.is_not_null().arg_true().to_numpy().astype(np.int64)
+        order = ended[np.argsort(moments[ended])]
+    else:
+        order = np.argsort(moments)
     moments = moments[order]
     same = moments[1:] == moments[:-1]
     if same.any():
@@ -103,24 +169,9 @@ def _by_time(traces: pl.DataFrame) -> Integers:
         is_tied[1:] = same
         is_tied[:-1] |= same
         tied = np.flatnonzero(is_tied)
-        ids = traces["trace_id"][ended[order[tied]]]
-        keys = pl.DataFrame({"moment": moments[tied], "trace_id": ids})
+        keys = pl.DataFrame({"moment": moments[tied], "trace_id": traces["trace_id"][order[tied]]})
         order[tied] = order[tied][keys.select(pl.arg_sort_by("moment", "trace_id")).to_series()]
-    return np.asarray(ended[order])
-
-
-def nested_codes(traces: pl.DataFrame, levels: Sequence[str]) -> list[Integers]:
-    """A number for each cohort of each level; traces of one narrow cohort share the wider ones."""
-    narrow = _codes(traces[levels[0]])
-    size = int(narrow.max()) + 1 if narrow.size else 0
-    of_each = np.zeros(size, dtype=np.int64)
-    of_each[narrow] = np.arange(narrow.size)
-    some = traces.select(levels)[of_each]
-    return [narrow, *(_codes(some[level])[narrow] for level in levels[1:])]
-
-
-def _codes(names: pl.Series) -> Integers:
-    return names.cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
+    return order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,31 +201,32 @@ def judge_metric(
     """
     own = layouts.at(0)
     families = Families(values, layouts)
-    by_place = [known[own.order] for known in values]
     asked = candidate[own.order]
-    norms = Norms.blank(own.starts.size, len(values))
     blocks = np.flatnonzero(np.logical_or.reduceat(asked, own.starts))
     starts = own.starts[blocks]
-    norms.put(
-        blocks,
-        window_norms(
-            by_place,
-            own.begin[starts],
-            starts,
-            spending=spending,
-            samples_min=max(config.baseline_samples_min, _OWN_SAMPLES_MIN),
-            lent=_lent(families, starts),
-        ),
+    norms = window_norms(
+        [Arranged(known, own.order) for known in values],
+        own.begin[starts],
+        starts,
+        spending=spending,
+        samples_min=max(config.baseline_samples_min, _OWN_SAMPLES_MIN),
+        lent=_lent(families, starts),
     )
-    lengths = own.ends - own.starts
+    lengths = own.ends[blocks] - starts
+    samples = own.order
+    # An incremental run asks for a few traces after a long history, which is not looked at.
+    if blocks.size < own.starts.size:
+        places = _places(starts, lengths)
+        samples, asked = samples[places], asked[places]
     is_known = asked & np.repeat(~np.isnan(norms.limit), lengths)
-    exceeds = np.flatnonzero(is_known & _exceeds(by_place, norms, lengths, config))
-    has_norm = np.empty(asked.size, dtype=np.bool_)
-    has_norm[own.order] = is_known
-    outliers = [own.order[exceeds]]
+    logs = [known[samples] for known in values]
+    exceeds = np.flatnonzero(is_known & _exceeds(logs, norms, lengths, config))
+    has_norm = np.zeros(candidate.size, dtype=np.bool_)
+    has_norm[samples] = is_known
+    outliers = [samples[exceeds]]
     levels = [np.zeros(exceeds.size, dtype=np.int64)]
-    found = [norms.take(np.searchsorted(own.starts, exceeds, side="right") - 1)]
-    needy = np.sort(own.order[asked & ~is_known])
+    found = [norms.take(np.searchsorted(np.cumsum(lengths), exceeds, side="right"))]
+    needy = np.sort(samples[asked & ~is_known])
     for level, samples, wider in _wider(families, needy, spending, config):
         has_norm[samples] = True
         logs = [known[samples] for known in values]
@@ -189,6 +241,12 @@ def judge_metric(
         levels=np.concatenate(levels),
         norms=Norms.joined(found),
     )
+
+
+def _places(starts: Integers, lengths: Integers) -> Integers:
+    """The places of blocks, one block after another."""
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 
 
 def limits(norms: Norms, config: AnalysisConfig) -> Floats:
@@ -220,7 +278,7 @@ class Families:
 
     def __iter__(self) -> Iterator[tuple[int, Family]]:
         """Each level with its family, the narrow ones first."""
-        for level in range(1, len(self._layouts.codes)):
+        for level in range(1, 1 + len(self._layouts.cohorts.wider)):
             if level not in self._ready:
                 self._ready[level] = Family(self.values, self.own, self._layouts.at(level))
             yield level, self._ready[level]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
+    Codes = NDArray[np.integer[Any]]
 
 _HOUR = 3_600_000_000_000
 
@@ -26,7 +28,7 @@ def _counts() -> Integers:
 _GRID = _counts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """The samples of one level, cohort after cohort, each in order of time.
 
@@ -43,8 +45,13 @@ class Layout:
     """Where the window of each place begins."""
     starts: Integers
     """The first place of each block."""
-    place: Integers
-    """Sample -> place."""
+
+    @cached_property
+    def place(self) -> Integers:
+        """Sample -> place; small cohorts alone ask for it."""
+        place = np.empty(self.order.size, dtype=np.int64)
+        place[self.order] = np.arange(self.order.size)
+        return place
 
     @property
     def ends(self) -> Integers:
@@ -57,24 +64,36 @@ class Layout:
         return np.repeat(np.arange(self.starts.size), self.ends - self.starts)
 
 
-def layout(times: Integers, codes: Integers, window: int) -> Layout:
+def layout(times: Integers, codes: Codes, window: int) -> Layout:
     """Arrange samples that come in order of time (ns) by their cohort's code."""
     size = times.size
     hour = min(_HOUR, max(window // 24, 1))
-    order = np.argsort(codes, kind="stable")
+    order = _by_code(codes)
     own = codes[order]
-    is_first = np.ones(size, dtype=np.bool_)
-    np.not_equal(own[1:], own[:-1], out=is_first[1:])
+    is_start = np.ones(size, dtype=np.bool_)
+    np.not_equal(own[1:], own[:-1], out=is_start[1:])
     hours = times // hour
-    firsts = np.flatnonzero(is_first)
+    firsts = np.flatnonzero(is_start)
     begin = np.repeat(firsts, np.diff(np.append(firsts, size)))
     if size and times[0] < (hours[-1] + 1) * hour - window:
         oldest = np.searchsorted(times, (hours + 1) * hour - window)
+        own = own.astype(np.int64)
         begin = np.searchsorted(own * size + order, own * size + oldest[order])
+    del own
     hours = hours[order]
-    step = np.searchsorted(_GRID, np.arange(size) - begin, side="right")
-    is_start = is_first
-    is_start[1:] |= (hours[1:] != hours[:-1]) | (step[1:] != step[:-1])
-    place = np.empty(size, dtype=np.int64)
-    place[order] = np.arange(size)
-    return Layout(order=order, begin=begin, starts=np.flatnonzero(is_start), place=place)
+    is_start[1:] |= hours[1:] != hours[:-1]
+    # Within an hour a window grows by one sample a place: it has a quarter more at these counts.
+    is_step = np.zeros(size, dtype=np.bool_)
+    is_step[_GRID[: np.searchsorted(_GRID, size)]] = True
+    count = np.arange(size)
+    count -= begin
+    is_start |= is_step[np.maximum(count, 0, out=count)]
+    return Layout(order=order, begin=begin, starts=np.flatnonzero(is_start))
+
+
+def _by_code(codes: Codes) -> Integers:
+    """The samples cohort after cohort, each in their order; of few cohorts by their digits."""
+    few = 1 << 16
+    if codes.size and int(codes.max()) < few:
+        codes = codes.astype(np.uint16)
+    return np.argsort(codes, kind="stable")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -145,8 +145,27 @@ class Lent:
         return Lent(n=self.n[where], growth=self.growth[:, where])
 
 
+class Values(Protocol):
+    """Values that are looked up by their places."""
+
+    def __getitem__(self, places: Integers, /) -> Floats:
+        """Those that stand there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """Values of samples by their places in an order; windows ask for few of them."""
+
+    values: Floats
+    order: Integers
+
+    def __getitem__(self, places: Integers, /) -> Floats:
+        """Those of the samples that stand there."""
+        return self.values[self.order[places]]
+
+
 def window_norms(
-    parts: Sequence[Floats],
+    parts: Sequence[Values],
     begin: Integers,
     end: Integers,
     *,
@@ -193,7 +212,7 @@ class Reading:
     """From how many independent looks the distances are."""
 
     @classmethod
-    def around_median(cls, parts: Sequence[Floats], rows: Integers) -> Reading:
+    def around_median(cls, parts: Sequence[Values], rows: Integers) -> Reading:
         """The median, or that of the latest third where it is higher: a rise is followed early."""
         distances, ordered, location = [], [], []
         third = rows.shape[1] // 3
@@ -214,7 +233,7 @@ class Reading:
         )
 
     @classmethod
-    def moving(cls, parts: Sequence[Floats], end: Integers, size: int) -> Reading:
+    def moving(cls, parts: Sequence[Values], end: Integers, size: int) -> Reading:
         """The median of the latest stretch; each stretch lies off that of the one before.
 
         What a stretch lags behind it lags behind as a whole: only stretches count as looks.
@@ -252,7 +271,7 @@ class Reading:
 
 
 def _norms_of(
-    parts: Sequence[Floats],
+    parts: Sequence[Values],
     begin: Integers,
     end: Integers,
     size: int,

@@ -195,6 +195,46 @@ def test_blocks_end_with_the_hour_and_with_a_quarter_more_samples():
     assert (arranged.begin == 0).all()
 
 
+def test_a_block_ends_with_its_cohort_its_hour_and_each_quarter_of_its_window():
+    rng = np.random.default_rng(11)
+    times = np.sort(rng.integers(0, 60 * HOUR, 5_000))
+    codes = rng.choice(3, 5_000, p=[0.7, 0.29, 0.01]).astype(np.uint32)
+    window = 24 * HOUR
+    arranged = layout(times, codes, window)
+
+    counts = [1]
+    while counts[-1] < 5_000:
+        counts.append(max(counts[-1] + 1, counts[-1] * 5 // 4))
+    expected, before = [], None
+    for place, sample in enumerate(np.lexsort((np.arange(5_000), codes)).tolist()):
+        hour, code = int(times[sample] // HOUR), int(codes[sample])
+        earlier = (codes[:sample] == code) & (times[:sample] >= (hour + 1) * HOUR - window)
+        step = sum(count <= int(earlier.sum()) for count in counts)
+        assert arranged.order[place] == sample
+        assert arranged.place[sample] == place
+        assert place - arranged.begin[place] == earlier.sum()
+        if before != (code, hour, step):
+            expected.append(place)
+        before = (code, hour, step)
+    assert arranged.starts.tolist() == expected
+
+
+def test_candidates_are_told_by_their_ids_and_none_that_did_not_end():
+    traces = with_cohorts(steady_traces([place * HOUR // 60 for place in range(90)]))
+    traces = traces.with_columns(
+        end_time=pl.when(pl.col("trace_id") != "a-00080").then("end_time"),
+        is_candidate=pl.col("trace_id") >= "a-00070",
+    )
+    expected = judge(traces, CONFIG).judged
+
+    shuffled = judge(traces.sample(fraction=1.0, shuffle=True, seed=3), CONFIG).judged
+
+    ids = [f"a-{place:05d}" for place in range(70, 90) if place != 80]
+    assert expected["trace_id"].to_list() == ids
+    assert shuffled.equals(expected)
+    assert expected["metrics_judged"].min() > 0
+
+
 def test_a_normal_tail_does_not_grow_and_a_heavy_one_does():
     rng = np.random.default_rng(7)
     normal = Ascending(np.sort(rng.normal(size=(200, 2_000)), axis=1))
