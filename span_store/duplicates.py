@@ -41,7 +41,9 @@ class Doubles:
 
 def repeated(row_keys: pl.Series) -> pl.Series:
     """The values that occur more than once, sorted."""
-    ordered = row_keys.sort().to_numpy()
+    # NumPy sorts numbers with the processor's wide registers, several times faster than Polars.
+    ordered = row_keys.to_numpy(writable=True)
+    ordered.sort()
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     is_first = np.ones(len(again), np.bool_)
     is_first[1:] = again[1:] != again[:-1]
