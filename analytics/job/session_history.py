@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analytics.detectors.context import EARLIER, SPAN_COLUMNS
+from span_store.duplicates import repeated
 
 if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
@@ -25,7 +26,7 @@ def newest_members(rows: pl.LazyFrame, sessions: pl.DataFrame) -> pl.DataFrame:
     """
     return (
         rows.select(*MEMBER_COLUMNS, "revision")
-        .join(sessions.lazy().select("conversation_id"), on="conversation_id", how="semi")
+        .filter(pl.col("conversation_id").is_in(sessions["conversation_id"].implode()))
         .collect()
         .sort("trace_id", "revision")
         .unique("trace_id", keep="last", maintain_order=True)
@@ -66,7 +67,7 @@ class SessionHistory:
         An incremental run sees only what arrived lately, so it asks for evaluated traces too, as
         far back as a baseline looks.
         """
-        named = traces.filter(
+        named = traces.select(*MEMBER_COLUMNS, "complete_reason", "is_candidate").filter(
             pl.col("conversation_id").is_not_null() & pl.col("complete_reason").is_not_null()
         )
         wanted = named.filter("is_candidate").select("conversation_id")
@@ -78,8 +79,11 @@ class SessionHistory:
             lately = store.scan_raw("traces", project=project).filter(pl.col("end_time") >= begin)
             stored = newest_members(lately, wanted).join(known, on="trace_id", how="anti")
             known = pl.concat([known, stored])
+        # In most traffic few traces share their session with others: numbers tell which may.
+        session = known["conversation_id"].hash(0)
+        shared = known.filter(session.is_in(repeated(session).implode()))
         members = (
-            known.filter(pl.col("conversation_id").is_duplicated())
+            shared.filter(pl.col("conversation_id").is_duplicated())
             .join(wanted, on="conversation_id", how="semi")
             .sort("conversation_id", "start_time", "trace_id")
             .with_columns(place=pl.int_range(1, pl.len() + 1).over("conversation_id"))
