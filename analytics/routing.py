@@ -122,14 +122,13 @@ def route(  # Everything a rule may look at.
     routed = Routed()
     # Under a cap a weight changes the chance of a trace that no rule kept, too.
     weighed = sorted(weights) if config.items_max > 0 else []
+    chosen = {*findings["trace_id"], *weighed, *(t for rule in live_rules for t in rule.trace_ids)}
+    is_chosen = pl.col("trace_id").is_in(pl.Series(sorted(chosen), dtype=pl.String).implode())
     facts = {
         row["trace_id"]: row
-        for row in traces.filter(
-            (pl.col("u") < config.random_floor)
-            | pl.col("trace_id").is_in(findings["trace_id"].unique().to_list())
-            | pl.col("trace_id").is_in(sorted({t for rule in live_rules for t in rule.trace_ids}))
-            | pl.col("trace_id").is_in(weighed)
-        ).iter_rows(named=True)
+        for row in traces.select(name for name in _FACTS if name in traces.columns)
+        .filter((pl.col("u") < config.random_floor) | is_chosen)
+        .iter_rows(named=True)
     }
     if config.random_floor > 0:
         routed.floor_considered = int(traces["asks_floor"].sum())
@@ -141,13 +140,14 @@ def route(  # Everything a rule may look at.
         row = facts[trace_id]
         if not row["asks_floor"] or config.random_floor <= 0:
             continue
-        record = floor_record(row["u"], config.random_floor, config.salt)
+        terms = _rule_terms(row, weights)
+        record = floor_record(row["u"], config.random_floor, config.salt, terms.importance)
         reason = f"Random floor: a {config.random_floor:.2%} sample of all traces"
-        _add(routed, row, record, _rule_terms(row, weights), reason)
+        _add(routed, row, record, terms, reason)
     return routed
 
 
-def floor_record(u: float, p: float, salt: str) -> SelectionRecord:
+def floor_record(u: float, p: float, salt: str, importance: float = 1.0) -> SelectionRecord:
     """What the random floor decides about a trace."""
     return SelectionRecord(
         queue=RANDOM_FLOOR,
@@ -156,6 +156,7 @@ def floor_record(u: float, p: float, salt: str) -> SelectionRecord:
         p=p,
         u=u,
         salt=salt,
+        importance=importance,
     )
 
 
@@ -192,14 +193,6 @@ def _route_findings(  # The parts of one choice.
             fact = _of_session(fact, project, config)
         is_match = row["decision"] == "matched"
         rate = config.matched_rate if is_match else config.ambiguous_rate
-        record = _record(
-            fact,
-            row["detector"],
-            f"detector:{row['detector']}",
-            row["detector_version"],
-            rate,
-            config,
-        )
         precision = precisions.get(row["detector"], Precision())
         count = queued[row["signature"]]
         queued[row["signature"]] += 1
@@ -212,6 +205,15 @@ def _route_findings(  # The parts of one choice.
             similar_queued=count,
             business_weight=weights.get(row["trace_id"], 1.0),
             u=fact["u"],
+        )
+        record = _record(
+            fact,
+            row["detector"],
+            f"detector:{row['detector']}",
+            row["detector_version"],
+            rate,
+            terms.importance,
+            config,
         )
         _add(routed, fact, record, terms, row["reason"] or row["decision"], row["detector"])
 
@@ -230,8 +232,9 @@ def _route_live(  # The parts of one choice.
         if trace_id in rule.by_session:
             fact = _of_session(fact, project, config) | {"session_place": fact["scored_place"]}
             reason = f"A score of the session matches {filtered}"
-        record = _record(fact, rule.queue, f"live:{rule.queue}", rule.version, rule.rate, config)
-        _add(routed, fact, record, _rule_terms(fact, weights), reason)
+        terms, name = _rule_terms(fact, weights), f"live:{rule.queue}"
+        record = _record(fact, rule.queue, name, rule.version, rule.rate, terms.importance, config)
+        _add(routed, fact, record, terms, reason)
 
 
 def _of_session(fact: dict[str, Any], project: str, config: AnalysisConfig) -> dict[str, Any]:
@@ -249,7 +252,13 @@ def traces_order(facts: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
 
 
 def _record(  # One argument a column of the record.
-    fact: dict[str, Any], queue: str, rule: str, version: str, p: float, config: AnalysisConfig
+    fact: dict[str, Any],
+    queue: str,
+    rule: str,
+    version: str,
+    p: float,
+    importance: float,
+    config: AnalysisConfig,
 ) -> SelectionRecord:
     return SelectionRecord(
         queue=queue,
@@ -259,6 +268,7 @@ def _record(  # One argument a column of the record.
         u=fact["u"],
         salt=config.salt,
         object_type=fact.get("object_type", "trace"),
+        importance=importance,
     )
 
 
@@ -284,7 +294,6 @@ def _add(  # The parts of one draft.
     reason: str,
     detector: str | None = None,
 ) -> None:
-    record = replace(record, importance=terms.importance)
     routed.selections.setdefault(fact["trace_id"], []).append(record)
     if not record.selected:
         return
@@ -345,3 +354,16 @@ METADATA = (
     "span_count",
 )
 """The trace facts that an item shows."""
+
+_FACTS = (
+    "trace_id",
+    "conversation_id",
+    "end_time",
+    "u",
+    "asks_floor",
+    "item_revision",
+    "session_place",
+    "scored_place",
+    *METADATA,
+)
+"""What the rules and their items need to know of a trace."""
