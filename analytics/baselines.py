@@ -39,7 +39,13 @@ if TYPE_CHECKING:
 LEVELS = ("operation_model_agent", "operation_model", "operation", "project")
 """Cohort levels from narrow to wide."""
 
-COHORT_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
+COHORT_SOURCES = ("operation_name", "request_model", "agent_name", "name")
+"""The facts that cohorts are named by."""
+
+COHORT_COLUMNS = ("cohort",)
+"""What :func:`with_cohorts` adds; wider cohorts are named where one is told, for a few traces."""
+
+_LEVEL_COLUMNS = tuple(f"cohort_{level}" for level in LEVELS)
 
 BASELINES_VERSION = "4"
 """Changes whenever the same history may give another norm; every run records it."""
@@ -109,26 +115,32 @@ class Verdicts:
 
 
 def with_cohorts(traces: pl.DataFrame) -> pl.DataFrame:
-    """Add the cohort's name at every level, and the narrow one as ``cohort``."""
-    unknown = pl.lit("-")
-    operation = pl.col("operation_name").fill_null(unknown)
-    model = pl.col("request_model").fill_null(unknown)
-    agent = pl.coalesce("agent_name", "name").fill_null(unknown)
+    """Add the name of the narrow cohort as ``cohort``."""
+    return traces.with_columns(cohort=_cohort(0))
+
+
+def with_levels(traces: pl.DataFrame) -> pl.DataFrame:
+    """Add the cohort's name at every level, as ``cohort_LEVEL``."""
     return traces.with_columns(
-        cohort_operation_model_agent=pl.concat_str(operation, model, agent, separator=" | "),
-        cohort_operation_model=pl.concat_str(operation, model, separator=" | "),
-        cohort_operation=operation,
-        cohort_project=pl.lit("all"),
-    ).with_columns(cohort=pl.col(COHORT_COLUMNS[0]))
+        _cohort(level).alias(name) for level, name in enumerate(_LEVEL_COLUMNS)
+    )
+
+
+def _cohort(level: int) -> pl.Expr:
+    """The name of a cohort of this level; reads :data:`COHORT_SOURCES`."""
+    operation, model, agent, name = (pl.col(source) for source in COHORT_SOURCES)
+    known = [part.fill_null("-") for part in (operation, model, pl.coalesce(agent, name))]
+    parts = known[: len(LEVELS) - 1 - level]
+    return pl.concat_str(parts, separator=" | ") if parts else pl.lit("all")
 
 
 def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
     """Compare every candidate with its norm, metric by metric.
 
-    ``traces`` holds ``trace_id``, ``end_time`` (ns), :data:`COHORT_COLUMNS`, the metrics, and
-    ``is_candidate``: history that only serves as samples is not judged again.
+    ``traces`` holds ``trace_id``, ``end_time`` (ns), ``cohort``, :data:`COHORT_SOURCES`, the
+    metrics, and ``is_candidate``: history that only serves as samples is not judged again.
     """
-    samples = Samples(traces, COHORT_COLUMNS, config)
+    samples = Samples(traces, _cohorts(traces), config)
     candidate = samples.candidate
     judged = np.zeros(candidate.size, dtype=np.int64)
     found = [pl.DataFrame(schema=OUTLIERS)]
@@ -142,15 +154,23 @@ def judge(traces: pl.DataFrame, config: AnalysisConfig) -> Verdicts:
         spending = Spending(light=light, heavy=heavy)
         answer = judge_metric(logs, asked, layouts, spending, config)
         judged[layouts.is_known] += answer.has_norm
-        rows = samples.rows(
-            np.flatnonzero(layouts.is_known)[answer.outliers], ("trace_id", *COHORT_COLUMNS)
-        )
+        places = np.flatnonzero(layouts.is_known)[answer.outliers]
+        rows = with_levels(samples.rows(places, ("trace_id", *COHORT_SOURCES)))
         logs = [values[answer.outliers] for values in logs]
         found.append(_outliers(rows, metric, logs, answer, config))
     return Verdicts(
         outliers=pl.concat(found).sort("trace_id", "metric"),
         judged=samples.candidates(metrics_judged=judged).sort("trace_id"),
     )
+
+
+def _cohorts(traces: pl.DataFrame) -> Cohorts:
+    """The cohorts as numbers; traces of one narrow cohort share the wider ones."""
+
+    def wider(rows: NDArray[np.int64]) -> pl.DataFrame:
+        return with_levels(traces.select(COHORT_SOURCES)[rows]).select(_LEVEL_COLUMNS[1:])
+
+    return Cohorts.of(traces["cohort"], wider)
 
 
 def _outliers(
@@ -170,7 +190,7 @@ def _outliers(
             "metric": [metric] * rows.height,
             "value": _told(np.exp(location + distance)),
             "cohort_level": [LEVELS[level] for level in levels],
-            "cohort": [rows[COHORT_COLUMNS[level]][row] for row, level in enumerate(levels)],
+            "cohort": [rows[_LEVEL_COLUMNS[level]][row] for row, level in enumerate(levels)],
             "n": norms.n,
             "own_n": norms.own_n,
             "median": _told(np.exp(location)),
@@ -197,20 +217,20 @@ def next_limits(traces: pl.DataFrame, config: AnalysisConfig) -> dict[tuple[str,
     missing: too few samples, or a tail that they cannot tell.
     """
     numbers = {metric: pl.col(metric).cast(pl.Float64) for metric in METRICS}
-    samples = traces.select("trace_id", "end_time", *COHORT_COLUMNS, **numbers)
+    samples = traces.select("trace_id", "end_time", "cohort", *COHORT_SOURCES, **numbers)
     # The next trace of each cohort is so large that it exceeds any limit.
     following = (
         samples.filter(pl.col("end_time").is_not_null())
-        .unique(COHORT_COLUMNS[0], keep="first", maintain_order=True)
+        .unique("cohort", keep="first", maintain_order=True)
         .with_columns(
             *(pl.lit(_HUGE).alias(metric) for metric in METRICS),
-            trace_id=pl.lit("~") + pl.col(COHORT_COLUMNS[0]),
+            trace_id=pl.lit("~") + pl.col("cohort"),
             end_time=pl.lit(samples["end_time"].max(), dtype=pl.Int64),
         )
     )
     together = [samples.with_columns(is_candidate=False), following.with_columns(is_candidate=True)]
     found = judge(pl.concat(together), config).outliers
-    names = dict(following.select("trace_id", COHORT_COLUMNS[0]).iter_rows())
+    names = dict(following.select("trace_id", "cohort").iter_rows())
     columns = ("trace_id", "metric", "median", "threshold")
     return {
         (names[trace_id], metric): threshold
@@ -224,26 +244,27 @@ def summary(traces: pl.DataFrame, *, window_start: int, window_end: int) -> pl.D
 
     Cohorts of fewer than five samples are left out.
     """
-    recent = traces.select("end_time", *COHORT_COLUMNS, *METRICS).filter(
-        pl.col("end_time").is_between(window_start, window_end)
-    )
-    cohorts = Cohorts.of(recent, COHORT_COLUMNS)
+    recent = traces.select("end_time", "cohort", *COHORT_SOURCES, *METRICS)
+    is_recent = recent["end_time"].is_between(window_start, window_end)
+    if not is_recent.all(ignore_nulls=False):
+        recent = recent.filter(is_recent)
+    cohorts = _cohorts(recent)
     parts = [pl.DataFrame(schema=_SUMMARY)]
     for metric in METRICS:
         known = recent.select(value=pl.col(metric).cast(pl.Float64)).with_row_index("row")
         known = known.filter(pl.col("value") > 0).with_columns(log=pl.col("value").log())
-        groups, statistics = -1, pl.DataFrame()
-        for number, (level, column) in enumerate(zip(LEVELS, COHORT_COLUMNS, strict=True)):
-            code = pl.Series(cohorts.at(number))
-            keyed = known.with_columns(code=code.gather(known["row"]))
+        narrow = cohorts.narrow[known["row"].to_numpy()]
+        groups, statistics = -1, pl.DataFrame(schema={"row": pl.UInt32})
+        for number, count in enumerate(cohorts.counts(narrow)):
             # Levels are nested: with as many groups as the one before, this one has the same.
-            if keyed["code"].n_unique() != groups:
-                statistics = _statistics(keyed)
-                groups = keyed["code"].n_unique()
+            if count != groups:
+                code = pl.Series(cohorts.above(narrow, number))
+                statistics, groups = _statistics(known.with_columns(code=code)), count
+            named = with_levels(recent.select(COHORT_SOURCES)[statistics["row"]])
             parts.append(
                 statistics.with_columns(
-                    cohort_level=pl.lit(level),
-                    cohort=recent[column].gather(statistics["row"]),
+                    cohort_level=pl.lit(LEVELS[number]),
+                    cohort=named[_LEVEL_COLUMNS[number]],
                     metric=pl.lit(metric),
                 ).select(pl.col(name).cast(kind) for name, kind in _SUMMARY.items())
             )

@@ -14,7 +14,7 @@ from analytics.layouts import Layout, layout
 from analytics.norms import Arranged, Lent, Norms, window_norms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
     from numpy.typing import NDArray
@@ -76,13 +76,15 @@ class Cohorts:
     """Of each wider level, the number by that of the narrow cohort."""
 
     @classmethod
-    def of(cls, traces: pl.DataFrame, levels: Sequence[str]) -> Cohorts:
-        """Those of traces, the narrow level first."""
-        narrow = _codes(traces[levels[0]])
-        of_each = np.zeros(int(narrow.max()) + 1 if narrow.size else 0, dtype=np.int64)
-        of_each[narrow] = np.arange(narrow.size)
-        some = traces.select(levels[1:])[of_each]
-        return cls(narrow=narrow, wider=[_codes(some[level]) for level in levels[1:]])
+    def of(cls, names: pl.Series, wider: Callable[[Integers], pl.DataFrame]) -> Cohorts:
+        """Those of traces by the names of their narrow ones.
+
+        ``wider`` gives the names of the wider ones, a column a level, of the traces in some rows.
+        """
+        narrow = _codes(names)
+        row = np.zeros(int(narrow.max()) + 1 if narrow.size else 0, dtype=np.int64)
+        row[narrow] = np.arange(narrow.size)
+        return cls(narrow=narrow, wider=[_codes(level) for level in wider(row)])
 
     def taken(self, samples: Integers) -> Cohorts:
         """Those of some traces."""
@@ -90,7 +92,18 @@ class Cohorts:
 
     def at(self, level: int) -> Codes:
         """The number of each trace's cohort of a level, counted from the narrow one."""
-        return self.wider[level - 1][self.narrow] if level else self.narrow
+        return self.above(self.narrow, level)
+
+    def above(self, narrow: Codes, level: int) -> Codes:
+        """The numbers of a level's cohorts by those of narrow ones."""
+        return self.wider[level - 1][narrow] if level else narrow
+
+    def counts(self, narrow: Codes) -> list[int]:
+        """How many cohorts of each level these narrow ones are."""
+        is_there = np.zeros(int(narrow.max()) + 1 if narrow.size else 0, dtype=np.bool_)
+        is_there[narrow] = True
+        there = np.flatnonzero(is_there)
+        return [np.unique(self.above(there, level)).size for level in range(1 + len(self.wider))]
 
 
 def _codes(names: pl.Series) -> Codes:
@@ -100,12 +113,12 @@ def _codes(names: pl.Series) -> Codes:
 class Samples:
     """Traces in order of time, as columns of numbers; the frame itself stays as it is."""
 
-    def __init__(self, traces: pl.DataFrame, levels: Sequence[str], config: AnalysisConfig) -> None:
+    def __init__(self, traces: pl.DataFrame, cohorts: Cohorts, config: AnalysisConfig) -> None:
         self._traces = traces
         self._order = _by_time(traces)
         self._times = traces["end_time"].fill_null(0).to_numpy()[self._order]
         self.candidate: Booleans = traces["is_candidate"].to_numpy()[self._order]
-        self._cohorts = Cohorts.of(traces, levels).taken(self._order)
+        self._cohorts = cohorts.taken(self._order)
         self._window = int(config.baseline_window_seconds * _NANOSECONDS)
         self._logs: dict[str, Floats] = {}
         self._layouts: list[Layouts] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analytics.baselines import COHORT_COLUMNS, LEVELS, with_cohorts
+from analytics.baselines import LEVELS, with_levels
 from analytics.traces import METRICS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def hours_of_week(
         .dt.replace_time_zone("UTC")
         .dt.convert_time_zone(time_zone)
     )
-    named = with_cohorts(traces.filter(pl.col("end_time").is_not_null())).with_columns(
+    named = with_levels(traces.filter(pl.col("end_time").is_not_null())).with_columns(
         weekday=local.dt.weekday().cast(pl.Int64), hour=local.dt.hour().cast(pl.Int64)
     )
     parts = [pl.DataFrame(schema=HOURS)]
@@ -62,7 +62,7 @@ def hours_of_week(
         value = pl.col(metric).cast(pl.Float64)
         known = named.filter(value > 0).with_columns(value=value)
         known = known.with_columns(
-            ratio=pl.col("value") / pl.col("value").median().over(COHORT_COLUMNS[0])
+            ratio=pl.col("value") / pl.col("value").median().over(f"cohort_{LEVELS[0]}")
         )
         parts += [_by_hour(known, level, metric) for level in levels]
     return pl.concat(parts).sort("cohort_level", "cohort", "metric", "weekday", "hour")
