@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from span_store.duplicates import repeated
@@ -68,9 +70,7 @@ class WholeSpans:
             is_scattered = traces.is_in(scattered.implode())
             # Picked texts keep all those that they were picked from, so they are written anew.
             held_back.append(frame.filter(is_scattered).with_columns(pl.col(pl.String) + ""))
-            if is_scattered.any():
-                frame = frame.filter(~is_scattered)
-            yield frame
+            yield _without(frame, is_scattered)
             del frame
         yield pl.concat(held_back)
 
@@ -86,3 +86,22 @@ class WholeSpans:
     @property
     def _whole(self) -> Selection:
         return Selection(project=self.project)
+
+
+def _without(frame: pl.DataFrame, is_out: pl.Series) -> pl.DataFrame:
+    """The other rows; those between few that are out stay where they are, and none is copied."""
+    out = is_out.to_numpy()
+    edges = np.flatnonzero(out[1:] != out[:-1]) + 1
+    if len(edges) > _PIECES_MAX:
+        return frame.filter(~is_out)
+    bounds = [0, *edges.tolist(), frame.height]
+    pieces = [
+        frame.slice(begin, end - begin)
+        for begin, end in pairwise(bounds)
+        if begin < end and not out[begin]
+    ]
+    return pl.concat(pieces, rechunk=False) if pieces else frame.clear()
+
+
+_PIECES_MAX = 200
+"""Columns of more pieces take longer to go through than to copy."""
