@@ -57,7 +57,8 @@ class Groups:
         places = None
         if self._places is not None:
             places = (np.cumsum(is_chosen.to_numpy()) - 1)[self._places[chosen]]
-        return frame.filter(is_chosen), Groups(self.numbers[chosen], places)
+        rows = pl.DataFrame([column.filter(is_chosen) for column in frame.get_columns()])
+        return rows, Groups(self.numbers[chosen], places)
 
     def spread(self, frame: pl.DataFrame, size: int) -> pl.DataFrame:
         """Rows that belong to these groups as rows of the ``size`` groups that they lie in."""

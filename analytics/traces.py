@@ -87,10 +87,13 @@ def _assembled(frame: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     order = trace_order(keys, frame["start_time"], frame["span_id"])
     number = keys.to_numpy()
     traces = Groups(number if order is None else number[order], order)
-    answers, calls = traces.alone(frame.select(_OF_CALLS), frame["is_model_call"])
+    is_call = frame["is_model_call"]
+    answers, calls = traces.alone(frame.select(_OF_CALLS), is_call)
+    # Lists are copied slowly: of these only the last ones are.
+    endings = frame["finish_reasons"], traces.within(is_call).last()
     # NumPy and Polars let go of the interpreter while they work, each on one thread.
     with ThreadPoolExecutor(2, thread_name_prefix="assemble") as threads:
-        used = threads.submit(_used, answers, calls)
+        used = threads.submit(_used, answers, calls, *endings)
         rolled = threads.submit(_rolled, frame, traces)
         roots = threads.submit(_roots, frame, traces)
         asked = threads.submit(_asked, answers, calls)
@@ -122,7 +125,6 @@ _OF_CALLS = (
     "cost_usd",
     "is_error",
     "operation_name",
-    "finish_reasons",
     "time_to_first_chunk_ms",
     "is_streaming",
     "dropped_events_count",
@@ -153,10 +155,13 @@ def _rolled(frame: pl.DataFrame, traces: Groups) -> pl.DataFrame:
     )
 
 
-def _used(frame: pl.DataFrame, calls: Groups) -> pl.DataFrame:
-    """What the model calls of each trace used, and how the last one ended."""
+def _used(frame: pl.DataFrame, calls: Groups, reasons: pl.Series, last: pl.Series) -> pl.DataFrame:
+    """What the model calls of each trace used, and how the last one ended.
+
+    ``reasons`` are the finish reasons of all spans, ``last`` where the last call's stand in there.
+    """
     sums = ("input_tokens", "output_tokens", "total_tokens", "cost_usd")
-    (reasons,) = taken([frame["finish_reasons"]], calls.last())
+    (endings,) = taken([reasons], last)
     (operation,) = taken([frame["operation_name"]], calls.first())
     return pl.DataFrame(
         [
@@ -164,7 +169,7 @@ def _used(frame: pl.DataFrame, calls: Groups) -> pl.DataFrame:
             _longest_wait(frame, calls),
             pl.Series("model_call_count", calls.sizes),
             calls.count(frame["is_error"]).alias("model_call_error_count"),
-            reasons.list.first().alias("finish_reason"),
+            endings.list.first().alias("finish_reason"),
             operation.alias("call_operation"),
         ]
     )
