@@ -36,6 +36,8 @@ LAST_OF_TRACE = 0xFFFFFFFF
 """How far above the least row key of a trace its greatest one can lie."""
 
 CONTENT = ("attributes", "input_messages", "output_messages")
+_SAMPLE = 1_000
+"""How many values tell whether a column repeats few."""
 _HEX_DIGITS = 16
 """Hex digits that make 64 bits; of longer ids the last ones, which are random in every format."""
 
@@ -96,7 +98,9 @@ def _numbers(series: pl.Series) -> NDArray[np.uint64]:
     """A 64-bit number for each value; equal values give equal numbers, on every machine."""
     if series.dtype != pl.String:
         return series.cast(pl.Int64).fill_null(0).to_numpy().astype(np.int64).view(np.uint64)
-    if series.n_unique() * 8 < len(series):
+    # Ids hardly repeat: a few of them tell that, or all are counted.
+    few = series.gather_every(max(1, len(series) // _SAMPLE))
+    if few.n_unique() * 2 < len(few) and series.n_unique() * 8 < len(series):
         values = series.unique()
         numbers = dict(zip(values, _numbers_of_texts(values).tolist(), strict=True))
         return series.replace_strict(numbers, return_dtype=pl.UInt64).to_numpy()
@@ -110,11 +114,14 @@ def _numbers_of_texts(series: pl.Series) -> NDArray[np.uint64]:
     is_whole = (tail.str.len_bytes() == _HEX_DIGITS) & ~tail.str.starts_with("+")
     usable = (read.is_not_null() & is_whole).fill_null(value=False)
     result: NDArray[np.uint64] = read.fill_null(0).to_numpy().copy()
-    others = (~usable).arg_true().to_numpy()
-    for index in others:
-        text = series[int(index)] or ""
-        digest = blake2b(text.encode(), digest_size=8).digest()
-        result[index] = int.from_bytes(digest, "big")
+    others = series.filter(~usable).fill_null("")
+    if not others.is_empty():
+        digests = {
+            text: int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+            for text in others.unique()
+        }
+        numbers = others.replace_strict(digests, return_dtype=pl.UInt64)
+        result[(~usable).to_numpy()] = numbers.to_numpy()
     return result
 
 

@@ -73,6 +73,8 @@ class TraceIndex:
                 begin = 0 if least is None else np.searchsorted(arrived, least)
                 end = None if greatest is None else np.searchsorted(arrived, greatest, "right")
                 some = by_arrival[begin:end]
+                # What is looked up in order is found near what was looked up before.
+                some = some[np.argsort(hashes[some])]
                 held = self._traces[name]
                 place = np.minimum(np.searchsorted(held, hashes[some]), max(len(held) - 1, 0))
                 if len(held):
