@@ -68,7 +68,7 @@ class Jailbreaking:
     """Reads user turns with the jailbreak head and rules, tool results with injection rules."""
 
     id = _ENTRY.id
-    version = "3"
+    version = "4"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
