@@ -92,6 +92,13 @@ def analyze(
         raise click.UsageError(f"--since {since.isoformat()} is not before --until")
     report = _run_alone(context, since, until, as_of, dry_run=dry_run, wait_seconds=wait_seconds)
     _print(report, output_format)
+    # A table without rows says it itself.
+    if not report.traces_seen and (output_format or default_format()) != "table":
+        from cli.other_projects import hint_of_other_projects
+
+        hint = hint_of_other_projects()
+        if hint is not None:
+            say(hint)
 
 
 def _run_alone(

@@ -26,6 +26,14 @@ def test_the_report_of_a_run_is_the_same_bytes_however_long_it_took(filled, tmp_
     assert " s\n" in reports[0].err
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_a_run_over_a_project_without_spans_names_those_that_have_some(filled, form):
+    done = filled("--project", "defualt", "analyze", "--dry-run", "--format", form)
+
+    assert done.code == 0
+    assert done.err.count("there are spans of default: use --project") == 1
+
+
 def test_a_run_is_shown_as_tables_with_its_durations_and_settings(filled, tmp_path):
     settings = tmp_path / "settings.toml"
     settings.write_text(settings.read_text() + "[analysis]\nratio_min = 3.0\n")
@@ -38,7 +46,8 @@ def test_a_run_is_shown_as_tables_with_its_durations_and_settings(filled, tmp_pa
     assert "{" not in shown
     assert ["traces_evaluated", "41"] in lines
     assert ["settings:", "ratio_min", "3"] in lines
-    assert ["empty_response", "2", "1", "0", "1", "0", "0", "-"] in lines
+    version = whole["versions"]["empty_response"]
+    assert ["empty_response", version, "1", "0", "1", "0", "0", "-"] in lines
     assert ["empty_response", "1", "1", "1", "0", "0", "0", "0"] in lines
     assert any(line[:2] == ["seconds:", "writing"] for line in lines)
     assert set(whole["durations"]) >= {"intake", "writing"}
