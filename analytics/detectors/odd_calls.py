@@ -41,7 +41,10 @@ def traces_with_odd_calls(spans: pl.DataFrame, known: Collection[str]) -> set[st
     checks = _Checks()
     odd: set[str] = set()
     kinds = ["tool_definitions", "shape"]
-    shaped = _with_shapes(_of_no_form(spans, checks))
+    rest = _of_no_form(spans, checks)
+    if rest.is_empty():
+        return odd
+    shaped = _with_shapes(rest)
     alike = shaped.unique(kinds, keep="first", maintain_order=True)
     stands = [
         _has_one_call(shape) and checks.stands_for_others(output, definitions)
@@ -68,7 +71,7 @@ def _of_no_form(spans: pl.DataFrame, checks: _Checks) -> pl.DataFrame:
     left: list[pl.DataFrame] = []
     while spans.height >= _MANY and len(left) < _DEFINITIONS_MAX:
         definitions = spans["tool_definitions"][0]
-        is_same = pl.col("tool_definitions").eq_missing(pl.lit(definitions, pl.String))
+        is_same = spans["tool_definitions"].eq_missing(pl.Series([definitions], dtype=pl.String))
         same, spans = spans.filter(is_same), spans.filter(~is_same)
         if same.height >= _MANY:
             first = same["output_messages"].head(_FIRST)
