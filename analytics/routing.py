@@ -126,7 +126,7 @@ def route(  # Everything a rule may look at.
     is_chosen = pl.col("trace_id").is_in(pl.Series(sorted(chosen), dtype=pl.String).implode())
     facts = {
         row["trace_id"]: row
-        for row in traces.select(name for name in _FACTS if name in traces.columns)
+        for row in traces.select(_FACTS)
         .filter((pl.col("u") < config.random_floor) | is_chosen)
         .iter_rows(named=True)
     }
@@ -323,7 +323,7 @@ def _add(  # The parts of one draft.
 def _change(fact: dict[str, Any], *, of_session: bool) -> str | None:
     """What the object has beyond its earlier revision."""
     grew = "a further trace of the session" if of_session and fact["session_place"] > 1 else None
-    return "; ".join(filter(None, (grew, fact.get("item_change")))) or None
+    return "; ".join(filter(None, (grew, fact["item_change"]))) or None
 
 
 def _latest_of_sessions(drafts: list[Draft]) -> list[Draft]:
@@ -362,6 +362,7 @@ _FACTS = (
     "u",
     "asks_floor",
     "item_revision",
+    "item_change",
     "session_place",
     "scored_place",
     *METADATA,

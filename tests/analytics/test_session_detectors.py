@@ -11,7 +11,7 @@ import pytest
 
 from analytics.config import AnalysisConfig
 from analytics.job import run
-from analytics.routing import route
+from analytics.routing import METADATA, route
 from analytics.selection import draw
 from queue_store.config import QueueConfig
 from queue_store.model import AnnotationDraft
@@ -301,8 +301,10 @@ def test_a_session_has_a_draw_of_its_own_shared_by_its_traces(store, queues):
 
 def test_a_session_that_is_kept_by_two_of_its_traces_has_the_larger_chance():
     rows = [
-        {"trace_id": trace_id, "end_time": place, "conversation_id": "talk", "u": 0.5}
-        | {"session_place": place, "scored_place": place, "item_revision": 1, "asks_floor": True}
+        dict.fromkeys(METADATA)
+        | {"trace_id": trace_id, "end_time": place, "conversation_id": "talk", "u": 0.5}
+        | {"session_place": place, "scored_place": place, "asks_floor": True}
+        | {"item_revision": 1, "item_change": None}
         for place, trace_id in enumerate(("a", "b"), 1)
     ]
     findings = [

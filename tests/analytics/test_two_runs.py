@@ -112,6 +112,6 @@ def test_the_log_says_which_runs_were_backfills_and_over_which_range(command):
     rows = [json.loads(line) for line in command("runs", "list").out.splitlines()]
 
     shown = [(row["kind"], row["since"], row["until"]) for row in rows]
-    assert shown == [("backfill", "2026-03-01T00:00:00+00:00", None), ("full", None, None)]
+    assert shown == [("backfill", "2026-03-01T00:00:00.000000000Z", None), ("full", None, None)]
     table = command("runs", "list", "--format", "table").out
     assert "backfill" in table
