@@ -131,13 +131,17 @@ def _inner_tools(
     """The tool spans somewhere below each tool span."""
     inner: dict[str, list[str]] = {span_id: [] for span_id in tools}
     for span_id in tools:
+        path = {span_id: None}
         above = parents.get(span_id)
-        for _ in range(len(parents)):
-            if above is None or above not in parents:
-                break
-            if above in tools:
-                inner[above].append(span_id)
+        while above is not None and above in parents and above not in path:
+            path[above] = None
             above = parents[above]
+        if above == span_id:
+            # Of spans that stand in one another in a circle, none is the inner one.
+            continue
+        for outer in path:
+            if outer in tools and outer != span_id:
+                inner[outer].append(span_id)
     return inner
 
 

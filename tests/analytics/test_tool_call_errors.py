@@ -426,3 +426,16 @@ def test_arguments_are_checked_under_the_plugins_name():
     call = call_with([asked("c1", "book", {"seat": "window"})], tool_definitions=tools)
 
     assert "do not meet its parameters" in one(NAME, [call])[1]["reason"]
+
+
+def test_spans_that_stand_in_one_another_in_a_circle_are_calls_beside_each_other():
+    values = {"is_error": True, "status_code": "error", "error_type": "Timeout"}
+    first, second = tool("t", "fetch", at=1, **values), tool("t", "find", at=2, **values)
+    own, below = tool("t", "load", at=3, **values), tool("t", "load", at=3.1, **values)
+    first["parent_span_id"], second["parent_span_id"] = second["span_id"], first["span_id"]
+    own["parent_span_id"], below["parent_span_id"] = own["span_id"], own["span_id"]
+
+    _, row = one(NAME, [first, second, own, below])
+
+    told = {piece["span_id"] for piece in json.loads(row["evidence"])}
+    assert told == {span["span_id"] for span in (first, second, below)}
