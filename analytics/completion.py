@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
 
 _SECOND = 1_000_000_000
+_HOUR = 3600 * _SECOND
 
 
 def with_completion(
@@ -51,6 +52,17 @@ def with_completion(
         .when(old_at <= now)
         .then(pl.lit("timeout")),
     )
+
+
+def first_arrival(config: AnalysisConfig) -> pl.Expr:
+    """The earliest moment (ns) at which spans of an evaluated trace can have arrived.
+
+    Spans arrive after their trace begins; an hour allows for clocks that differ. Where a clock
+    went wrong by more, or nobody knows when the trace began, they arrived while it was open.
+    """
+    begin, arrived = pl.col("start_time"), pl.col("received_at")
+    open_ns = int(config.age_seconds_max * _SECOND)
+    return pl.when(begin <= arrived).then(begin).otherwise(arrived - open_ns) - _HOUR
 
 
 def nanoseconds(moment: datetime) -> int:

@@ -41,17 +41,19 @@ def overtaken(
     late = members.filter("is_late")
     if late.is_empty() or traces_max == 0 or (late.height == members.height and not is_partial):
         return members.clear().select("trace_id", "received_at")
-    begins = late.group_by("conversation_id").agg(begin=pl.col("start_time").min())
-    members = members.join(begins, on="conversation_id").filter(
-        pl.col("start_time") >= pl.col("begin")
-    )
+    # A trace of which nobody knows when it began stands first in its session.
+    began = pl.col("start_time").fill_null(0)
+    begins = late.group_by("conversation_id").agg(begin=began.min())
+    members = members.join(begins, on="conversation_id").filter(began >= pl.col("begin"))
     if is_partial:
         rows = store.scan_raw("traces", project=project)
+        if earliest := begins["begin"].min():
+            rows = rows.filter(pl.col("start_time") >= earliest)
         stored = (
-            newest_members(rows.filter(pl.col("start_time") >= begins["begin"].min()), begins)
+            newest_members(rows, begins)
             .join(members, on="trace_id", how="anti")
             .join(begins, on="conversation_id")
-            .filter(pl.col("start_time") >= pl.col("begin"))
+            .filter(began >= pl.col("begin"))
             .with_columns(is_late=pl.lit(value=False))
         )
         members = pl.concat([members, stored.select(members.columns)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.completion import first_arrival
 from analytics.detectors.context import EARLIER, SPAN_COLUMNS
 from span_store.duplicates import repeated
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from analytics.config import AnalysisConfig
     from span_store.store import SpanStore
 
-_HOUR = 3_600_000_000_000
 MEMBER_COLUMNS = (*EARLIER, "received_at")
 
 
@@ -41,8 +41,7 @@ class SessionHistory:
     store: SpanStore
     project: str
     as_of_ns: int
-    traces_max: int
-    """Earlier traces of a session that are read for one trace."""
+    config: AnalysisConfig
     traces: pl.DataFrame
     """``trace_id, conversation_id, start_time, received_at`` of every trace the run sees."""
     members: pl.DataFrame
@@ -92,7 +91,7 @@ class SessionHistory:
             store=store,
             project=project,
             as_of_ns=as_of_ns,
-            traces_max=config.session_traces_max,
+            config=config,
             traces=named.select(MEMBER_COLUMNS),
             members=members,
             is_partial=incremental,
@@ -129,7 +128,7 @@ class SessionHistory:
         return (
             self.members.join(bounds, on="conversation_id")
             .filter(
-                pl.col("place") >= pl.col("first").cast(pl.Int64) - self.traces_max,
+                pl.col("place") >= pl.col("first").cast(pl.Int64) - self.config.session_traces_max,
                 pl.col("place") < pl.col("last"),
             )
             .join(own.select("trace_id"), on="trace_id", how="anti")
@@ -140,10 +139,11 @@ class SessionHistory:
     def read(self, trace_ids: pl.Series) -> pl.DataFrame:
         """The spans of some of these traces, as a chunk's are read.
 
-        Bounds on arrival let the scan skip most files; an hour allows for clocks that differ.
+        Bounds on arrival let the scan skip most files.
         """
         own = self.members.filter(pl.col("trace_id").is_in(trace_ids.implode()))
-        first, last = own["start_time"].min(), own["received_at"].max()
+        first = own.select(first_arrival(self.config)).to_series().min()
+        last = own["received_at"].max()
         assert isinstance(first, int)
         assert isinstance(last, int)
         spans = self.store.scan(
@@ -151,7 +151,7 @@ class SessionHistory:
             project=self.project,
             columns=SPAN_COLUMNS,
             trace_ids=trace_ids.to_list(),
-            received_since=first - _HOUR,
+            received_since=first,
             received_until=min(last, self.as_of_ns) + 1,
         )
         return spans.collect(engine="streaming")

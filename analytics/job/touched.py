@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analytics.completion import first_arrival
 from analytics.traces import LIGHT_COLUMNS
 from span_store.model_calls import COLUMNS as CALL_COLUMNS
 from span_store.model_calls import counted_once, uncounted
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 _SECOND = 1_000_000_000
-_HOUR = 3600 * _SECOND
 _KEY = ["trace_id", "span_id"]
 
 
@@ -65,12 +65,12 @@ class Touched:
         """
         oldest = self.since_ns - int(config.age_seconds_max * _SECOND)
         spans = self._read(store, self.trace_ids, oldest, self.as_of_ns + 1)
-        cut = _cut_short(spans, evaluated.filter(pl.col("start_time") < oldest + _HOUR))
-        begin = cut["start_time"].min()
+        began = evaluated.with_columns(first_arrival=first_arrival(config))
+        cut = _cut_short(spans, began.filter(pl.col("first_arrival") < oldest))
+        begin = cut["first_arrival"].min()
         if isinstance(begin, int):
-            # Spans arrive after their trace begins; an hour allows for clocks that differ.
-            earlier = self._read(store, cut["trace_id"], begin - _HOUR, oldest)
-            spans, oldest = pl.concat([earlier, spans]), min(oldest, begin - _HOUR)
+            earlier = self._read(store, cut["trace_id"], begin, oldest)
+            spans, oldest = pl.concat([earlier, spans]), min(oldest, begin)
         if spans.select(_KEY).is_duplicated().any():
             spans = spans.sort(
                 ["end_time", "received_at"], descending=[True, False], nulls_last=True

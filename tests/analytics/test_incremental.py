@@ -186,3 +186,21 @@ def test_what_arrives_days_later_is_read_with_the_whole_trace(store, queues, lat
     expected = (calls + 2, calls, 1, "root_quiet", ["tool_call_errors"])
     assert tuple(row[name] for name in facts) == expected
     assert (report.traces_evaluated, after.traces_evaluated) == (1, 0)
+
+
+def test_what_arrives_late_from_a_clock_that_is_ahead_is_read_with_the_whole_trace(store, queues):
+    root = span("old", "agent", seconds=10, operation_name="invoke_agent")
+    arrival = root["end_time"]
+    hours = 3600 * 10**9
+    rows = [root, chat("old", at=1, parent=root), chat("old", at=5, parent=root)]
+    for row in rows:
+        row["start_time"] += 3 * hours
+        row["end_time"] += 3 * hours
+    rows[2]["received_at"] = arrival + 26 * hours
+    store.append("spans", frame([*rows[:2], chat("next-day", at=25 * 3600)]))
+    run(store, queues, project="default", as_of=BEGIN + timedelta(hours=25.5), incremental=True)
+    store.append("spans", frame(rows[2:]))
+    run(store, queues, project="default", as_of=BEGIN + timedelta(hours=27), incremental=True)
+
+    (row,) = store.scan("traces").collect().filter(name="agent", revision=2).to_dicts()
+    assert (row["span_count"], row["model_call_count"]) == (3, 2)

@@ -18,7 +18,7 @@ from queue_store.model import AnnotationDraft
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
 from tests.analytics.semantic.chats import talk
-from tests.analytics.spans import AS_OF, BEGIN, chat, frame, identifier
+from tests.analytics.spans import AS_OF, BEGIN, SECOND, chat, frame, identifier
 
 ASKED = "Please move my booking to the 3rd of June."
 SMALL_TALK = [
@@ -66,6 +66,27 @@ def matched(store, detector="frustration"):
     newest = store.scan("traces").collect().group_by("trace_id").agg(pl.col("revision").max())
     found = store.scan("findings").collect().join(newest, on=["trace_id", "revision"])
     return found.filter(detector=detector, decision="matched").sort("trace_id")
+
+
+@pytest.mark.parametrize("ahead", [None, 3, 24 * 30, -24 * 30])
+@pytest.mark.parametrize("options", [{"incremental": True}, {"chunk_traces": 1}])
+def test_what_was_said_counts_whatever_the_senders_clock_says(store, queues, ahead, options):
+    rows = conversation()
+    for row in rows:
+        for name in ("start_time", "end_time"):
+            row[name] = None if ahead is None else row[name] + ahead * 3600 * SECOND
+    order = sorted(rows, key=lambda row: row["received_at"])
+    if "incremental" in options:
+        for minute, row in enumerate(order):
+            store.append("spans", frame([row]))
+            moment = AS_OF + minute * MINUTE
+            run(store, queues, project="default", as_of=moment, config=config(), incremental=True)
+    else:
+        store.append("spans", frame(order))
+        run(store, queues, project="default", as_of=AS_OF, config=config(**options))
+
+    restating = matched(store).filter(pl.col("reason").str.contains("restates"))
+    assert restating.height == 1
 
 
 def test_what_was_said_in_another_chunk_counts(store, queues):
