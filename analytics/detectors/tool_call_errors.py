@@ -15,7 +15,7 @@ from analytics.detectors.malformed_calls import left_open, malformed_calls
 from analytics.detectors.odd_calls import traces_with_odd_calls
 from analytics.detectors.prefilters import FOREIGN_CALLS, TOOL_CALL_ERRORS
 from analytics.detectors.tool_calls import ToolCall, is_parallel, same_arguments, tool_calls
-from analytics.detectors.tool_failure import Failure, failure_of
+from analytics.detectors.tool_failure import Failure, failure_of, is_client_error
 from analytics.messages import load
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ToolCallErrors:
     """Reads tool spans and messages of the traces that a string prefilter lets through."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -114,7 +114,7 @@ class ToolCallErrors:
         if call.is_echo or (not call.is_error and sign is None):
             return None
         http = self.config.http_client_error_severity
-        is_client_error = (sign is not None and sign.is_client_error) or _is_4xx(call.error_type)
+        is_client_error = (sign is not None and sign.is_client_error) or _is_4xx(call)
         if is_client_error and http <= 0:
             return None
         if call.is_error:
@@ -279,5 +279,9 @@ def _recovered_by(failed: ToolCall, calls: list[ToolCall]) -> tuple[ToolCall | N
     return other, False
 
 
-def _is_4xx(error_type: str | None) -> bool:
-    return error_type is not None and len(error_type) == 3 and error_type.startswith("4")
+def _is_4xx(call: ToolCall) -> bool:
+    """Whether the span's error is an HTTP status of 4xx, as a code or in a client's words."""
+    if not call.is_error:
+        return False
+    kind = call.error_type or ""
+    return (len(kind) == 3 and kind.startswith("4")) or is_client_error(call.error_message or "")

@@ -27,7 +27,8 @@ SIGNS = (
     rf'(?-i)"errors?{_Q}\s*:\s*(?:{_Q}[^\"\\]|\{{|\[\s*[^\]\s]|true|-?[1-9])',
     (
         r'(?-i)[\0"]\s*(?:Error\b|Traceback \(most recent|An error occurred while '
-        r"|I encountered an error while |[\w.]*(?:Error|Exception)\b\s*[:(])"
+        r"|I encountered an error while |Encountered error:|MCP error -?\d"
+        r"|[\w.]*(?:Error|Exception)\b\s*[:(])"
     ),
     r"(?-i)Fix the errors and try again",
 )
@@ -39,10 +40,16 @@ They are looked for by :mod:`analytics.text.scanner`, where a text begins after 
 _FAILED_WORDS = {"error", "errored", "failed", "failure"}
 _ENVELOPES = ("response", "result", "output", "content", "data", "body", "outputs", "kwargs")
 _LEADING_ERROR = re.compile(
-    r"\s*(?:Error\b\s*[:\-]|Error executing\b|Error (?:invoking|calling|running) tool\b"
+    r"\s*(?:Error\s*:|Error\s+-|Error executing\b|Error (?:invoking|calling|running) tool\b"
     r"|An error occurred while (?:running the tool|parsing tool arguments)\b"
-    r"|I encountered an error while trying to use the tool\b"
-    r"|Traceback \(most recent call last\)|(?:[\w.]+\.)?[A-Z][A-Za-z]*(?:Error|Exception)\b\s*[:(])"
+    r"|I encountered an error while trying to use the tool\b|Encountered error:|MCP error -?\d+:"
+    r"|Traceback \(most recent call last\)|Exception:"
+    r"|(?:[\w.]+\.)?[A-Z][A-Za-z]*(?:Error|Exception)\b\s*[:(])"
+)
+# As HTTP clients write the status that they raise.
+_CLIENT_ERROR = re.compile(
+    r"\b4\d\d Client Error\b|\bClient error '4\d\d\b|\bHTTP Error 4\d\d\b"
+    r"|\b[Ss]tatus(?: code)?:? 4\d\d\b"
 )
 _RETRY_PROMPT = re.compile(r"Fix the errors and try again\.?\s*$")
 _RUNS_PROGRAMS = re.compile(
@@ -63,6 +70,9 @@ _MESSAGE_KEYS = (
     "title",
     "content",
 )
+_SUBJECTS = frozenset(("title", "subject", "headline", "url", "link", "author"))
+"""What has one of these was found: a page, a ticket, a mail. Its words are not the tool's."""
+
 _SAID_CHARACTERS_MAX = 120
 _HTTP_FAILURES = frozenset(int(status) for status in HTTPStatus if status >= 400)
 _DEPTH_MAX = 4
@@ -102,8 +112,18 @@ def _in_text(text: str, tool_name: str | None) -> Failure | None:
         # A log or a page may begin with an error; an error of the tool itself is short.
         return None
     if _LEADING_ERROR.match(text) or _RETRY_PROMPT.search(text):
-        return Failure(sign="text", detail=text.splitlines()[0][:120], is_textual=True)
+        return Failure(
+            sign="text",
+            detail=text.splitlines()[0][:120],
+            is_client_error=is_client_error(text.splitlines()[-1] if is_long else text),
+            is_textual=True,
+        )
     return None
+
+
+def is_client_error(text: str) -> bool:
+    """Whether the words of an error are those of an HTTP client about a status of 4xx."""
+    return _CLIENT_ERROR.search(text) is not None
 
 
 def _in_value(  # noqa: PLR0911  # One exit a shape.
@@ -126,20 +146,26 @@ def _in_value(  # noqa: PLR0911  # One exit a shape.
     for envelope in _ENVELOPES:
         if envelope in value:
             found = _in_value(value[envelope], tool_name, depth + 1)
-            if found is not None:
+            if found is not None and not (found.is_textual and _is_found_thing(value)):
                 return found
     return None
 
 
+def _is_found_thing(value: dict[str, Any]) -> bool:
+    return not _SUBJECTS.isdisjoint(value)
+
+
 def _in_list(parts: list[dict[str, Any]], tool_name: str | None, depth: int) -> Failure | None:
-    texts = [part["text"] for part in parts if "text" in part]
+    texts = [part["text"] for part in parts if "text" in part and not _is_found_thing(part)]
     if texts:
-        # The parts of one result, as the Model Context Protocol and Anthropic write them.
-        return next((f for text in texts if (f := _in_value(text, tool_name, depth + 1))), None)
+        # The parts of one result, as the Model Context Protocol and Anthropic write them. Its first
+        # words are those of the first part.
+        found = [_in_value(text, tool_name, depth + 1) for text in texts]
+        return next((f for n, f in enumerate(found) if f and not (n and f.is_textual)), None)
     # Several results: the call failed where every one of them did. A status may be of what was
     # looked up.
-    found = [_in_fields(part) for part in parts]
-    failed = [one for one in found if one is not None and one.sign != "status"]
+    each = [_in_fields(part) for part in parts]
+    failed = [one for one in each if one is not None and one.sign != "status"]
     return failed[0] if failed and len(failed) == len(parts) else None
 
 

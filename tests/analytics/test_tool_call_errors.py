@@ -39,6 +39,9 @@ def history(*messages):
         "Error: user not found",
         "Traceback (most recent call last):\n  File",
         "ValueError: bad id",
+        "Exception: no seat left",
+        "Encountered error: division by zero",
+        "MCP error -32602: Tool book not found",
         {"statusCode": 500, "body": ""},
     ],
 )
@@ -61,6 +64,11 @@ def test_structure_says_that_a_call_failed(result):
         "0 errors, 0 failures",
         {"document": "Error: this is a quoted log line"},
         {"status": 404},
+        "Error-free operation for 30 days",
+        {"title": "Login", "body": "TypeError: x is undefined, says the browser"},
+        {"content": "Error: I cannot log in any more", "subject": "Help"},
+        [{"title": "Python", "text": "Error: what to do about it", "url": "https://x.example"}],
+        [{"type": "text", "text": "3 pages"}, {"type": "text", "text": "KeyError: what it means"}],
     ],
 )
 def test_words_about_errors_are_not_errors(result):
@@ -102,6 +110,25 @@ def test_client_errors_are_of_low_severity_and_can_be_switched_off():
     assert one(NAME, rows)[1]["severity"] == 0.2
     silent = AnalysisConfig(http_client_error_severity=0.0)
     assert one(NAME, rows, silent)[0] == "no_match"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"result": "HTTPError: 404 Client Error: Not Found for url: https://x.example"},
+        {"result": "Error: Client error '403 Forbidden' for url 'https://x.example'"},
+        {"is_error": True, "error_type": "X", "status_message": "HTTP Error 404: Not Found"},
+        {"is_error": True, "error_type": "404"},
+    ],
+)
+def test_client_errors_are_known_by_the_words_of_http_clients(values):
+    assert one(NAME, [tool("t", "fetch", **values)])[1]["severity"] == 0.2
+
+
+def test_a_number_in_an_error_is_no_status():
+    rows = [tool("t", "book", result="ValueError: seat 404 is taken")]
+
+    assert one(NAME, rows)[1]["severity"] == 0.5
 
 
 def test_the_same_failure_in_span_and_messages_is_one():
