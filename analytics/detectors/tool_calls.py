@@ -45,6 +45,8 @@ class ToolCall:
     end_time: Any = None
     model_span_id: str | None = None
     """The model call whose output asked for it."""
+    turn: int | None = None
+    """How often the user had spoken in the conversation when it was asked for."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -55,7 +57,8 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
     """
     spans = list(spans)
     calls = _from_spans(spans)
-    by_id = {call.call_id: call for call in calls if call.call_id}
+    by_id = _by_id(calls)
+    ids, turns = _Ids(), _Turns()
     unclaimed = list(calls)
     starts = {span["span_id"]: span["start_time"] for span in spans}
     # What a framework has a model "call" to deliver its answer, and then checks, is no tool.
@@ -66,9 +69,10 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
     for part in parts:
         if checked and _is_checked(part, checked, answers_checked):
             continue
+        key, turn = ids.key(part), turns.before(part)
         if part["part_type"] in _CALLS:
             elsewhere = [call for call in unclaimed if told_by.get(id(call)) != part["span_id"]]
-            known = _find(part, by_id, asked, elsewhere)
+            known = _find(part, key, by_id, asked, elsewhere)
             unclaimed = [call for call in unclaimed if call is not known]
             if known is None:
                 known = ToolCall(
@@ -84,10 +88,77 @@ def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]])
                 if not known.call_id and part["direction"] == "output":
                     told_by[id(known)] = part["span_id"]
                     unclaimed.append(known)
-            _register(known, part, by_id, asked)
+            _register(known, part, key, by_id, asked)
+            known.turn = turn if known.turn is None else known.turn
         elif part["part_type"] in _RESPONSES:
-            _attach(part, by_id, calls, starts)
+            _attach(part, key, by_id, calls, starts)
     return sorted(calls, key=lambda call: (call.time is None, call.time, call.span_id))
+
+
+_Key = tuple[str, int]
+"""An id, and which of the calls that have it; the first is 1."""
+
+
+class _Ids:
+    """Tells calls of one id apart: some servers number the calls of each answer from the start.
+
+    In one conversation an id that was answered and is asked with again is that of another call.
+    """
+
+    def __init__(self) -> None:
+        self._span_id: str | None = None
+        self._calls: dict[str, int] = {}
+        self._answered: set[str] = set()
+
+    def key(self, part: dict[str, Any]) -> _Key | None:
+        """The key of the call that a part belongs to; parts come in order. None without an id."""
+        call_id = part["tool_call_id"]
+        if part["span_id"] != self._span_id:
+            self._span_id, self._calls, self._answered = part["span_id"], {}, set()
+        if not call_id:
+            return None
+        number = self._calls.setdefault(call_id, 1)
+        if part["part_type"] not in _CALLS:
+            self._answered.add(call_id)
+        elif call_id in self._answered:
+            self._answered.discard(call_id)
+            self._calls[call_id] = number = number + 1
+        return call_id, number
+
+
+class _Turns:
+    """Counts how often the user spoke in a conversation."""
+
+    def __init__(self) -> None:
+        self._span_id: str | None = None
+        self._message: int | None = None
+        self._count = 0
+
+    def before(self, part: dict[str, Any]) -> int:
+        """How many messages of the user stand before a part, or hold it; parts come in order."""
+        if part["span_id"] != self._span_id:
+            self._span_id, self._message, self._count = part["span_id"], None, 0
+        is_spoken = part["role"] == "user" and part["part_type"] not in _RESPONSES
+        if is_spoken and part["message_index"] != self._message:
+            self._message = part["message_index"]
+            self._count += 1
+        return self._count
+
+
+def _by_id(calls: list[ToolCall]) -> dict[_Key, ToolCall]:
+    """The calls that spans tell, by key; of spans of one id inside of one another the last."""
+    numbers: dict[str, int] = {}
+    by_id: dict[_Key, ToolCall] = {}
+    for call in calls:
+        if not call.call_id:
+            continue
+        number = numbers.get(call.call_id, 0)
+        before = by_id.get((call.call_id, number))
+        if before is None or not is_parallel(before, call):
+            number += 1
+        numbers[call.call_id] = number
+        by_id[call.call_id, number] = call
+    return by_id
 
 
 def _is_checked(part: dict[str, Any], checked: set[str], call_ids: set[str]) -> bool:
@@ -184,14 +255,15 @@ def _echoes(outer: ToolCall, inner: ToolCall) -> bool:
 
 def _find(
     part: dict[str, Any],
-    by_id: dict[str, ToolCall],
+    key: _Key | None,
+    by_id: dict[_Key, ToolCall],
     asked: dict[str, ToolCall],
     unclaimed: list[ToolCall],
 ) -> ToolCall | None:
     """The call that this message part tells again; None when it is new."""
-    if part["tool_call_id"] in by_id:
-        return by_id[part["tool_call_id"]]
-    identity = _identity(part)
+    if key in by_id:
+        return by_id[key]
+    identity = _identity(part, key)
     if (part["is_repeat"] or part["direction"] == "input") and identity in asked:
         return asked[identity]
     for place, call in enumerate(unclaimed):
@@ -208,13 +280,14 @@ def _find(
 def _register(
     call: ToolCall,
     part: dict[str, Any],
-    by_id: dict[str, ToolCall],
+    key: _Key | None,
+    by_id: dict[_Key, ToolCall],
     asked: dict[str, ToolCall],
 ) -> None:
-    if part["tool_call_id"]:
-        by_id.setdefault(part["tool_call_id"], call)
+    if key is not None:
+        by_id.setdefault(key, call)
         call.call_id = call.call_id or part["tool_call_id"]
-    asked.setdefault(_identity(part), call)
+    asked.setdefault(_identity(part, key), call)
     call.name = call.name or part["tool_name"]
     call.arguments = call.arguments if call.arguments is not None else part["tool_arguments"]
     if part["direction"] == "output" and call.model_span_id is None:
@@ -224,7 +297,8 @@ def _register(
 
 def _attach(
     part: dict[str, Any],
-    by_id: dict[str, ToolCall],
+    key: _Key | None,
+    by_id: dict[_Key, ToolCall],
     calls: list[ToolCall],
     starts: dict[str, Any],
 ) -> None:
@@ -232,7 +306,7 @@ def _attach(
 
     A response whose call nobody told is kept as a call without a name.
     """
-    call = by_id.get(part["tool_call_id"]) if part["tool_call_id"] else None
+    call = None if key is None else by_id.get(key)
     if call is None and not part["is_repeat"]:
         waiting = [
             known
@@ -254,7 +328,8 @@ def _attach(
             time=starts.get(part["span_id"]),
         )
         calls.append(call)
-        by_id[part["tool_call_id"]] = call
+        if key is not None:
+            by_id[key] = call
     if call.result is None:
         call.result = part["tool_result"]
         if not call.is_from_span:
@@ -264,8 +339,8 @@ def _attach(
         call.is_error = call.is_marked = True
 
 
-def _identity(part: dict[str, Any]) -> str:
-    return f"{part['tool_call_id']}\0{part['tool_name']}\0{part['tool_arguments']}"
+def _identity(part: dict[str, Any], key: _Key | None) -> str:
+    return f"{key}\0{part['tool_name']}\0{part['tool_arguments']}"
 
 
 def same_arguments(left: str | None, right: str | None) -> bool:

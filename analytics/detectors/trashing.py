@@ -7,7 +7,8 @@ end) or because something failed for a moment (retries that succeed) is not tras
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,11 @@ _MANY_CALLS = 10
 _FAILED_REPEATS_MIN = 5
 _NEW_BETWEEN_MAX = 2.0
 _NOVEL_SHARE_MAX = 0.2
+_UNSURE = 0.4
+_WAITS = re.compile(
+    r"(?:^|[\W_])(?:wait|sleep|delay)(?:$|[\W_])|(?<![a-z])(?:Wait|Sleep|Delay)(?![a-z])"
+)
+"""Names of tools that only let time pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,7 @@ class Trashing:
     """Looks at the traces with enough tool calls to go in circles."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -187,12 +193,24 @@ def canonical(text: str | None) -> str:
 
 
 def find_loop(steps: list[Step], repeats_min: int, *, has_answer: bool) -> Loop | None:
-    """The clearest loop among the steps; None when the agent makes progress."""
-    return (
-        _cycle(steps, repeats_min)
-        or _repeat(steps, repeats_min)
-        or (None if has_answer else _stall(steps))
-    )
+    """The clearest loop among the steps; None when the agent makes progress.
+
+    What waits between other calls is no step of its own: what it waits for is looked at.
+    """
+    acts = [step for step in steps if not _WAITS.search(step.call.name or "")]
+    loop = _cycle(acts, repeats_min) or _repeat(acts or steps, repeats_min)
+    if loop is not None:
+        return _asked_for(loop)
+    return None if has_answer else _stall(steps)
+
+
+def _asked_for(loop: Loop) -> Loop:
+    """The loop, of which one cannot be sure where the user spoke before each of its rounds."""
+    turns = [step.call.turn for step in loop.steps if step.signature == loop.steps[0].signature]
+    if None in turns or len(set(turns)) < len(turns):
+        return loop
+    sentence = f"{loop.sentence}, each time after the user had spoken again"
+    return replace(loop, sentence=sentence, confidence=min(loop.confidence, _UNSURE))
 
 
 def _repeat(steps: list[Step], repeats_min: int) -> Loop | None:
@@ -211,7 +229,8 @@ def _repeat(steps: list[Step], repeats_min: int) -> Loop | None:
         between = _novel_between(steps, tail) / (len(tail) - 1)
         confidence = 0.9 if between == 0 else 0.7 if between <= _NEW_BETWEEN_MAX else 0.4
         if last.result is None:
-            confidence = min(confidence, 0.6)
+            # Nobody knows whether it is the same again: a page that scrolls, a state that changes.
+            confidence = _UNSURE
         result = "an unknown result" if last.result is None else "the same result"
         loop = Loop(
             kind="repeat",
@@ -279,7 +298,7 @@ def _cycle(steps: list[Step], repeats_min: int) -> Loop | None:
             while end < len(steps) and _same(steps[end], steps[end - length]):
                 end += 1
             rounds = (end - start) // length
-            if rounds < repeats_min:
+            if rounds < repeats_min or _brings_news(steps, end, length):
                 continue
             names = " -> ".join(str(step.call.name) for step in period)
             return Loop(
@@ -289,6 +308,14 @@ def _cycle(steps: list[Step], repeats_min: int) -> Loop | None:
                 confidence=0.9,
             )
     return None
+
+
+def _brings_news(steps: list[Step], end: int, length: int) -> bool:
+    """Whether a cycle ended because one of its calls returned something else: it had waited."""
+    if end == len(steps):
+        return False
+    last, before = steps[end], steps[end - length]
+    return last.signature == before.signature and last.result is not None and not last.failed
 
 
 def _same(left: Step, right: Step) -> bool:

@@ -466,3 +466,46 @@ def test_spans_that_stand_in_one_another_in_a_circle_are_calls_beside_each_other
 
     told = {piece["span_id"] for piece in json.loads(row["evidence"])}
     assert told == {span["span_id"] for span in (first, second, below)}
+
+
+def test_a_second_call_of_the_same_id_is_another_call():
+    rows = [
+        chat(
+            "t",
+            input_messages=history(
+                ("assistant", asked("call_0", "book", {"seat": 1})),
+                ("tool", answered("call_0", "done")),
+                ("assistant", asked("call_0", "book", {"seat": 2})),
+                ("tool", answered("call_0", "Error: seat is taken")),
+            ),
+        )
+    ]
+
+    decision, row = one(NAME, rows)
+
+    assert decision == "matched"
+    assert "seat is taken" in row["reason"]
+
+
+def test_spans_of_one_id_are_told_apart_by_their_order():
+    rows = [
+        tool("t", "book", arguments={"seat": n}, result="done", tool_call_id="call_0", at=n)
+        for n in (1, 2)
+    ]
+    rows.append(
+        chat(
+            "t",
+            at=4,
+            input_messages=history(
+                ("assistant", asked("call_0", "book", {"seat": 1})),
+                ("tool", answered("call_0", "done")),
+                ("assistant", asked("call_0", "book", {"seat": 2})),
+                ("tool", answered("call_0", "lost", is_error=True)),
+            ),
+        )
+    )
+
+    _, row = one(NAME, rows)
+    evidence = json.loads(row["evidence"])
+
+    assert [piece["span_id"] for piece in evidence] == [rows[1]["span_id"]]

@@ -160,3 +160,67 @@ def test_many_calls_without_news_and_without_an_answer_are_trashing():
     assert decision == "matched"
     assert row["reason"].count("no final answer") == 1
     assert "none brought anything new" in row["reason"]
+
+
+def test_a_wait_between_questions_is_no_loop_when_the_answer_comes():
+    waiting = [("sleep", {"s": 5}, "ok"), ("job_state", {"id": 1}, "pending")]
+    calls = [*waiting * 4, ("sleep", {"s": 5}, "ok"), ("job_state", {"id": 1}, "done")]
+
+    assert one(NAME, run_of(*calls))[0] == "no_match"
+
+
+def test_a_cycle_that_ends_in_a_new_result_was_waiting():
+    looking = [("refresh", {}, "ok"), ("job_state", {"id": 1}, "pending")]
+    calls = [*looking * 3, ("refresh", {}, "ok"), ("job_state", {"id": 1}, "done")]
+    decision, row = one(NAME, run_of(*calls))
+
+    assert decision == "no_match" or "cycle" not in row["reason"]
+
+
+def test_waiting_for_what_never_changes_is_a_loop_of_the_question():
+    waiting = [("sleep", {"s": 5}, "ok"), ("job_state", {"id": 1}, "pending")]
+
+    decision, row = one(NAME, run_of(*waiting * 4))
+
+    assert decision == "matched"
+    assert "job_state was called 4 times" in row["reason"]
+
+
+def test_results_that_nobody_knows_are_not_called_the_same():
+    decision, row = one(NAME, run_of(*[("screenshot", {}, None)] * 4))
+
+    assert decision == "ambiguous"
+    assert "unknown result" in row["reason"]
+
+
+def conversation(question, count, call_id):
+    """A history in which the user asks ``question(n)``, and the agent calls one tool each time."""
+    messages = []
+    for n in range(count):
+        call = {"type": "tool_call", "id": call_id.format(n), "name": "weather", "arguments": {"c": "O"}}
+        told = {"type": "tool_call_response", "id": call_id.format(n), "response": "sunny"}
+        asked = question(n)
+        if asked is not None:
+            messages.append({"role": "user", "parts": [{"type": "text", "content": asked}]})
+        messages.append({"role": "assistant", "parts": [call]})
+        messages.append({"role": "tool", "parts": [told]})
+    return chat("t", input_messages=messages)
+
+
+def test_what_the_user_asks_for_again_is_at_most_ambiguous():
+    history = conversation(lambda n: f"And now, at {n}?", 3, "c{}")
+
+    decision, row = one(NAME, [history])
+
+    assert decision == "ambiguous"
+    assert "after the user had spoken again" in row["reason"]
+
+
+@pytest.mark.parametrize("call_id", ["c{}", "call_0"])
+def test_a_loop_is_seen_though_all_calls_have_one_id(call_id):
+    history = conversation(lambda n: "Look out." if n == 0 else None, 3, call_id)
+
+    decision, row = one(NAME, [history])
+
+    assert decision == "matched"
+    assert "3 times" in row["reason"]
