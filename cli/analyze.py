@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import Context, pass_context
-from cli.moments import MOMENT
+from cli.moments import MOMENT, STORED_MOMENT, Wait
 from cli.output import default_format, format_option, say, to_json, write_rows
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ _QUEUE_COLUMNS = (
 @click.option(
     "--as-of",
     "as_of",
-    type=MOMENT,
+    type=STORED_MOMENT,
     help="The time the run stands for; may lie in the future.  [default: now]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be found and queued; write nothing.")
 @click.option("--follow", is_flag=True, help="Keep running, reading only what is new.")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1),
+    type=Wait(min=0.1),
     default=60.0,
     show_default=True,
     help="Seconds between two runs of --follow.",
@@ -51,7 +51,7 @@ _QUEUE_COLUMNS = (
 @click.option(
     "--wait",
     "wait_seconds",
-    type=click.FloatRange(min=0),
+    type=Wait(min=0),
     default=0.0,
     show_default=True,
     help="Seconds to wait for another run to end; --follow always waits.",

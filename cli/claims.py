@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import pass_context
+from cli.moments import Wait
 from cli.output import format_option, say, write_object, write_rows
 from cli.queue_access import actor_option, ready_store
 from cli.queue_rows import ITEM_COLUMNS, item_row
@@ -47,9 +48,7 @@ def wait_and_claim(
 @click.option("--reviewer", required=True, help="Who is going to look at it.")
 @click.option("--lease", "lease_seconds", type=float, help="Seconds until others may take it.")
 @click.option("--watch", is_flag=True, help="Wait until there is an item.")
-@click.option(
-    "--every", type=click.FloatRange(min=0.1), default=2.0, help="Seconds between two looks."
-)
+@click.option("--every", type=Wait(min=0.1), default=2.0, help="Seconds between two looks.")
 @format_option
 @pass_context
 def next_item(

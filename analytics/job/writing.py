@@ -154,7 +154,10 @@ class Writer:
 def _counts(report: RunReport) -> dict[str, Any]:
     asked = (report.since, report.until)
     since, until = (
-        None if one is None else f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z" for one in asked
+        None
+        if one is None
+        else f"{one.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}000Z"
+        for one in asked
     )
     return {
         "since": since,

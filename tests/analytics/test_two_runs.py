@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -89,6 +90,40 @@ def test_a_range_that_ends_before_it_begins_is_wrong_usage(command):
     done = command("analyze", "--since", "2026-03-02", "--until", "2026-03-01")
 
     assert (done.code, "is not before --until" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--as-of", "9999-12-31"),
+        ("--as-of", "0001-01-01"),
+        ("--since", "99999999999999d ago"),
+        ("--since", "0001-01-01T00:00:00+02:00"),
+        ("--wait", "nan"),
+        ("--interval", "nan"),
+    ],
+)
+def test_moments_and_waits_that_no_clock_reaches_are_wrong_usage(command, arguments):
+    done = command("analyze", *arguments)
+
+    assert (done.code, arguments[1] in done.err) == (2, True)
+
+
+def test_a_range_may_be_as_wide_as_years_are_written(command):
+    done = command("analyze", "--since", "0001-01-01", "--until", "9999-12-31", "--wait", "inf")
+    (row,) = map(json.loads, command("runs", "list", "--format", "jsonl").out.splitlines())
+
+    assert done.code == 0, done.err
+    assert row["since"] == "0001-01-01T00:00:00.000000000Z"
+    assert row["until"] == "9999-12-31T00:00:00.000000000Z"
+
+
+def test_the_line_for_cron_writes_where_its_user_may():
+    text = (REPOSITORY / "configs" / "spandocket.cron").read_text()
+    data_dir = re.search("^SPANDOCKET_DATA_DIR=(.*)$", text, flags=re.MULTILINE).group(1)
+    (written,) = re.findall(r">>? *(\S+)$", text, flags=re.MULTILINE)
+
+    assert Path(data_dir) in Path(written).parents
 
 
 @pytest.mark.parametrize(
