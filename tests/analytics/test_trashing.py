@@ -197,7 +197,12 @@ def conversation(question, count, call_id):
     """A history in which the user asks ``question(n)``, and the agent calls one tool each time."""
     messages = []
     for n in range(count):
-        call = {"type": "tool_call", "id": call_id.format(n), "name": "weather", "arguments": {"c": "O"}}
+        call = {
+            "type": "tool_call",
+            "id": call_id.format(n),
+            "name": "weather",
+            "arguments": {"c": "O"},
+        }
         told = {"type": "tool_call_response", "id": call_id.format(n), "response": "sunny"}
         asked = question(n)
         if asked is not None:
