@@ -1,16 +1,13 @@
-"""Reads files of human answers: CSV, JSON Lines or one JSON list, with the line of each row."""
+"""Files of human answers as rows of an import, each with its line."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.answer_tables import is_wide, long_rows
+from cli.row_files import read_file, unknown_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,19 +37,18 @@ def read_rows(file: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
 
     Wide tables, one column a reviewer and field, are read by the names of the project's fields.
     """
-    if file.endswith(".parquet"):
-        return _parquet(file, fields)
-    with click.open_file(file, "r", encoding="utf-8-sig") as stream:
-        try:
-            text = stream.read()
-        except UnicodeDecodeError as error:
-            raise click.UsageError(f"{file} is not UTF-8 text: {error}") from error
-    start = text.lstrip()[:1]
-    if start == "{":
-        return _lines(text, fields)
-    if start == "[":
-        return _whole(file, text, fields)
-    return _table(file, text, fields)
+    found = read_file(file)
+    if found.columns is not None and not is_wide(found.columns):
+        for name in found.columns:
+            if name not in KNOWN:
+                raise click.UsageError(f"{file}: unknown column {unknown_column(name, KNOWN)}")
+        missing = [name for name in REQUIRED if name not in found.columns]
+        if missing:
+            raise click.UsageError(f"{file}: columns are missing: {', '.join(missing)}")
+    rows: Rows = []
+    for line, entry in found.rows:
+        _take(line, entry, rows, found.problems, fields)
+    return rows, found.problems
 
 
 def with_plain_ids(row: dict[str, Any]) -> dict[str, Any]:
@@ -65,78 +61,10 @@ def with_plain_ids(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"object_id": typed(object_id, kind or "session")[1]}
 
 
-def _parquet(file: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
-    import polars as pl
-
-    rows: Rows = []
-    problems: Problems = []
-    try:
-        frame = pl.read_parquet(file)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise click.UsageError(f"{file} is not a Parquet file: {error}") from error
-    for line, entry in enumerate(frame.iter_rows(named=True), start=1):
-        _take(line, entry, rows, problems, fields)
-    return rows, problems
-
-
-def _lines(text: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
-    rows: Rows = []
-    problems: Problems = []
-    for line, content in enumerate(text.splitlines(), start=1):
-        if not content.strip():
-            continue
-        try:
-            _take(line, json.loads(content), rows, problems, fields)
-        except ValueError as error:
-            problems.append((line, f"is not JSON: {error}"))
-    return rows, problems
-
-
-def _whole(file: str, text: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
-    rows: Rows = []
-    problems: Problems = []
-    try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise click.UsageError(f"{file} is not JSON: {error}") from error
-    for position, entry in enumerate(entries, start=1):
-        _take(position, entry, rows, problems, fields)
-    return rows, problems
-
-
-def _table(file: str, text: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    rows: Rows = []
-    problems: Problems = []
-    wide = is_wide(reader.fieldnames or ())
-    for name in reader.fieldnames or ():
-        if name not in KNOWN and not wide:
-            raise click.UsageError(f"{file}: unknown column {name!r}{_nearest(name)}")
-    missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-    if missing and not wide:
-        raise click.UsageError(f"{file}: columns are missing: {', '.join(missing)}")
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return rows, problems
-        except csv.Error as error:
-            problems.append((reader.line_num, f"is not CSV: {error}"))
-            return rows, problems
-        if None in row or any(value is None for value in row.values()):
-            problems.append((reader.line_num, "has not as many cells as the header"))
-            continue
-        if wide:
-            _take(reader.line_num, row, rows, problems, fields)
-            continue
-        rows.append((reader.line_num, {name: row[name] for name in KNOWN if name in row}))
-
-
-def _take(line: int, entry: Any, rows: Rows, problems: Problems, fields: Sequence[str]) -> None:
-    """Keep one JSON object as a row, or say what is wrong with it."""
-    if not isinstance(entry, dict):
-        problems.append((line, "is not an object"))
-        return
+def _take(
+    line: int, entry: dict[str, Any], rows: Rows, problems: Problems, fields: Sequence[str]
+) -> None:
+    """Keep one entry as a row, or say what is wrong with it."""
     if is_wide(list(entry)):
         try:
             found, strange = long_rows(line, entry, fields)
@@ -149,13 +77,8 @@ def _take(line: int, entry: Any, rows: Rows, problems: Problems, fields: Sequenc
     unknown = [name for name in entry if name not in KNOWN]
     missing = [name for name in REQUIRED if name not in entry]
     if unknown:
-        problems.append((line, f"unknown key {unknown[0]!r}{_nearest(unknown[0])}"))
+        problems.append((line, f"unknown key {unknown_column(unknown[0], KNOWN)}"))
     elif missing:
         problems.append((line, f"keys are missing: {', '.join(missing)}"))
     else:
         rows.append((line, {name: entry[name] for name in KNOWN if name in entry}))
-
-
-def _nearest(name: str) -> str:
-    near = get_close_matches(name, KNOWN, n=2, cutoff=0.5)
-    return f"; did you mean {', '.join(near)}?" if near else f"; known: {', '.join(KNOWN)}"

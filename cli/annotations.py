@@ -142,26 +142,24 @@ def import_file(
 
     fields = [field.name for field in person_store(context).fields(project=context.project)]
     rows, unreadable = read_rows(file, fields)
-    problems = [RowProblem(line=line, reason=reason) for line, reason in unreadable]
-    result = None
-    if not problems or skip_bad:
-        result = context.queue_store.import_annotations(
-            project=context.project,
-            rows=[ImportRow(line=line, **with_plain_ids(row)) for line, row in rows],
-            now=context.now(),
-            actor=actor,
-            skip_bad=skip_bad,
-        )
-        problems += result.problems
-    for problem in sorted(problems, key=lambda entry: entry.line):
+    result = context.queue_store.import_annotations(
+        project=context.project,
+        rows=[ImportRow(line=line, **with_plain_ids(row)) for line, row in rows],
+        now=context.now(),
+        actor=actor,
+        skip_bad=skip_bad,
+        unreadable=[RowProblem(line=line, reason=reason) for line, reason in unreadable],
+    )
+    problems = result.problems
+    for problem in problems:
         say(f"{file}: line {problem.line}: {problem.reason}")
     if problems and not skip_bad:
         say(f"{file}: nothing was stored; correct the rows above or add --skip-bad")
     write_object(
         {
-            "added": result.added if result else 0,
-            "duplicates": result.duplicates if result else 0,
-            "replaced": result.replaced if result else 0,
+            "added": result.added,
+            "duplicates": result.duplicates,
+            "replaced": result.replaced,
             "rejected": len(problems),
             "problems": [{"line": entry.line, "reason": entry.reason} for entry in problems],
         },

@@ -138,7 +138,7 @@ def long_rows(
         field = max((name for name in fields if column.endswith(f"_{name}")), key=len, default=None)
         if field is None:
             unknown.append(column)
-        elif isinstance(value, list) or value not in {None, ""}:
+        elif value is not None and value != "":
             who = column.removesuffix(f"_{field}")
             told = whole.get((who, field))
             if told is not None and _text(told["value"]) == _text(value):

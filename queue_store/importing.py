@@ -11,10 +11,13 @@ from queue_store.answers import CURRENT, fingerprint_of, slot_of
 from queue_store.base import StoreBase, find_queue
 from queue_store.cells import (
     flag,
+    keepable,
     read_anchor,
     read_list,
+    read_name,
     read_probability,
     read_seconds,
+    read_text,
     read_time,
 )
 from queue_store.column_types import to_microseconds
@@ -47,11 +50,13 @@ class Importing(StoreBase):
         now: datetime,
         actor: str,
         skip_bad: bool = False,
+        unreadable: Sequence[RowProblem] = (),
     ) -> ImportResult:
         """Store answers that were given elsewhere.
 
         A bad row is named with its line; then nothing is stored, unless ``skip_bad``, which stores
-        the good ones. The same object, reviewer, field, value and time is stored once. A later,
+        the good ones. ``unreadable`` are rows that could not even be given; they are told among
+        the problems. The same object, reviewer, field, value and time is stored once. A later,
         different answer of the same reviewer supersedes the earlier, which stays as history.
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
@@ -59,7 +64,9 @@ class Importing(StoreBase):
             writing.database.exclusive(writing.connection, f"import:{project}")
             reader = _Reader(writing)
             fitting = [entry for row in rows if (entry := reader.read(row)) is not None]
-            problems = tuple(reader.problems)
+            problems = tuple(
+                sorted([*unreadable, *reader.problems], key=lambda problem: problem.line)
+            )
             if problems and not skip_bad:
                 return ImportResult(added=0, duplicates=0, replaced=0, problems=problems)
             counts = {"added": 0, "duplicates": 0, "replaced": 0}
@@ -88,25 +95,26 @@ class _Reader:
             return None
 
     def _values(self, row: ImportRow) -> dict[str, Any]:
-        if row.object_type not in set(ObjectType):
+        if not isinstance(row.object_type, str) or row.object_type not in set(ObjectType):
             raise ValueError(f"object_type: {row.object_type!r} is not trace, span or session")
-        for name in ("object_id", "reviewer", "field"):
-            text = getattr(row, name)
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f"{name}: is missing")
-        field = self._field(row.field)
-        value = checked(field, row.value)
-        queue = self._queue(row.queue) if row.queue else None
+        object_id, reviewer, name = (
+            read_name(part, getattr(row, part)) for part in ("object_id", "reviewer", "field")
+        )
+        field = self._field(name)
+        value = keepable("value", checked(field, row.value))
+        queue_name = read_text("queue", row.queue)
+        queue = None if queue_name is None else self._queue(queue_name)
         moment = read_time(row.time)
-        adjudicated = flag(row.adjudicated)
+        adjudicated = flag("adjudicated", row.adjudicated)
+        not_said = row.blind is None or row.blind == ""
         anchor = read_anchor(row.anchor)
         slot = slot_of(
             project=self.writing.project,
             object_type=row.object_type,
-            object_id=row.object_id,
+            object_id=object_id,
             queue_id=queue.id if queue else None,
             revision=None,
-            reviewer=row.reviewer,
+            reviewer=reviewer,
             field=field.name,
             anchor=anchor,
             adjudicated=adjudicated,
@@ -115,26 +123,29 @@ class _Reader:
         return {
             "project": self.writing.project,
             "object_type": row.object_type,
-            "object_id": row.object_id,
-            "trace_id": None if row.object_type == "session" else row.object_id.partition(":")[0],
+            "object_id": object_id,
+            "trace_id": None if row.object_type == "session" else object_id.partition(":")[0],
             "queue_id": queue.id if queue else None,
             "item_id": None,
             "item_revision": None,
-            "reviewer": row.reviewer,
+            "reviewer": reviewer,
             "field_id": field.id,
             "value": value,
             "state": AnnotationState.SUBMITTED.value,
-            "blind": (row.blind in {None, ""} and not adjudicated) or flag(row.blind),
-            "comment": row.comment or None,
-            "corrected_output": row.corrected_output or None,
-            "also_acceptable": [checked(field, entry) for entry in read_list(row.also_acceptable)]
+            "blind": not adjudicated if not_said else flag("blind", row.blind),
+            "comment": read_text("comment", row.comment),
+            "corrected_output": read_text("corrected_output", row.corrected_output),
+            "also_acceptable": keepable(
+                "also_acceptable",
+                [checked(field, entry) for entry in read_list(row.also_acceptable)],
+            )
             or None,
             "anchor": None if anchor is None else asdict(anchor),
             "seconds_spent": read_seconds(row.seconds_spent),
             "field_name": field.name,
             "adjudicated": adjudicated,
             "inclusion_probability": read_probability(row.inclusion_probability),
-            "cluster": row.cluster or None,
+            "cluster": read_text("cluster", row.cluster),
             "source": "import",
             "supersedes": None,
             "slot": slot,

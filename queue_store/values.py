@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, assert_never
 
 from queue_store.errors import InvalidValueError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _TRUE = {"true", "yes", "1", "t", "y"}
 _FALSE = {"false", "no", "0", "f", "n"}
 STRING_CHARACTERS_MAX = 100_000
+_DIGITS_MAX = 20
 
 
 def checked(field: Field, value: Any) -> Any:
@@ -53,13 +56,23 @@ def _integer(field: Field, value: Any) -> int:
     elif isinstance(value, float) and value.is_integer():
         number = int(value)
     elif isinstance(value, str):
-        with suppress(ValueError):
-            number = int(value.strip())
+        number = _whole(value.strip())
     if number is None:
         raise InvalidValueError(field.name, value, f"{value!r} is not a whole number")
     if not -(2**63) <= number < 2**63:
         raise InvalidValueError(field.name, None, "is larger than 64 bits can hold")
     return number
+
+
+def _whole(text: str) -> int | None:
+    """Text as a whole number, also as 3.0, which is how tables write one beside empty cells."""
+    with suppress(ValueError):
+        return int(text)
+    with suppress(InvalidOperation):
+        number = Decimal(text)
+        if number.is_finite() and number.adjusted() < _DIGITS_MAX and number == int(number):
+            return int(number)
+    return None
 
 
 def _number(field: Field, value: Any) -> float:
@@ -105,8 +118,16 @@ def _choice(field: Field, value: Any) -> str:
 
 def _choices(field: Field, value: Any) -> list[str]:
     """Several options, in the order of the field, so that equal answers are equal values."""
-    given = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    given = _parts(value) if isinstance(value, str) else value
     if not isinstance(given, list | tuple) or not given:
         raise InvalidValueError(field.name, value, f"{value!r} is not a list of options")
     chosen = {_choice(field, entry) for entry in given}
     return [option.value for option in field.options if option.value in chosen]
+
+
+def _parts(text: str) -> Any:
+    """Options as text: a JSON list, which is how listings write them, or parted by commas."""
+    if text.lstrip().startswith("["):
+        with suppress(ValueError):
+            return json.loads(text)
+    return [part.strip() for part in text.split(",")]

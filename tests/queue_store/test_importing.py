@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queue_store.model import AnnotationDraft, AnnotationState, ImportRow
+from queue_store.model import AnnotationDraft, AnnotationState, ImportRow, RowProblem
 from tests.queue_store.desk import PROJECT
 
 
@@ -51,6 +51,64 @@ def test_a_bad_row_is_named_and_nothing_is_stored(desk):
     assert (result.added, desk.annotations()) == (0, [])
     assert [problem.line for problem in result.problems] == [3, 4, 5, 6, 7, 8, 9, 10]
     assert "did you mean correct" in result.problems[1].reason
+
+
+STRANGE = {
+    "object_type": ["trace"],
+    "object_id": {"trace": 1},
+    "reviewer": "a\0b",
+    "field": ["correct"],
+    "value": [True],
+    "queue": ["checks"],
+    "time": "9999-12-31T23:59:59-10:00",
+    "inclusion_probability": "half",
+    "cluster": {"user": 1},
+    "adjudicated": [],
+    "blind": "maybe",
+    "comment": ["x"],
+    "corrected_output": "half an emoji \ud83d",
+    "also_acceptable": [[1]],
+    "anchor": {"direction": "input", "message_index": "first"},
+    "seconds_spent": "long",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_cell_that_nothing_can_be_made_of_is_named_and_the_rest_is_kept(desk, name):
+    desk.field()
+    strange = ImportRow(
+        **{"line": 3, "object_type": "trace", "object_id": "b" * 32, "reviewer": "ben",
+           "field": "correct", "value": "true"} | {name: STRANGE[name]}
+    )  # fmt: skip
+
+    refused = bring(desk, row(2), strange)
+    kept = bring(desk, row(2), strange, skip_bad=True)
+
+    assert (refused.added, kept.added, len(desk.annotations())) == (0, 1, 1)
+    (problem,) = refused.problems
+    assert problem.line == 3
+    # A value is told by the name of its field, which says what would fit.
+    assert problem.reason.startswith("correct" if name in {"value", "also_acceptable"} else name)
+
+
+def test_rows_that_could_not_be_read_keep_the_others_out_unless_they_are_wanted(desk):
+    desk.field()
+    unread = [RowProblem(line=3, reason="is not JSON")]
+
+    refused = bring(desk, row(2), row(4, value="maybe"), unreadable=unread)
+    kept = bring(desk, row(2), unreadable=unread, skip_bad=True)
+
+    assert [problem.line for problem in refused.problems] == [3, 4]
+    assert (refused.added, kept.added, kept.problems) == (0, 1, tuple(unread))
+
+
+def test_numbers_as_names_are_text(desk):
+    desk.field()
+
+    bring(desk, row(reviewer=7, cluster=12))
+
+    (stored,) = desk.annotations()
+    assert (stored.reviewer, stored.cluster) == ("7", "12")
 
 
 def test_good_rows_can_be_kept(desk):

@@ -45,11 +45,18 @@ MOODS = (FieldOption(value="calm"), FieldOption(value="angry"), FieldOption(valu
         (field(FieldType.BOOLEAN), False, False),
         (field(FieldType.INTEGER), "4", 4),
         (field(FieldType.INTEGER), 4.0, 4),
+        (field(FieldType.INTEGER), "4.0", 4),
+        (field(FieldType.INTEGER), "9007199254740993.0", 9007199254740993),
         (field(FieldType.NUMBER), "0.5", 0.5),
         (field(FieldType.NUMBER), 1, 1.0),
         (field(FieldType.STRING), "None", "None"),
         (field(FieldType.CATEGORICAL, options=MOODS), "calm", "calm"),
         (field(FieldType.CATEGORICAL, options=MOODS, multiple=True), "sad, calm", ["calm", "sad"]),
+        (
+            field(FieldType.CATEGORICAL, options=MOODS, multiple=True),
+            '["sad","calm"]',
+            ["calm", "sad"],
+        ),
     ],
 )
 def test_a_fitting_value_is_stored_in_one_form(definition, given_value, stored):
@@ -64,6 +71,9 @@ def test_a_fitting_value_is_stored_in_one_form(definition, given_value, stored):
         (field(FieldType.BOOLEAN), 1),
         (field(FieldType.BOOLEAN), None),
         (field(FieldType.INTEGER), 4.5),
+        (field(FieldType.INTEGER), "4.5"),
+        (field(FieldType.INTEGER), "1e999999999"),
+        (field(FieldType.INTEGER), "nan"),
         (field(FieldType.INTEGER), True),
         (field(FieldType.INTEGER, minimum=1.0), 0),
         (field(FieldType.NUMBER), "nan"),
@@ -73,6 +83,7 @@ def test_a_fitting_value_is_stored_in_one_form(definition, given_value, stored):
         (field(FieldType.CATEGORICAL, options=MOODS), "Calm"),
         (field(FieldType.CATEGORICAL, options=MOODS), None),
         (field(FieldType.CATEGORICAL, options=MOODS, multiple=True), []),
+        (field(FieldType.CATEGORICAL, options=MOODS, multiple=True), '["glad"]'),
     ],
 )
 def test_a_value_outside_its_field_is_refused(definition, bad):
