@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -18,13 +19,20 @@ _QUERY = re.compile(r"\b(?:select|values|table|with)\b|\(\s*from\b", re.IGNORECA
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 _OTHER_QUOTES = ("\\", "$", "`", "/*", "--")
 """What may quote, or end a quotation, in other ways."""
+_CLOCK = re.compile(r"\bnow\s*\(|\bcurrent_(?:date|time|timestamp)\b", re.IGNORECASE)
+_COLON = re.compile(r"(?<!:)\b(\w+):(\w+)")
+_MANY_ROWS = {"Agg", "Correlation", "Explode", "IntRange", "Len", "Over", "Quantile"}
+"""What looks at other rows than its own, as Polars writes an expression down."""
+_ELSEWHERE = {"Column", "Eval", "Literal"}
+"""Parts without such a meaning: names, values, and what looks at the entries of one list."""
 
 
 def parse_filter(filter_sql: str, time_columns: Collection[str]) -> pl.Expr:
     """Read a SQL expression; columns of time may be compared with texts.
 
     A query inside of it is refused: whoever writes a filter could read files of this machine with
-    ``(SELECT … FROM read_csv('…'))``, or ask any address.
+    ``(SELECT … FROM read_csv('…'))``, or ask any address. So are aggregates, windows and the
+    clock: what they say of a row depends on which rows are looked at together, and when.
 
     Raises :class:`InvalidFilterError`.
     """
@@ -33,12 +41,35 @@ def parse_filter(filter_sql: str, time_columns: Collection[str]) -> pl.Expr:
         or _QUERY.search(_QUOTED.sub("''", filter_sql))
     ):
         raise InvalidFilterError(filter_sql, "a filter holds no query of its own")
+    unquoted = _QUOTED.sub("''", filter_sql)
+    if _CLOCK.search(unquoted):
+        remedy = "write the moment, as '2026-03-01T08:00:00Z'"
+        raise InvalidFilterError(filter_sql, f"a filter does not ask the clock; {remedy}")
     try:
         expression = pl.sql_expr(with_times(filter_sql, time_columns))
         expression.meta.root_names()
     except (UnreadableTimeError, pl.exceptions.PolarsError) as error:
-        raise InvalidFilterError(filter_sql, str(error)) from error
+        named = _COLON.search(unquoted)
+        remedy = f'write "{named[0]}" in double quotes' if named else str(error)
+        raise InvalidFilterError(filter_sql, remedy) from error
+    if _looks_at_many(json.loads(expression.meta.serialize(format="json"))):
+        reason = "it looks at many rows at once (an aggregate or a window); compare columns alone"
+        raise InvalidFilterError(filter_sql, reason)
     return expression
+
+
+def _looks_at_many(written: Any) -> bool:
+    """Whether a part of a written expression needs other rows than the one it is asked about."""
+    match written:
+        case dict():
+            return any(
+                name in _MANY_ROWS or (name not in _ELSEWHERE and _looks_at_many(part))
+                for name, part in written.items()
+            )
+        case list():
+            return any(map(_looks_at_many, written))
+        case _:
+            return written in _MANY_ROWS
 
 
 def compile_filter(filter_sql: str, schema: TableSchema) -> pl.Expr:

@@ -47,3 +47,48 @@ def test_no_filter_reads_a_file(secret, compiled, filter_sql):
 )
 def test_words_in_quotes_are_only_words(filter_sql):
     compile_filter(filter_sql, SPANS)
+
+
+@pytest.mark.parametrize(
+    "filter_sql",
+    [
+        "count(*) > 1",
+        "max(duration_ms) > 1",
+        "name = 'a' OR duration_ms > avg(duration_ms)",
+        "duration_ms > quantile_cont(duration_ms, 0.9)",
+        "corr(duration_ms, duration_ms) > 0.5",
+        "row_number() OVER () > 1",
+        "rank() OVER (ORDER BY duration_ms) < 10",
+        "lag(duration_ms) OVER (ORDER BY duration_ms) > 1",
+        "sum(duration_ms) OVER (PARTITION BY name) > 1",
+    ],
+)
+@pytest.mark.parametrize("compiled", [compile_trace_filter, lambda sql: compile_filter(sql, SPANS)])
+def test_a_filter_says_of_a_row_what_it_would_say_of_it_alone(compiled, filter_sql):
+    with pytest.raises(InvalidFilterError, match="many rows at once"):
+        compiled(filter_sql)
+
+
+@pytest.mark.parametrize("moment", ["now()", "NOW ( )", "current_date", "CURRENT_TIMESTAMP"])
+def test_a_filter_says_tomorrow_what_it_says_today(moment):
+    with pytest.raises(InvalidFilterError, match="does not ask the clock; write the moment"):
+        compile_filter(f"start_time < {moment}", SPANS)
+
+
+@pytest.mark.parametrize(
+    "filter_sql",
+    [
+        "array_contains(detectors, 'Len') OR agent_name IN ('Agg', 'Over')",
+        "array_length(detectors) > 1 AND array_unique(detectors) = detectors",
+        "CASE WHEN error_count > 1 THEN agent_name ELSE 'now()' END = 'max(x)'",
+        "coalesce(error_count, 0) + greatest(error_count, 2) > length(agent_name)",
+        "date_part('hour', start_time) < 6 AND start_time > '2026-01-01'",
+    ],
+)
+def test_what_looks_at_one_row_alone_is_no_aggregate(filter_sql):
+    compile_trace_filter(filter_sql)
+
+
+def test_a_name_with_a_colon_is_told_to_stand_in_quotes():
+    with pytest.raises(InvalidFilterError, match='write "score:judge" in double quotes'):
+        compile_trace_filter("error_count > 0 AND score:judge < 0.5")
