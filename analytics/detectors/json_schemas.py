@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _UNKNOWN_META_SCHEMA = "Unknown meta-schema"
 _GEMINI_TYPES = frozenset(("OBJECT", "ARRAY", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "NULL"))
+_VALUES = frozenset(("enum", "const", "default", "example", "examples"))
+"""What these say are values, not schemas..."""
+
+_NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
+"""... but in these they are names that somebody gave."""
 
 
 def validator_of(schema: Any) -> Any:
@@ -49,25 +54,48 @@ def _never(uri: str) -> Any:
 
 
 def _standard(schema: dict[str, Any]) -> dict[str, Any]:
-    """Gemini's schemas (types in capitals, ``nullable``, bounds as text) in standard words."""
-    if schema.get("type") not in _GEMINI_TYPES:
+    """OpenAPI's ``nullable``, and types in capitals and bounds as text (Gemini), in standard words.
+
+    A schema that names its draft means what the draft says.
+    """
+    if "$schema" in schema or not _is_of_openapi(schema):
         return schema
     converted = _converted(schema)
     assert isinstance(converted, dict)
     return converted
 
 
-def _converted(value: Any) -> Any:
+def _is_of_openapi(value: Any, above: str = "") -> bool:
+    if isinstance(value, list):
+        return any(_is_of_openapi(item) for item in value)
+    if not isinstance(value, dict):
+        return False
+    kind = value.get("type")
+    return (
+        isinstance(kind, str) and (kind in _GEMINI_TYPES or value.get("nullable") is True)
+    ) or any(_is_of_openapi(item, key) for key, item in value.items() if _is_schema(key, above))
+
+
+def _is_schema(key: str, above: str) -> bool:
+    """Whether what stands under a key is read as a schema; ``above`` is the key that holds it."""
+    return key not in _VALUES or above in _NAMED
+
+
+def _converted(value: Any, above: str = "") -> Any:
     if isinstance(value, list):
         return [_converted(item) for item in value]
     if not isinstance(value, dict):
         return value
-    converted = {key: _bound(key, _converted(item)) for key, item in value.items()}
+    converted = {
+        key: _bound(key, _converted(item, key)) if _is_schema(key, above) else item
+        for key, item in value.items()
+    }
     kind = converted.get("type")
-    if isinstance(kind, str) and kind in _GEMINI_TYPES:
-        converted["type"] = kind.lower()
+    if isinstance(kind, str):
+        kind = kind.lower() if kind in _GEMINI_TYPES else kind
+        converted["type"] = kind
         if converted.get("nullable") is True:
-            converted["type"] = [kind.lower(), "null"]
+            converted["type"] = [kind, "null"]
             if isinstance(converted.get("enum"), list):
                 converted["enum"] = [*converted["enum"], None]
     return converted

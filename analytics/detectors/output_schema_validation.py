@@ -20,6 +20,8 @@ from analytics.messages import explode_messages, load
 from analytics.text.declining import declines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
 
@@ -94,7 +96,7 @@ class OutputSchemaValidation:
     """Checks every model call that declared structured output."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -126,8 +128,12 @@ class OutputSchemaValidation:
     ) -> dict[str, Any] | None:
         skip_reason: str | None = None
         found: list[tuple[Defect, dict[str, Any]]] = []
-        for call in calls.iter_rows(named=True):
-            own = parts.get(call["span_id"], [])
+        choices = (
+            choice
+            for call in calls.iter_rows(named=True)
+            for choice in _choices(call, parts.get(call["span_id"], []))
+        )
+        for call, own in choices:
             reason = _reason_to_skip(call, own)
             if reason is not None:
                 skip_reason = skip_reason or reason
@@ -230,6 +236,21 @@ def schema_of(declared: Any) -> dict[str, Any] | None:
     if declared.get("type") in ("json_object", "json_schema", "text"):
         return None
     return declared or None
+
+
+def _choices(
+    call: dict[str, Any], parts: list[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The parts of each answer, with the call as it ended for it: a filter stops one alone."""
+    by_message: dict[int, list[dict[str, Any]]] = {}
+    for part in parts:
+        by_message.setdefault(part["message_index"], []).append(part)
+    if len(by_message) < 2:
+        yield call, parts
+        return
+    for _, own in sorted(by_message.items()):
+        told = own[0]["finish_reason"]
+        yield (call if told is None else call | {"finish_reasons": [told]}), own
 
 
 def _reason_to_skip(call: dict[str, Any], parts: list[dict[str, Any]]) -> str | None:

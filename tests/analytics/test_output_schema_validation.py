@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.analytics.contexts import one
@@ -156,3 +158,52 @@ def test_the_types_that_gemini_writes_in_capitals_are_checked():
     assert kind_of('{"a": null}', output_schema=schema) == "no_match"
     assert kind_of('{"a": 1}', output_schema=schema) == "schema_violation"
     assert kind_of("{}", output_schema=schema) == "schema_violation"
+
+
+def choices(*ends):
+    """A call with several answers: their texts and how each ended."""
+    messages = [
+        {
+            "role": "assistant",
+            "parts": [{"type": "text", "content": text}],
+            "finish_reason": finish,
+        }
+        for text, finish in ends
+    ]
+    reasons = [finish for _, finish in ends]
+    return chat("t", output_messages=messages, finish_reasons=reasons, output_schema=SCHEMA)
+
+
+def test_a_filter_over_one_answer_hides_no_defect_of_another():
+    _, row = one(NAME, [choices(("not JSON", "stop"), ('{"total"', "content_filter"))])
+
+    assert [piece["kind"] for piece in json.loads(row["evidence"])] == ["parse_error"]
+
+
+def test_each_answer_of_several_is_judged_by_how_it_ended():
+    _, row = one(NAME, [choices(('{"total"', "length"), ("not JSON", "stop"))])
+
+    kinds = [(piece["kind"], piece["message"]) for piece in json.loads(row["evidence"])]
+    assert kinds == [("truncated", 0), ("parse_error", 1)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "kind"),
+    [
+        ({"properties": {"a": {"type": "string", "nullable": True}}}, {"a": None}, "no_match"),
+        ({"properties": {"a": {"type": "string", "nullable": True}}}, {"a": 1}, "schema_violation"),
+        ({"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}, 1.5, "schema_violation"),
+        ({"properties": {"default": {"type": "STRING"}}}, {"default": 1}, "schema_violation"),
+        ({"const": {"max": "5", "type": "STRING"}}, {"max": "5", "type": "STRING"}, "no_match"),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "properties": {"a": {"type": "string", "nullable": True}},
+            },
+            {"a": None},
+            "schema_violation",
+        ),
+    ],
+)
+def test_openapis_words_mean_what_they_say_there(schema, answer, kind):
+    assert kind_of(json.dumps(answer), output_schema=schema) == kind
