@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ENTRY = entry_of("empty_response")
 
+_OTHER_OUTPUTS = ("image", "speech", "audio", "video")
 _OPERATIONS_WITHOUT_ANSWER = ("embeddings", "embedding", "retrieval", "rerank", "rerankers")
 _ROLE_MARKER = re.compile(
     r"(?:<\|?/?(?:im_start|im_end|assistant|user|system|endoftext|eot_id|eom_id|s|bos|eos"
@@ -27,8 +28,11 @@ _ROLE_MARKER = re.compile(
     re.IGNORECASE,
 )
 _EMPTY_MARKUP = re.compile(
-    r"(?:<([a-z][\w-]*)>\s*</\1>\s*)+|(```|~~~)[ \t]*[\w-]*\s*(?:\2)?", re.IGNORECASE
+    r"(?:<([a-z][\w-]*)>(?:\s|&nbsp;|<br ?/?>)*</\1>\s*)+|(```|~~~)[ \t]*[\w-]*\s*(?:\2)?",
+    re.IGNORECASE,
 )
+_UNSEEN = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f")
+"""Marks without width or ink that count as letters or symbols."""
 _PLACEHOLDER = re.compile(
     r"[\[<{(\"']*\s*(?:null|undefined|nan|placeholder|empty|\[?object object\]?|your answer here|"
     r"insert .{0,30} here|response|todo|tbd)?\s*[\]>})\"']*"
@@ -57,7 +61,7 @@ class EmptyResponse:
     """Looks at the model calls that nothing in the trace followed."""
 
     id = _ENTRY.id
-    version = "3"
+    version = "4"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -215,6 +219,9 @@ def _verdict(  # noqa: PLR0911  # One exit a rule.
         return None
     if any(part["part_type"] in ("blob", "uri", "file", "compaction") for part in parts):
         return None
+    if call["output_type"] in _OTHER_OUTPUTS and not parts:
+        # A picture or a voice is no message, and mostly not captured.
+        return None
     if call["content_truncated"] or (call["dropped_attributes_count"] or 0) > 0:
         return (Decision.SKIPPED, "truncated", 0.0, 0.0, None)
     if call["output_messages"] is None and call["input_messages"] is None:
@@ -252,7 +259,9 @@ def degenerate(  # noqa: PLR0911  # One exit a rule.
 ) -> _Verdict | None:
     """Why this text is no answer; None when it is one."""
     # Marks that nobody sees are no text either.
-    bare = "".join(c for c in text if not c.isspace() and unicodedata.category(c) != "Cf")
+    bare = "".join(
+        c for c in text if not c.isspace() and c not in _UNSEEN and unicodedata.category(c) != "Cf"
+    )
     if not bare:
         what = "is blank" if text else "holds no text" if has_message else "has no output message"
         return (Decision.MATCHED, f"The last answer {what}", 0.8, 0.95, text)

@@ -159,3 +159,17 @@ def test_an_answer_of_unseen_marks_is_called_blank():
     _, row = one("empty_response", [chat("t", answer=" \u200b\u00a0", output_tokens=1)])
 
     assert row["reason"] == "The last answer is blank"
+
+
+@pytest.mark.parametrize(
+    "answer", ["\u2800", "\u3164 \u3164", "\u115f", "<p>&nbsp;</p>", "<div><br/></div>"]
+)
+def test_what_shows_nothing_is_no_answer(answer):
+    assert one("empty_response", [chat("t", answer=answer)])[0] == "matched"
+
+
+@pytest.mark.parametrize("output_type", ["image", "speech"])
+def test_a_picture_or_a_voice_is_owed_no_text(output_type):
+    row = chat("t", output_type=output_type, output_messages=None, output_tokens=0)
+
+    assert one("empty_response", [row])[0] == "no_match"
