@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from span_store.errors import InvalidFilterError, UnknownColumnError
-from span_store.filters import parse_filter
+from span_store.errors import UnknownColumnError
+from span_store.filters import applying, condition, parse_filter
 from span_store.schema import TIME_COLUMNS, TRACES, Form
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def compile_trace_filter(filter_sql: str, extra: Sequence[str] = ()) -> pl.Expr:
 
     ``extra`` names the ``score:``, ``label:`` and ``decision:`` columns at hand. A score of an
     evaluator that has not scored anything yet is unknown, not an error.
-    Raises :class:`UnknownColumnError` with the nearest names and :class:`InvalidFilterError`.
+    Raises :class:`UnknownColumnError` with the nearest names and InvalidFilterError.
     """
     expression = parse_filter(filter_sql, TRACES.of_form(Form.TIME))
     names = set(expression.meta.root_names())
@@ -40,23 +40,22 @@ def compile_trace_filter(filter_sql: str, extra: Sequence[str] = ()) -> pl.Expr:
         if not name.startswith(PREFIXES) or not name.partition(":")[2]:
             raise UnknownColumnError(name, "trace facts", known)
     types |= {name: _kind(name) for name in names if name.startswith(PREFIXES)}
-    try:
-        dtype = pl.DataFrame(schema=types).select(expression.alias("kept")).schema["kept"]
-    except pl.exceptions.PolarsError as error:
-        raise InvalidFilterError(filter_sql, str(error)) from error
-    if dtype != pl.Boolean:
-        raise InvalidFilterError(filter_sql, f"it gives {dtype}, not true or false")
-    return expression
+    return condition(expression, filter_sql, types)
 
 
 def matching(facts: pl.DataFrame, filter_sql: str | None) -> frozenset[str]:
-    """The ids of the traces that a filter lets through; without a filter, all of them."""
+    """The ids of the traces that a filter lets through; without a filter, all of them.
+
+    Raises as :func:`compile_trace_filter` does, and InvalidFilterError where the filter cannot
+    take a value that it meets.
+    """
     if not filter_sql:
         return frozenset(facts["trace_id"].to_list())
     expression = compile_trace_filter(filter_sql, facts.columns)
     missing = [name for name in expression.meta.root_names() if name not in facts.columns]
     frame = facts.with_columns(pl.lit(None, dtype=_kind(name)).alias(name) for name in missing)
-    return frozenset(frame.filter(expression)["trace_id"].to_list())
+    with applying(filter_sql):
+        return frozenset(frame.filter(expression)["trace_id"].to_list())
 
 
 def business_weights(facts: pl.DataFrame, weights: Mapping[str, float]) -> dict[str, float]:

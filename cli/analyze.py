@@ -240,6 +240,8 @@ def _print(report: RunReport, output_format: str | None) -> None:
             ]
             write_rows(rows, "table", _QUEUE_COLUMNS)
     sys.stdout.flush()
+    for queue, reason in report.queues_left_out.items():
+        say(f"Left out, queue {queue!r}: {reason}. `spandocket queues change` gives it another.")
     say(_sentence(report))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.context import Context, pass_context
-from cli.output import format_option, say, write_object, write_rows
+from cli.output import LIMIT_MAX, format_option, say, write_object, write_rows
 
 _LISTED = (
     "object_type", "object_id", "evaluator", "evaluator_version", "score", "label", "error_type",
@@ -26,7 +26,7 @@ def evaluations() -> None:
 @click.option("--evaluator", help="Only this evaluator.")
 @click.option("--object-id", help="Only scores of this trace, span or session.")
 @click.option("--where", help="SQL condition over the columns of the evaluations table.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many.  [default: all]")
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), help="At most so many.  [default: all]")
 @format_option
 @pass_context
 def list_evaluations(
@@ -41,6 +41,7 @@ def list_evaluations(
     """List stored scores, oldest first."""
     import polars as pl
 
+    from span_store.filters import applying
     from span_store.object_ids import typed
     from span_store.plain_rows import canonical_rows
     from span_store.schema import EVALUATIONS
@@ -51,7 +52,8 @@ def list_evaluations(
     if object_id is not None:
         frame = frame.filter(pl.col("object_id") == typed(object_id, None)[1])
     frame = frame.sort(["time", "evaluator", "object_id", "evaluation_id"])
-    rows = (frame if limit is None else frame.head(limit)).collect()
+    with applying(where):
+        rows = (frame if limit is None else frame.head(limit)).collect()
     write_rows(canonical_rows(rows, EVALUATIONS), output_format, _LISTED)
 
 

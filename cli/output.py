@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 FORMATS = ("table", "json", "jsonl", "csv")
+LIMIT_MAX = 2**31 - 1
+"""The most rows that ``--limit`` takes: more than Polars counts would be an overflow."""
+
 _TABLE_COLUMNS_MAX = 2_000
 _TEXT_COLUMNS_MAX = 60
 _TIME_ENDINGS = ("time", "_at", "_until")

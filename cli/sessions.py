@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import Context, pass_context
-from cli.output import format_option, write_object, write_rows
+from cli.output import LIMIT_MAX, format_option, write_object, write_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,7 +50,7 @@ def sessions() -> None:
 @click.option("--flagged", is_flag=True, help="Only sessions in which any detector matched.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LIMIT_MAX),
     default=50,
     show_default=True,
     help="Most sessions to list.",
@@ -68,13 +68,14 @@ def list_sessions(
     import polars as pl
 
     from analytics.sessions import SESSIONS, roll_up
-    from span_store.filters import compile_filter
+    from span_store.filters import applying, compile_filter
     from span_store.plain_rows import canonical_rows
 
     condition = pl.lit(value=True) if where is None else compile_filter(where, SESSIONS)
     found = roll_up(_traces(context))
     times = [pl.from_epoch(name, time_unit="ns").dt.replace_time_zone("UTC") for name in _TIMES]
-    kept = found.with_columns(times).filter(condition)
+    with applying(where):
+        kept = found.with_columns(times).filter(condition)
     if flagged:
         kept = kept.filter(pl.col("flagged_trace_count") > 0)
     ordered = kept.sort(["start_time", "conversation_id"], descending=[True, False]).head(limit)

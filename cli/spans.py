@@ -8,7 +8,7 @@ import click
 
 from cli.context import Context, pass_context
 from cli.hex_ids import SPAN_ID, TRACE_ID
-from cli.output import format_option, write_object, write_rows
+from cli.output import LIMIT_MAX, format_option, write_object, write_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +39,7 @@ def spans() -> None:
     "list", epilog='Example: spandocket spans list --where "is_error" --limit 20 --format jsonl'
 )
 @click.option("--trace-id", type=TRACE_ID, metavar="H", help="Spans of this trace alone.")
-@click.option("--limit", type=click.IntRange(min=0), help="At most this many spans.")
+@click.option("--limit", type=click.IntRange(0, LIMIT_MAX), help="At most this many spans.")
 @where_option
 @format_option
 @pass_context
@@ -51,6 +51,7 @@ def list_spans(
     output_format: str | None,
 ) -> None:
     """List spans in the order of their start times."""
+    from span_store.filters import applying
     from span_store.plain_rows import canonical_rows
     from span_store.schema import SPANS
 
@@ -60,7 +61,9 @@ def list_spans(
     ).sort("start_time", "trace_id", "span_id")
     if limit is not None:
         frame = frame.head(limit)
-    write_rows(canonical_rows(frame.collect(), SPANS), output_format, _TABLE_COLUMNS)
+    with applying(where):
+        found = frame.collect()
+    write_rows(canonical_rows(found, SPANS), output_format, _TABLE_COLUMNS)
 
 
 @spans.command(
@@ -155,6 +158,9 @@ def count(context: Context, where: str | None, output_format: str | None) -> Non
     """Count spans."""
     import polars as pl
 
+    from span_store.filters import applying
+
     frame = context.span_store.scan("spans", project=context.project, where=where)
-    number = frame.select(pl.len()).collect().item()
+    with applying(where):
+        number = frame.select(pl.len()).collect().item()
     write_object({"count": number}, output_format)

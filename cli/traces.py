@@ -8,7 +8,7 @@ import click
 
 from cli.context import Context, pass_context
 from cli.hex_ids import TRACE_ID
-from cli.output import default_format, format_option, write_object, write_rows
+from cli.output import LIMIT_MAX, default_format, format_option, write_object, write_rows
 
 TRACE_COLUMNS = [
     "trace_id",
@@ -62,7 +62,7 @@ def traces() -> None:
 @click.option("--where", help="SQL condition over the columns of the traces table.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LIMIT_MAX),
     default=50,
     show_default=True,
     help="Most traces to list.",
@@ -76,11 +76,14 @@ def list_traces(context: Context, where: str | None, limit: int, output_format: 
     "decision:DETECTOR".
     """
     from review_app.traces import matching_condition
+    from span_store.filters import applying
     from span_store.plain_rows import canonical_rows
     from span_store.schema import TRACES
 
-    frame = matching_condition(context.span_store, context.project, where)
-    rows = frame.sort(["start_time", "trace_id"], descending=[True, False]).head(limit).collect()
+    with applying(where):
+        frame = matching_condition(context.span_store, context.project, where)
+        newest = frame.sort(["start_time", "trace_id"], descending=[True, False])
+        rows = newest.head(limit).collect()
     write_rows(canonical_rows(rows, TRACES), output_format, TRACE_COLUMNS)
 
 

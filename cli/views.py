@@ -10,7 +10,7 @@ import click
 
 from cli.claims_filters import queue_filters
 from cli.context import pass_context
-from cli.output import format_option, write_object, write_rows
+from cli.output import LIMIT_MAX, format_option, write_object, write_rows
 from cli.queue_access import actor_option, person_store, ready_store
 from cli.queue_rows import ITEM_COLUMNS, item_row
 from cli.traces import TRACE_COLUMNS
@@ -80,7 +80,13 @@ def list_views(context: Context, output_format: str | None) -> None:
 
 @views.command(epilog="Example: spandocket views show mine --limit 10")
 @click.argument("name")
-@click.option("--limit", default=50, show_default=True, help="Most items.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, LIMIT_MAX),
+    default=50,
+    show_default=True,
+    help="Most items.",
+)
 @format_option
 @pass_context
 def show(context: Context, name: str, limit: int, output_format: str | None) -> None:
@@ -111,6 +117,7 @@ def show(context: Context, name: str, limit: int, output_format: str | None) -> 
 def _show_traces(context: Context, view: View, limit: int, output_format: str | None) -> None:
     """The analysed traces that a view over traces matches, newest first."""
     from review_app.traces import matching
+    from span_store.filters import applying
     from span_store.plain_rows import canonical_rows
     from span_store.schema import TRACES
 
@@ -123,7 +130,9 @@ def _show_traces(context: Context, view: View, limit: int, output_format: str | 
         answered=view.filters.get("answered"),
     )
     newest = frame.sort(["start_time", "trace_id"], descending=[True, False]).head(limit)
-    write_rows(canonical_rows(newest.collect(), TRACES), output_format, TRACE_COLUMNS)
+    with applying(view.filters.get("where")):
+        rows = newest.collect()
+    write_rows(canonical_rows(rows, TRACES), output_format, TRACE_COLUMNS)
 
 
 @views.command(epilog="Example: spandocket views delete mine")

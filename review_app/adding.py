@@ -8,6 +8,7 @@ import polars as pl
 
 from queue_store.model import ItemDraft, ObjectType
 from review_app.traces import matching_condition
+from span_store.filters import applying
 from span_store.object_ids import typed, unknown_objects
 
 if TYPE_CHECKING:
@@ -91,5 +92,6 @@ def with_traces(spans: SpanStore, project: str, objects: Objects) -> Objects:
 
 def matching_traces(spans: SpanStore, project: str, where: str) -> Objects:
     """The traces of the project whose facts match the condition."""
-    found = matching_condition(spans, project, where).select("trace_id").collect()
+    with applying(where):
+        found = matching_condition(spans, project, where).select("trace_id").collect()
     return [("trace", trace_id) for trace_id in found["trace_id"]]

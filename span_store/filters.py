@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,10 +14,13 @@ from span_store.schema import Form, TableSchema
 from span_store.time_literals import UnreadableTimeError, with_times
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
+
+    from polars.datatypes import DataTypeClass
 
 _QUERY = re.compile(r"\b(?:select|values|table|with)\b|\(\s*from\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_TEXT = re.compile(r"'(?:[^']|'')*'")
 _OTHER_QUOTES = ("\\", "$", "`", "/*", "--")
 """What may quote, or end a quotation, in other ways."""
 _CLOCK = re.compile(r"\bnow\s*\(|\bcurrent_(?:date|time|timestamp)\b", re.IGNORECASE)
@@ -86,10 +90,52 @@ def compile_filter(filter_sql: str, schema: TableSchema) -> pl.Expr:
     types = dict(schema.polars) | {
         name: pl.Datetime("ns", "UTC") for name in schema.of_form(Form.TIME)
     }
+    return condition(expression, filter_sql, types)
+
+
+def condition(
+    expression: pl.Expr, filter_sql: str, types: Mapping[str, pl.DataType | DataTypeClass]
+) -> pl.Expr:
+    """The expression of ``filter_sql``, when it gives true or false on columns of these types.
+
+    It is tried on one row, for Polars compares a list with a text only where there is a list.
+    Raises :class:`InvalidFilterError`.
+    """
+    names = set(expression.meta.root_names())
+    lists = sorted(name for name in names if isinstance(types.get(name), pl.List))
+    unquoted = _TEXT.sub("''", filter_sql)
+    for name in lists:
+        if re.search(rf'\b{name}"?\s+(?:not\s+)?in\b', unquoted, re.IGNORECASE):
+            raise InvalidFilterError(filter_sql, _ask_of_list(name))
+    row: dict[str, list[Any]] = {
+        name: [[] if isinstance(dtype, pl.List) else None] for name, dtype in types.items()
+    }
     try:
-        dtype = pl.DataFrame(schema=types).select(expression.alias("kept")).schema["kept"]
+        dtype = pl.DataFrame(row, schema=types).select(expression.alias("kept")).schema["kept"]
     except pl.exceptions.PolarsError as error:
-        raise InvalidFilterError(filter_sql, str(error)) from error
+        reason = _ask_of_list(lists[0]) if "List" in str(error) and lists else str(error)
+        raise InvalidFilterError(filter_sql, reason) from error
     if dtype != pl.Boolean:
         raise InvalidFilterError(filter_sql, f"it gives {dtype}, not true or false")
     return expression
+
+
+def _ask_of_list(name: str) -> str:
+    return f"{name} is a list; ask array_contains({name}, 'value')"
+
+
+@contextmanager
+def applying(filter_sql: str | None) -> Iterator[None]:
+    """What a condition cannot do with the values that it meets is an :class:`InvalidFilterError`.
+
+    Around whatever computes a frame that the condition was put on.
+    """
+    try:
+        yield
+    except pl.exceptions.InvalidOperationError as error:
+        if filter_sql is None:
+            raise
+        reason = str(error).partition("\n")[0]
+        if "conversion" in reason:
+            reason += "; TRY_CAST(… AS …) makes null of what cannot be converted"
+        raise InvalidFilterError(filter_sql, reason) from error

@@ -133,6 +133,7 @@ class Conclusion:
             scores_watermark_nanoseconds=decided.routing.scores_watermark,
             detectors=tuple(standing),
             queues=tuple(counts),
+            queues_left_out=decided.routing.queues_left_out,
             judge=None if self.judge is None else self.judge.told(),
             seconds=stages.seconds,
         )

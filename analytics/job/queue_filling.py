@@ -6,13 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analytics.filters import matching
+from analytics.filters import decisions_read, matching
 from analytics.job import verdicts
 from analytics.job.cap import present_items, record_line, within_cap
 from analytics.job.records import digest
 from analytics.job.report import QueueCount
 from analytics.routing import LiveRule
 from analytics.selection import RANDOM_FLOOR
+from span_store.errors import InvalidFilterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +69,22 @@ def ensure_system_queues(
 
 
 def live_filters(queues: QueueStore, *, project: str) -> list[str | None]:
-    """The filters of the project's live queues; None for a queue without one."""
+    """The filters of the project's live queues; None for a queue without one.
+
+    Those that cannot be read are not among them: :func:`live_rules` says so.
+    """
     from queue_store.model import QueueKind
 
-    return [queue.filter_sql for queue in queues.queues(project=project, kind=QueueKind.LIVE)]
+    known = queues.queues(project=project, kind=QueueKind.LIVE)
+    return [queue.filter_sql for queue in known if _is_readable(queue.filter_sql)]
+
+
+def _is_readable(filter_sql: str | None) -> bool:
+    try:
+        decisions_read([filter_sql])
+    except InvalidFilterError:
+        return False
+    return True
 
 
 def closed_queues(queues: QueueStore, *, project: str) -> list[str]:
@@ -84,20 +97,26 @@ def closed_queues(queues: QueueStore, *, project: str) -> list[str]:
 
 def live_rules(
     queues: QueueStore, facts: pl.DataFrame, own_facts: pl.DataFrame, *, project: str
-) -> list[LiveRule]:
-    """The live queues with the traces that their filters let through.
+) -> tuple[list[LiveRule], dict[str, str]]:
+    """The live queues with the traces that their filters let through, and those left out, why.
 
+    A filter that cannot take what it meets leaves its own queue out, not the whole run.
     ``own_facts`` are the same traces without what was said of their sessions.
     """
     from queue_store.model import QueueKind, QueueState
 
     rules = []
+    left_out: dict[str, str] = {}
     for queue in queues.queues(project=project, kind=QueueKind.LIVE):
         if queue.state in (QueueState.ARCHIVED, QueueState.DRAFT):
             continue
         rate = LIVE_RATE if queue.sample_rate is None else queue.sample_rate
-        passed = matching(facts, queue.filter_sql)
-        own = passed if own_facts is facts else matching(own_facts, queue.filter_sql)
+        try:
+            passed = matching(facts, queue.filter_sql)
+            own = passed if own_facts is facts else matching(own_facts, queue.filter_sql)
+        except InvalidFilterError as error:
+            left_out[queue.name] = str(error)
+            continue
         rules.append(
             LiveRule(
                 queue=queue.name,
@@ -107,7 +126,7 @@ def live_rules(
                 by_session=passed - own,
             )
         )
-    return rules
+    return rules, left_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

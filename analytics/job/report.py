@@ -83,6 +83,8 @@ class RunReport:
     """The latest arrival among the scores that rules have looked at, since 1970 UTC."""
     detectors: tuple[DetectorCount, ...]
     queues: tuple[QueueCount, ...]
+    queues_left_out: dict[str, str]
+    """Live queues that took no part, for their filter cannot be read, and why."""
     judge: dict[str, Any] | None
     """What the run's judge answered, failed at and was not asked; None when none is set up."""
     seconds: dict[str, float]

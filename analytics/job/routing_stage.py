@@ -50,6 +50,8 @@ class RoutedRun:
     floor_rate: float
     """The share of the floor, before any cap."""
     salt: str
+    queues_left_out: dict[str, str]
+    """Live queues whose filter cannot be read, and why."""
 
     @property
     def changed_rows(self) -> pl.DataFrame:
@@ -111,7 +113,9 @@ class RoutingStage:
         traces = evaluated.select(shared)
         if not old.is_empty():
             traces = pl.concat([traces, old.select(shared)], how="vertical_relaxed")
-        live = queue_filling.live_rules(self.queues, facts, own_facts, project=self.project)
+        live, left_out = queue_filling.live_rules(
+            self.queues, facts, own_facts, project=self.project
+        )
         routed = route(
             _with_places(traces, findings, live, sessions, scores),
             findings,
@@ -132,6 +136,7 @@ class RoutingStage:
             asked_floor=dict(old.filter("asks_floor").select("trace_id", "u").iter_rows()),
             floor_rate=self.config.random_floor,
             salt=self.config.salt,
+            queues_left_out=left_out,
         )
 
     def _facts(

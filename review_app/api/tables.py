@@ -29,6 +29,7 @@ from review_app.api.shapes import (
 from review_app.errors import BadRequestError
 from review_app.evaluation_rows import evaluation_rows, unseen
 from review_app.traces import matching, matching_sessions
+from span_store.filters import applying
 from span_store.plain_rows import canonical_rows
 from span_store.schema import EVALUATIONS, SPANS, TRACES
 
@@ -138,7 +139,8 @@ def _page(
         frame = frame.filter(_behind(asked.query["cursor"], keys, descending))
     limit = asked.query["limit"]
     # Unknown times come first in either order, so that the cursor knows where they are.
-    found = frame.sort(keys, descending=descending, nulls_last=False).head(limit + 1).collect()
+    with applying(asked.query.get("where")):
+        found = frame.sort(keys, descending=descending, nulls_last=False).head(limit + 1).collect()
     more = found.height > limit
     kept = found.head(limit)
     cursor = None

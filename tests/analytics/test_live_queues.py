@@ -164,6 +164,26 @@ def test_an_unknown_column_is_an_error_that_names_the_nearest(filled, queues):
     assert filled.scan_raw("traces").collect().is_empty()
 
 
+@pytest.mark.parametrize(
+    ("filter_sql", "reason"),
+    [
+        ("detectors = 'refusal'", "detectors is a list"),
+        ("CAST(agent_name AS INT) > 1", "TRY_CAST"),
+    ],
+)
+def test_a_filter_that_cannot_take_a_value_leaves_its_own_queue_out(
+    filled, queues, filter_sql, reason
+):
+    live(queues, "impossible", filter_sql)
+    live(queues, "all of billing", "agent_name = 'billing'")
+
+    report = analyse(filled, queues)
+
+    assert list(report.queues_left_out) == ["impossible"]
+    assert reason in report.queues_left_out["impossible"]
+    assert len(ids(queues, "all of billing")) == 20
+
+
 def test_business_weights_raise_the_priority(filled, queues):
     live(queues, "all")
     analyse(

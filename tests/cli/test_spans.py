@@ -42,6 +42,23 @@ def test_spans_are_counted_and_listed_by_a_filter(imported):
     assert [json.loads(line)["conversation_id"] for line in listed] == ["s-1"]
 
 
+@pytest.mark.parametrize("listing", ["spans", "traces", "evaluations", "sessions"])
+def test_a_limit_that_cannot_be_counted_is_wrong_usage(imported, listing):
+    outcome = imported(listing, "list", "--limit", "4294967296")
+
+    assert outcome.code == 2
+    assert "--limit" in outcome.err
+
+
+def test_a_condition_that_cannot_take_a_value_is_wrong_usage(imported):
+    for verb in ("count", "list"):
+        outcome = imported("spans", verb, "--where", "CAST(name AS INT) > 1")
+
+        assert outcome.code == 2
+        assert "TRY_CAST" in outcome.err
+    assert imported("spans", "count", "--where", "TRY_CAST(name AS INT) > 1").out == '{"count":0}\n'
+
+
 def test_explain_names_the_attribute_of_each_field(imported):
     outcome = imported("spans", "show", TRACE_ID.hex(), SPAN_ID.hex(), "--explain")
 

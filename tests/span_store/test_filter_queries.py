@@ -39,6 +39,32 @@ def test_no_filter_reads_a_file(secret, compiled, filter_sql):
 @pytest.mark.parametrize(
     "filter_sql",
     [
+        "finish_reasons = 'stop'",
+        "finish_reasons IN ('stop', 'length')",
+        "name = 'x' OR \"finish_reasons\" NOT IN ('stop')",
+        "finish_reasons > 3",
+    ],
+)
+def test_a_list_is_compared_with_nothing_and_the_message_says_how_to_ask(filter_sql):
+    with pytest.raises(InvalidFilterError, match=r"array_contains\(finish_reasons, 'value'\)"):
+        compile_filter(filter_sql, SPANS)
+
+
+@pytest.mark.parametrize(
+    "filter_sql",
+    [
+        "array_contains(finish_reasons, 'stop')",
+        "finish_reasons IS NULL OR array_length(finish_reasons) > 1",
+        "name = 'finish_reasons in (1)'",
+    ],
+)
+def test_a_list_is_asked_what_it_holds(filter_sql):
+    compile_filter(filter_sql, SPANS)
+
+
+@pytest.mark.parametrize(
+    "filter_sql",
+    [
         "name = 'select (from values) with a table'",
         "name = 'it''s select' OR name LIKE '%table%'",
         "name IN ('select', 'with') AND trace_id IS DISTINCT FROM 'x'",
