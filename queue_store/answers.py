@@ -74,7 +74,8 @@ def store_answers(
 ) -> list[int]:
     """Store a reviewer's answers to a locked item; gives the ids of those that stand.
 
-    Every value is checked before the first is stored. An equal answer changes nothing.
+    Every value is checked before the first is stored. An equal answer changes nothing; two that
+    differ, to one field about one place, are refused, since one of them would be lost.
     In an open queue, where others' labels are shown, no answer is blind.
     """
     if seconds_spent is not None and not 0 <= seconds_spent < math.inf:
@@ -93,6 +94,7 @@ def store_answers(
             checked(field, value)
         if draft.issue is not None:
             find_issue(writing.connection, writing.project, draft.issue)
+    _refuse_contradictions(fitting)
     about = {
         "reviewer": reviewer,
         "seconds_spent": seconds_spent,
@@ -101,6 +103,15 @@ def store_answers(
         "blind": is_blind,
     }
     return [_store_one(writing, item, about, answer) for answer in fitting]
+
+
+def _refuse_contradictions(answers: Sequence[tuple[AnnotationDraft, Field, Any]]) -> None:
+    """Raises InvalidValueError for a field that is answered in two ways at once."""
+    given: dict[tuple[str, Anchor | None], Any] = {}
+    for draft, field, value in answers:
+        if given.setdefault((field.name, draft.anchor), value) != value:
+            remedy = "name its options in one answer, a,b" if field.multiple else "give one value"
+            raise InvalidValueError(field.name, value, f"is answered twice; {remedy}")
 
 
 def _store_one(

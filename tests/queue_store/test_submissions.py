@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from queue_store.errors import InvalidValueError, ItemLockedError, NotFoundError, StaleRevisionError
-from queue_store.model import AnnotationDraft, FieldType, ItemState, SkipPolicy
+from queue_store.model import AnnotationDraft, FieldOption, FieldType, ItemState, SkipPolicy
 from tests.queue_store.desk import PROJECT, trace
 
 
@@ -28,6 +28,27 @@ def test_a_bad_value_leaves_everything_as_it_was(desk):
     assert desk.item(claim.item.id) == claim.item
     assert desk.progress().in_progress == 1
     assert desk.store.audit(project=PROJECT, limit=1) == before
+
+
+def test_two_answers_to_one_field_are_refused_instead_of_losing_one(desk):
+    desk.field()
+    options = (FieldOption(value="a"), FieldOption(value="b"))
+    desk.field("kinds", FieldType.CATEGORICAL, options=options, multiple=True)
+    desk.queue(fields=("correct", "kinds"))
+    desk.add(1)
+    claim = desk.next()
+
+    with pytest.raises(InvalidValueError, match="correct: is answered twice; give one value"):
+        desk.complete(claim, answer(True), answer("no"))
+    with pytest.raises(InvalidValueError, match="kinds: is answered twice; name its options"):
+        desk.complete(claim, answer("a", "kinds"), answer("b", "kinds"))
+
+    assert desk.annotations(history=True) == []
+    desk.complete(claim, answer(True), answer("yes"), answer("a,b", "kinds"))
+    assert {row.field: row.value for row in desk.annotations()} == {
+        "correct": True,
+        "kinds": ["a", "b"],
+    }
 
 
 def test_a_missing_required_answer_is_named(desk):
