@@ -45,7 +45,12 @@ def items() -> None:
 @click.option("--reason", default="", help="One sentence: why a person should look.")
 @click.option("--assignee", help="Who alone may claim them.")
 @click.option("--where", help="Add the traces that match this SQL condition, too.")
-@click.option("--file", "id_file", type=click.File(), help="Read ids from a file, one a line.")
+@click.option(
+    "--file",
+    "id_file",
+    type=click.File(encoding="utf-8-sig"),
+    help="Read ids from a file, one a line.",
+)
 @actor_option
 @format_option
 @pass_context

@@ -163,7 +163,11 @@ def _check(draft: FieldDraft) -> None:
     ranged = draft.type in {FieldType.INTEGER, FieldType.NUMBER, FieldType.STRING}
     classes = values if categorical else ["true", "false"]
     problems = (
-        ("name", not draft.name.strip() or "@" in draft.name, "a name without @ is needed"),
+        (
+            "name",
+            not draft.name.strip() or not {"@", "="}.isdisjoint(draft.name),
+            "a name without @ and = is needed, so that NAME=VALUE can be told apart",
+        ),
         ("option", categorical and len(set(values)) < 2, "a categorical field needs two options"),
         ("option", len(set(values)) != len(values), "an option is given twice"),
         ("option", not all(value.strip() for value in values), "an option needs a name"),
@@ -189,7 +193,12 @@ def _check(draft: FieldDraft) -> None:
         *_of_bounds(draft),
         (
             "positive",
-            draft.positive is not None and (ranged or draft.positive not in classes),
+            draft.positive is not None and ranged,
+            f"a {draft.type} field has no classes; only boolean and categorical ones do",
+        ),
+        (
+            "positive",
+            draft.positive is not None and draft.positive not in classes,
             f"the positive class must be one of {', '.join(classes)}",
         ),
     )

@@ -134,6 +134,11 @@ def _check(draft: QueueDraft) -> None:
     """Refuse settings that contradict each other or lie outside their range."""
     problems = {
         "name": (not draft.name.strip(), "a queue needs a name"),
+        "assignees": (
+            not all(name.strip() for name in draft.assignees)
+            or len(set(draft.assignees)) < len(draft.assignees),
+            "an assignee needs a name, and is named once",
+        ),
         "filter": (
             draft.filter_sql is not None and draft.kind is not QueueKind.LIVE,
             "only a live queue has a filter",

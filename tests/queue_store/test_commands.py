@@ -161,6 +161,16 @@ def test_a_live_queue_samples_a_tenth_unless_told(here):
     assert created["filter"] == "duration_ms > 1000"
 
 
+def test_ids_are_read_from_a_file_that_begins_with_a_mark(here, tmp_path):
+    one(here("queues", "create", "checks"))
+    ids = tmp_path / "ids.txt"
+    ids.write_text("\r\n".join(TRACES[:2]) + "\r\n", encoding="utf-8-sig")
+
+    added = one(here("items", "add", "checks", "--file", ids))
+
+    assert (added["added"], added["unknown"]) == (2, [])
+
+
 def test_answers_are_imported_once_and_bad_rows_are_named(here, tmp_path):
     one(here("fields", "create", "correct", "--type", "boolean"))
     table = tmp_path / "labels.csv"

@@ -92,6 +92,8 @@ def test_an_unknown_setting_names_the_nearest(desk):
         {"labels_wanted": 0},
         {"overlap_share": -0.1},
         {"lease_seconds": 0.0},
+        {"assignees": ("ana", " ")},
+        {"assignees": ("ana", "ben", "ana")},
     ],
 )
 def test_settings_that_cannot_be_are_refused(desk, settings):
@@ -175,13 +177,15 @@ def test_fields_belong_to_their_project(desk):
         {"type": FieldType.INTEGER, "multiple": True},
         {"type": FieldType.BOOLEAN, "positive": "maybe"},
         {"type": FieldType.STRING, "positive": "x"},
+        {"type": FieldType.NUMBER, "positive": "true"},
+        {"type": FieldType.BOOLEAN, "name": "a=b"},
     ],
 )
 def test_a_definition_that_no_value_could_fit_is_refused(desk, draft):
     with pytest.raises(InvalidValueError):
         desk.store.create_field(
             project=PROJECT,
-            draft=FieldDraft(name="field", **draft),
+            draft=FieldDraft(**({"name": "field"} | draft)),
             now=desk.clock.now,
             actor="mia",
         )
