@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -79,13 +80,19 @@ def typed(folder: Path, arguments: tuple[str, ...]) -> str:
         Path(entry) == program.parent for entry in os.environ.get("PATH", "").split(os.pathsep)
     )
     if program.name != "spandocket":
-        name = f"{sys.executable} -m cli"
+        name = [sys.executable, "-m", "cli"]
     elif on_path:
-        name = "spandocket"
+        name = ["spandocket"]
     else:
-        name = _short(program, here)
-    words = [f'"{word}"' if " " in word else word for word in arguments]
-    return f"{name} --data-dir {_short(folder, here)} {' '.join(words)}"
+        name = [_short(program, here)]
+    words = [*name, "--data-dir", _short(folder, here), *arguments]
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell reads it back; in double quotes where that is enough."""
+    quoted = shlex.quote(word)
+    return quoted if quoted == word or not {*'"$`\\!'}.isdisjoint(word) else f'"{word}"'
 
 
 def _command(arguments: tuple[str, ...]) -> list[str]:
