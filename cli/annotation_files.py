@@ -45,20 +45,33 @@ def read_rows(file: str, fields: Sequence[str]) -> tuple[Rows, Problems]:
         missing = [name for name in REQUIRED if name not in found.columns]
         if missing:
             raise click.UsageError(f"{file}: columns are missing: {', '.join(missing)}")
-    rows: Rows = []
+    taken: Rows = []
     for line, entry in found.rows:
-        _take(line, entry, rows, found.problems, fields)
+        _take(line, entry, taken, found.problems, fields)
+    rows: Rows = []
+    for line, row in taken:
+        try:
+            rows.append((line, _with_plain_id(row)))
+        except ValueError as error:
+            found.problems.append((line, str(error)))
     return rows, found.problems
 
 
-def with_plain_ids(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with its object's id as the tables hold it: hex digits in lower case."""
-    from span_store.object_ids import typed
+def _with_plain_id(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its object's id as the tables hold it: hex digits in lower case.
+
+    Raises ValueError for an id of another form than its type has.
+    """
+    from span_store.object_ids import check_form, typed
 
     kind, object_id = row["object_type"], row["object_id"]
-    if not isinstance(object_id, str):
+    # What is no id at all, or of no type, is told by the store beside all else it checks.
+    if kind not in ("trace", "span", "session") or not isinstance(object_id, str):
         return row
-    return row | {"object_id": typed(object_id, kind or "session")[1]}
+    plain = typed(object_id, kind)[1]
+    if plain:
+        check_form(kind, plain)
+    return row | {"object_id": plain}
 
 
 def _take(

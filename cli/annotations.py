@@ -137,14 +137,14 @@ def import_file(
     row is named with its line, and then nothing is stored, unless --skip-bad is given. Importing a
     file twice stores it once. Without a time, an answer counts as given now.
     """
-    from cli.annotation_files import read_rows, with_plain_ids
+    from cli.annotation_files import read_rows
     from queue_store.model import ImportRow, RowProblem
 
     fields = [field.name for field in person_store(context).fields(project=context.project)]
     rows, unreadable = read_rows(file, fields)
     result = context.queue_store.import_annotations(
         project=context.project,
-        rows=[ImportRow(line=line, **with_plain_ids(row)) for line, row in rows],
+        rows=[ImportRow(line=line, **row) for line, row in rows],
         now=context.now(),
         actor=actor,
         skip_bad=skip_bad,

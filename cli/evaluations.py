@@ -65,33 +65,29 @@ def list_evaluations(
 def import_evaluations(
     context: Context, /, file: Path, skip_bad: bool, output_format: str | None
 ) -> None:
-    """Store scores of a CSV, JSONL or Parquet file; the same score is stored once.
+    """Store scores of a CSV, JSON Lines or Parquet file; the same score is stored once.
 
     Columns: object_type, object_id, evaluator, score, and optionally evaluator_version, label,
     explanation, time. A bad row is named by its line, and then nothing is stored without
     --skip-bad.
     """
-    from cli.pairs_file import read_table
+    from cli.score_files import read_scores
     from review_app.evaluation_rows import evaluation_rows, unseen
 
-    checked = evaluation_rows(read_table(file), context.project, context.now())
-    for problem in checked.problems[:20]:
-        say(f"{file.name}: {problem}")
-    if len(checked.problems) > 20:
-        say(f"{file.name}: and {len(checked.problems) - 20} more bad rows")
-    stored = 0
-    if not checked.problems or skip_bad:
+    found = read_scores(file)
+    checked = evaluation_rows(found.frame, context.project, context.now(), found.lines)
+    problems = sorted([*found.problems, *checked.problems])
+    for line, reason in problems[:20]:
+        say(f"{file.name}: line {line}: {reason}")
+    if len(problems) > 20:
+        say(f"{file.name}: and {len(problems) - 20} more bad rows")
+    counts = {"added": 0, "duplicates": 0, "bad": len(problems)}
+    if not problems or skip_bad:
         fresh = unseen(checked.rows, context.span_store, context.project)
-        stored = fresh.height
-        if stored:
+        if fresh.height:
             context.span_store.append("evaluations", fresh)
-    counts = {
-        "added": stored,
-        "duplicates": checked.rows.height + checked.repeated - stored
-        if not checked.problems or skip_bad
-        else 0,
-        "bad": len(checked.problems),
-    }
+        repeated = checked.rows.height + checked.repeated - fresh.height
+        counts |= {"added": fresh.height, "duplicates": repeated}
     write_object(counts, output_format)
-    if checked.problems:
+    if problems:
         raise click.exceptions.Exit(1)

@@ -87,7 +87,7 @@ def _read_json_lines(path: Path) -> pl.DataFrame:
                 problems.append(f"line {number}: {error}")
                 continue
             if isinstance(row, dict):
-                rows.append({str(key): _cell(value) for key, value in row.items()})
+                rows.append({str(key): cell_text(value) for key, value in row.items()})
             else:
                 problems.append(f"line {number}: not an object")
     if problems:
@@ -99,7 +99,7 @@ def _read_json_lines(path: Path) -> pl.DataFrame:
     )
 
 
-def _cell(value: object) -> str | None:
+def cell_text(value: object) -> str | None:
     """A JSON value as the text that a CSV cell would hold."""
     import orjson
 

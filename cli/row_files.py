@@ -104,7 +104,9 @@ def _table(file: str, text: str) -> FileRows:
         try:
             cells = next(reader)
         except StopIteration:
-            found.columns = tuple(header or ())
+            if header is None:
+                raise click.UsageError(f"{file}: the file is empty") from None
+            found.columns = tuple(header)
             return found
         except csv.Error as error:
             if header is None:

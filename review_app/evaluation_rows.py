@@ -6,7 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,12 @@ import polars as pl
 
 from analytics.alignment.errors import MissingColumnError
 from analytics.alignment.pairs import as_text
-from span_store.object_ids import typed
+from span_store.object_ids import check_form, typed
 from span_store.schema import EVALUATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from span_store.store import SpanStore
 
 REQUIRED = ("object_type", "object_id", "evaluator", "score")
@@ -25,21 +27,26 @@ OPTIONAL = ("evaluator_version", "label", "explanation", "time")
 OBJECT_TYPES = ("trace", "span", "session")
 _BEYOND_MICROSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})")
 """The digits of a second that Python's own reading leaves out."""
+_FARTHEST = timedelta(days=365 * 290)
+_TOO_FAR = "which lies more than 290 years from 1970: nanoseconds cannot tell it"
 _WORDS = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRows:
-    """The good rows as the table holds them, and a sentence for each bad one."""
+    """The good rows as the table holds them, and what is wrong with the others."""
 
     rows: pl.DataFrame
-    problems: list[str]
+    problems: list[tuple[int, str]]
+    """The line of each bad row, and what is wrong with it."""
     repeated: int
     """Good rows that stood in the file before."""
 
 
-def evaluation_rows(frame: pl.DataFrame, project: str, now: datetime) -> CheckedRows:
-    """Check every row; a problem names the line (the header of a table is line 1).
+def evaluation_rows(
+    frame: pl.DataFrame, project: str, now: datetime, lines: Sequence[int]
+) -> CheckedRows:
+    """Check every row; ``lines`` says where each stands, for the problems.
 
     Raises MissingColumnError when a needed column is not there.
     """
@@ -56,13 +63,13 @@ def evaluation_rows(frame: pl.DataFrame, project: str, now: datetime) -> Checked
     )
     received = int(now.timestamp() * 1_000_000) * 1_000
     good: dict[str, dict[str, Any]] = {}
-    problems: list[str] = []
+    problems: list[tuple[int, str]] = []
     repeated = 0
-    for line, row in enumerate(text.iter_rows(named=True), start=2):
+    for line, row in zip(lines, text.iter_rows(named=True), strict=True):
         try:
             values = _values(row, project, received)
         except ValueError as error:
-            problems.append(f"line {line}: {error}")
+            problems.append((line, str(error)))
             continue
         repeated += values["evaluation_id"] in good
         good[values["evaluation_id"]] = values
@@ -84,12 +91,8 @@ def _values(row: dict[str, Any], project: str, received: int) -> dict[str, Any]:
         if row[name] is None:
             raise ValueError(f"{name} is missing")
     _, object_id = typed(object_id, kind)
+    check_form(kind, object_id)
     trace_id, _, span_id = object_id.partition(":")
-    if (kind == "span") != bool(span_id) and kind != "session":
-        raise ValueError(
-            f"object_id {object_id!r} is no {kind} id; it must be "
-            + ("TRACE_ID:SPAN_ID" if kind == "span" else "a trace id")
-        )
     score = _score(row["score"])
     if score is None and row["label"] is None:
         raise ValueError("neither score nor label is given")
@@ -138,7 +141,12 @@ def _time(text: str | None) -> int | None:
         raise ValueError(f"time is {text!r}, not such as 2026-01-31T12:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"time is {text!r}, which has no zone; end it with Z")
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    except OverflowError:
+        raise ValueError(f"time is {text!r}, {_TOO_FAR}") from None
+    if abs(since) > _FARTHEST:
+        raise ValueError(f"time is {text!r}, {_TOO_FAR}")
     whole = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
     beyond = _BEYOND_MICROSECONDS.search(text)
     return whole if beyond is None else whole + int(beyond[1].ljust(3, "0"))

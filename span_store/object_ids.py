@@ -26,6 +26,13 @@ def typed(object_id: str, object_type: str | None) -> tuple[str, str]:
     return object_type, object_id.strip() if object_type == "session" else folded
 
 
+def check_form(object_type: str, object_id: str) -> None:
+    """Raises ValueError where the id of a span names no span, or that of a trace names one."""
+    if object_type != "session" and (object_type == "span") != bool(object_id.partition(":")[2]):
+        wanted = "TRACE_ID:SPAN_ID" if object_type == "span" else "TRACE_ID alone"
+        raise ValueError(f"object_id: {object_id!r} is no {object_type}'s id; write {wanted}")
+
+
 def unknown_objects(
     store: SpanStore, project: str, objects: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str]]:

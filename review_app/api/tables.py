@@ -103,10 +103,9 @@ def add_evaluations(asked: Asked) -> dict[str, Any]:
     names += ["explanation", "time"]
     columns = {name: [_written(row.get(name)) for row in rows] for name in names}
     frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
-    checked = evaluation_rows(frame, asked.project, asked.now)
+    checked = evaluation_rows(frame, asked.project, asked.now, range(len(rows)))
     if checked.problems:
-        problems = [problem.partition(": ") for problem in checked.problems]
-        told = [f"evaluations/{int(line.split()[1]) - 2}: {why}" for line, _, why in problems]
+        told = [f"evaluations/{place}: {why}" for place, why in checked.problems]
         raise BadRequestError("; ".join(told[:20]))
     fresh = unseen(checked.rows, asked.spans, asked.project)
     if fresh.height:
