@@ -10,23 +10,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from span_store.store import SpanStore
 
 MATERIAL_COLUMNS = ("model_call_count", "tool_call_count", "error_count", "finish_reason")
-
-
-def material() -> pl.Expr:
-    """The facts whose change makes a reviewed trace worth a second look."""
-    return pl.concat_str(
-        pl.col("model_call_count", "tool_call_count", "error_count").cast(pl.String),
-        pl.col("finish_reason").fill_null("-"),
-        separator="|",
-    )
 
 
 def material_revisions(store: SpanStore, traces: pl.DataFrame, *, project: str) -> pl.DataFrame:
@@ -40,45 +34,68 @@ def material_revisions(store: SpanStore, traces: pl.DataFrame, *, project: str) 
     first = traces.filter(pl.col("revision") == 1).select(
         "trace_id", item_revision="revision", item_change=pl.lit(None, pl.String)
     )
-    columns = ("trace_id", "revision", *MATERIAL_COLUMNS)
-    own = traces.filter(pl.col("revision") > 1).select(columns)
+    own = traces.filter(pl.col("revision") > 1).select("trace_id", "revision", *MATERIAL_COLUMNS)
     if own.is_empty():
         return first
+    facts = ("number", "revision", *MATERIAL_COLUMNS)
+    numbered = own.with_row_index("number")
     stored = (
         store.scan_raw("traces", project=project)
-        .select(columns)
-        .join(own.lazy().select("trace_id"), on="trace_id", how="semi")
+        .select("trace_id", "revision", *MATERIAL_COLUMNS)
+        .join(numbered.lazy().select("trace_id", "number"), on="trace_id")
+        .select(facts)
         .collect()
     )
-    facts = material()
-    is_other = facts != facts.shift().over("trace_id")
-    again = (
-        # A stored row of this very revision says the same: a run that died wrote it.
-        pl.concat([stored, own])
-        .unique(["trace_id", "revision"], keep="last")
-        .sort("trace_id", "revision")
-        .with_columns(item_change=_change())
-        .filter(is_other.fill_null(value=True))
-        .unique("trace_id", keep="last", maintain_order=True)
-        .select("trace_id", "item_change", item_revision="revision")
+    rows = _by_revision(pl.concat([stored, numbered.select(facts)]))
+    trace = rows["number"].to_numpy()
+    is_first = np.append([True], trace[1:] != trace[:-1])
+    is_other = is_first.copy()
+    for name in MATERIAL_COLUMNS:
+        is_other[1:] |= rows[name][1:].ne_missing(rows[name][:-1]).to_numpy()
+    others = np.flatnonzero(is_other)
+    newest = others[np.append(trace[others[1:]] != trace[others[:-1]], [True])]
+    again = pl.DataFrame(
+        {
+            "trace_id": own["trace_id"],
+            "item_revision": rows["revision"].gather(newest),
+            "item_change": _changes(rows, newest, is_first[newest]),
+        }
     )
-    return pl.concat([first, again.select(first.columns)])
+    return pl.concat([first, again])
+
+
+def _by_revision(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row a trace and revision, the last one given: a run that died may have written others."""
+    order = np.lexsort((rows["revision"].to_numpy(), rows["number"].to_numpy()))
+    rows = rows[order]
+    number, revision = rows["number"].to_numpy(), rows["revision"].to_numpy()
+    is_last = np.append((number[1:] != number[:-1]) | (revision[1:] != revision[:-1]), [True])
+    return rows if is_last.all() else rows.filter(pl.Series(is_last))
 
 
 _WORDS = dict(zip(MATERIAL_COLUMNS, ("model calls", "tool calls", "errors", "ending"), strict=True))
 
 
-def _change() -> pl.Expr:
-    """What differs from the revision before, of rows in order of revision; null in the first."""
-    parts = []
-    for name, words in _WORDS.items():
-        now, then = (
-            column.cast(pl.String).fill_null("unknown")
-            for column in (pl.col(name), pl.col(name).shift().over("trace_id"))
-        )
-        parts.append(pl.when(now != then).then(pl.format("{} {} to {}", pl.lit(words), then, now)))
-    is_first = pl.int_range(pl.len()).over("trace_id") == 0
-    return pl.when(~is_first).then(pl.concat_str(parts, separator=", ", ignore_nulls=True))
+def _changes(
+    rows: pl.DataFrame, places: NDArray[np.intp], is_first: NDArray[np.bool_]
+) -> pl.Series:
+    """What differs in the rows at these places from those before; null in a first revision."""
+    changed = places[~is_first]
+    now, then = rows[changed], rows[changed - 1].select(pl.all().name.prefix("old_"))
+    parts = [_told(*each) for each in _WORDS.items()]
+    told = pl.concat_str(parts, separator=", ", ignore_nulls=True)
+    texts = pl.concat([now, then], how="horizontal").select(change=told)["change"]
+    return pl.Series([None] * places.size, dtype=pl.String).scatter(
+        np.flatnonzero(~is_first), texts
+    )
+
+
+def _told(name: str, words: str) -> pl.Expr:
+    """How a fact changed from ``old_NAME``; null where it did not."""
+    then, now = (
+        pl.col(fact).cast(pl.String).fill_null("unknown") for fact in (f"old_{name}", name)
+    )
+    return pl.when(now != then).then(pl.format("{} {} to {}", pl.lit(words), then, now))
 
 
 def is_outdated(recorded: str | None, versions: Mapping[str, str]) -> bool:
