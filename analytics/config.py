@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,3 +243,9 @@ class JudgeConfig:
         for name in ("calls_max", "usd_max", "calls_per_minute", "retries"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is at least 0, not {getattr(self, name)}")
+        for name in ("usd_per_million_input_tokens", "usd_per_million_output_tokens"):
+            if not 0 <= getattr(self, name) < inf:
+                raise ValueError(f"{name} is a price of at least 0, not {getattr(self, name)}")
+        for name in ("characters_max", "answer_tokens_max"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")

@@ -60,5 +60,9 @@ def check(context: Context, file: str | None) -> None:
     if chosen is None:
         say("No settings file is named (--config or SPANDOCKET_CONFIG): the defaults hold.")
         return
-    load(chosen)
+    prices = load(chosen).receiver.prices
+    if prices:
+        from otlp_receiver.dialects.prices import load_prices
+
+        load_prices(prices)
     say(f"{chosen}: every setting is good.")

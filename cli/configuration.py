@@ -71,7 +71,11 @@ def _gather_detectors(document: dict[str, Any], place: str, problems: list[str])
     declared = document.pop("detectors", None)
     if declared is None:
         return
-    target = document.setdefault("analysis", {}).setdefault("detectors", {})
+    analysis = document.setdefault("analysis", {})
+    target = analysis.setdefault("detectors", {}) if isinstance(analysis, dict) else None
+    if not isinstance(target, dict):
+        # What stands there instead is a problem of its own.
+        return
     for entry in declared if isinstance(declared, list) else [declared]:
         name = entry.pop("name", None) if isinstance(entry, dict) else None
         if not isinstance(name, str) or not name:

@@ -46,6 +46,7 @@ def _checks(context: Context) -> Iterator[Check]:
     from cli.checks.own_traces import check_own_traces
     from cli.checks.places import check_data_dir
     from cli.checks.ports import check_port
+    from cli.checks.prices import check_prices
     from cli.checks.stores import check_queue_store, check_tables
     from cli.configuration import ConfigurationError
 
@@ -58,6 +59,8 @@ def _checks(context: Context) -> Iterator[Check]:
         yield failed("settings", error.message, remedy)
         return
     yield good("settings", context.config_file or "the defaults")
+    if receiver.prices:
+        yield check_prices(receiver.prices)
     yield check_port("grpc port", receiver.host, receiver.grpc_port, "receiver.grpc_port")
     if receiver.http_port >= 0:
         yield check_port("http port", receiver.host, receiver.http_port, "receiver.http_port")

@@ -43,6 +43,7 @@ _BASES: dict[str, int] = {
     "otlp_receiver.errors.UnknownQuarantineError": USAGE,
     "otlp_receiver.errors.InsecureBindError": USAGE,
     "otlp_receiver.errors.UnusableCertificateError": USAGE,
+    "otlp_receiver.dialects.prices.PriceFileError": USAGE,
     "otlp_receiver.errors.InvalidOwnTracesError": USAGE,
     "review_app.errors.InsecureBindError": USAGE,
     "builtins.OSError": FAILED,

@@ -51,6 +51,7 @@ def serve(
 
     from cli.background import Background
     from cli.forwarding import check_forwarding, forward_command, loader_command
+    from otlp_receiver.dialects.prices import load_prices
     from otlp_receiver.memory import keep_freed_memory, spare_garbage_collector
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
@@ -68,6 +69,9 @@ def serve(
         config = replace(config, http_port=http_port)
 
     check_forwarding(context)
+    if config.prices:
+        # Else the loader, a process of its own, would end at each start with what is acknowledged.
+        load_prices(config.prices)
 
     def started(addresses: dict[str, str | None]) -> None:
         over_http = f" and over HTTP on {addresses['http']}" if addresses["http"] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -10,6 +11,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 _DURATIONS: dict[str, Any] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: dict[str, Any] = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SCALES: dict[str | None, dict[str, Any]] = {"duration": _DURATIONS, "bytes": _SIZES}
+_MOST = {"ms": 36_500 * 86_400.0, "B": 8.0 * 2**60}
+"""The largest duration and size, by their smallest unit: what clocks and disks can count."""
+_COUNT_MAX = 2**31 - 1
 _NAMES = {
     str: "a text",
     int: "a whole number",
@@ -75,8 +79,10 @@ def _typed(raw: Any, kind: Any) -> Any:
     if origin is dict:
         element = arguments[1] if arguments else Any
         return {key: read_value(v, element, None) for key, v in _of_type(raw, dict).items()}
-    if origin is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
+    if origin is float and type(raw) in (int, float):
+        return _number(raw)
+    if origin is int and type(raw) is int and abs(raw) > _COUNT_MAX:
+        raise ValueError(f"must be at most {_COUNT_MAX}, is {_shown(raw)}")
     if isinstance(origin, type) and issubclass(origin, str) and origin is not str:
         return _choice(raw, origin)
     return raw if origin is Any or origin is object else _of_type(raw, origin)
@@ -98,11 +104,21 @@ def _of_type(raw: Any, kind: type) -> Any:
     return raw
 
 
+def _number(raw: float) -> float:
+    """As a floating number; whole ones in TOML may have any number of digits."""
+    if isinstance(raw, float) and math.isnan(raw):
+        raise ValueError("expected a number, not nan")
+    try:
+        return float(raw)
+    except OverflowError:
+        return math.inf if raw > 0 else -math.inf
+
+
 def _scaled(raw: Any, factors: dict[str, Any], example: str, kind: Any) -> Any:
     """Read a number with a unit suffix; a bare number is in the base unit."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", raw) if type(raw) is str else None
     if type(raw) in (int, float):
-        value = float(raw)
+        value = _number(raw)
     elif found is not None and found[2] in factors:
         value = float(found[1]) * float(factors[found[2]])
     else:
@@ -112,6 +128,9 @@ def _scaled(raw: Any, factors: dict[str, Any], example: str, kind: Any) -> Any:
         )
     if value < 0:
         raise ValueError(f"must not be negative, is {_shown(raw)}")
+    most = _MOST[next(iter(factors))]
+    if not value <= most:
+        raise ValueError(f"must be at most {_with_unit(most, factors)}, is {_shown(raw)}")
     return int(value) if kind is int else value
 
 

@@ -118,7 +118,14 @@ class ReceiverConfig:
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings that contradict each other."""
+        """Refuse settings with which nothing could be received, or that contradict each other."""
+        for name, (least, most) in _BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(
+                    f"{name} lies between {least} and {most}, not {getattr(self, name)}"
+                )
+        if not self.request_seconds > 0:
+            raise ValueError("request_seconds must be above 0")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key go together")
         if self.tls_client_ca and not self.tls_certificate:
@@ -132,6 +139,20 @@ class ReceiverConfig:
             from otlp_receiver.dialects.mapping import shipped_mapping
 
             shipped_mapping().with_keys(self.attributes)
+
+
+_COUNT_MAX = 2**31 - 1
+"""The largest number that gRPC takes."""
+_BOUNDS = {
+    "grpc_port": (0, 65535),
+    "http_port": (-1, 65535),
+    # Protobuf reads no message of 2 GiB.
+    "request_bytes_max": (1, 2**31 - 1),
+    "compression_ratio_max": (1, _COUNT_MAX),
+    "slots_max": (1, _COUNT_MAX),
+    "concurrent_streams_max": (1, _COUNT_MAX),
+    "connections_max": (1, _COUNT_MAX),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

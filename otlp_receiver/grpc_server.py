@@ -36,6 +36,9 @@ _UNLIMITED = -1
 _OFF = 0
 _COUNTED_TIMES_MAX = 2
 """gRPC itself refuses messages this many times too large; smaller ones we do, and count them."""
+_INTEGER_MAX = 2**31 - 1
+"""The largest number that gRPC's options take; for it, a time of that many milliseconds is endless.
+"""
 _METADATA_BYTES_MAX = 64 * 2**10
 _AGE_GRACE_MILLISECONDS = 60_000
 _KEEPALIVE_ANSWER_MILLISECONDS = 20_000
@@ -97,7 +100,7 @@ class GrpcServer:
         return [
             (
                 "grpc.max_receive_message_length",
-                _COUNTED_TIMES_MAX * self._config.request_bytes_max,
+                min(_COUNTED_TIMES_MAX * self._config.request_bytes_max, _INTEGER_MAX),
             ),
             # It knows no bound on the ratio: that is the shared path's.
             ("grpc.per_message_decompression", _OFF),
@@ -105,9 +108,9 @@ class GrpcServer:
             ("grpc.max_concurrent_streams", self._config.concurrent_streams_max),
             ("grpc.so_reuseport", 0),
             ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
-            ("grpc.max_connection_age_ms", int(self._config.connection_age_seconds * 1000)),
+            ("grpc.max_connection_age_ms", _milliseconds(self._config.connection_age_seconds)),
             ("grpc.max_connection_age_grace_ms", _AGE_GRACE_MILLISECONDS),
-            ("grpc.keepalive_time_ms", int(self._config.keepalive_seconds * 1000)),
+            ("grpc.keepalive_time_ms", _milliseconds(self._config.keepalive_seconds)),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_ANSWER_MILLISECONDS),
             ("grpc.keepalive_permit_without_calls", 1),
             # Clients may ping this often without being sent away for it.
@@ -152,6 +155,10 @@ class GrpcServer:
             grpc.StatusCode[refusal.answer.grpc_code], str(refusal), tuple(trailers)
         )
         raise AssertionError("abort raises")
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(min(seconds * 1000, _INTEGER_MAX))
 
 
 def _headers(context: Any) -> dict[str, str | bytes]:

@@ -30,3 +30,7 @@ class ReviewConfig:
         default=43_200.0,
         metadata={"doc": "How long signing in on the page lasts.", "unit": "duration"},
     )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port lies between 0 and 65535, not {self.port}")

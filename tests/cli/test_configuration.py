@@ -195,6 +195,36 @@ def test_values_are_written_with_the_unit_that_reads_best(value, unit, text):
     assert write_value(value, unit) == text
 
 
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("receiver.load_bytes = inf", "receiver.load_bytes: must be at most"),
+        ("receiver.load_interval_seconds = nan", "receiver.load_interval_seconds: expected a"),
+        ('receiver.drain_seconds = "1000000000d"', 'must be at most "36500d"'),
+        ("store.keep_seconds = 1e300", "store.keep_seconds: must be at most"),
+        (f"queue.lease_seconds = 1{'0' * 400}", "queue.lease_seconds: must be at most"),
+        ("analysis.chunk_traces = 99999999999999999999", "analysis.chunk_traces: must be at most"),
+        ("receiver.grpc_port = 99999", "grpc_port lies between 0 and 65535"),
+        ("receiver.http_port = -2", "http_port lies between -1 and 65535"),
+        ("receiver.connections_max = 0", "connections_max lies between 1 and"),
+        ("receiver.slots_max = -1", "slots_max lies between 1 and"),
+        ('receiver.request_bytes_max = "2GiB"', "request_bytes_max lies between 1 and"),
+        ("receiver.request_seconds = 0", "request_seconds must be above 0"),
+        ("review.port = 65536", "port lies between 0 and 65535"),
+        ("judge.usd_per_million_input_tokens = -1", "usd_per_million_input_tokens is a price"),
+        ("judge.usd_max = nan", "judge.usd_max: expected a number, not nan"),
+        ("judge.answer_tokens_max = 0", "answer_tokens_max is at least 1"),
+        ("analysis = 5\n[[detectors]]\nname = 'a'", "analysis: expected a table, not 5"),
+        ("analysis.detectors = 5\n[[detectors]]\nname = 'a'", "analysis.detectors: expected a"),
+    ],
+)
+def test_settings_that_nothing_can_work_with_are_refused(written, setting, reason):
+    with pytest.raises(ConfigurationError) as caught:
+        load(written(setting))
+
+    assert reason in caught.value.message
+
+
 def test_a_declared_detector_without_a_condition_is_said_in_plain_words(written):
     path = written('[[detectors]]\nname = "slow"\n')
 

@@ -41,6 +41,18 @@ def test_a_good_installation_passes_and_nothing_is_made(doctor, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_prices_that_cannot_be_read_fail_before_anything_is_received(doctor, spandocket, tmp_path):
+    outcome, rows = doctor(settings='prices = "missing.csv"\n')
+
+    assert outcome.code == 3
+    assert "missing.csv" in rows["prices"]["found"]
+    assert "receiver.prices" in rows["prices"]["remedy"]
+    for command in (("config", "check"), ("serve", "--grpc-port", "0")):
+        outcome = spandocket("--config", tmp_path / "doctor.toml", *command)
+        assert outcome.code == 2
+        assert "missing.csv" in outcome.err
+
+
 def test_a_held_port_fails_and_names_the_holder_and_the_way_out(free_port):
     with closing(socket.socket()) as other:
         other.bind(("127.0.0.1", free_port))

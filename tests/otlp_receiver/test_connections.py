@@ -240,3 +240,16 @@ def test_bodies_that_arrive_at_the_same_time_are_bounded_together(tmp_path: Path
     assert len(answered) == 1
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert small.status == 200
+
+
+def test_settings_beyond_what_grpc_counts_are_endless(tmp_path: Path) -> None:
+    settings = 'request_bytes_max = "1GiB"\nconnection_age_seconds = "60d"\n'
+    with Served(
+        tmp_path / "data", config=f'[receiver]\n{settings}keepalive_seconds = "60d"\n'
+    ) as large:
+        body = trace_request(2, seed=12).SerializeToString()
+        with large.channel() as channel:
+            export = channel.unary_unary(TRACES)
+            answers = [export(body, timeout=60) for _ in range(2)]
+
+    assert answers == [b"", b""]
