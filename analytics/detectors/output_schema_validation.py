@@ -78,6 +78,8 @@ def declaring(spans: pl.DataFrame) -> pl.DataFrame:
         .with_columns(output_schema=pl.coalesce("output_schema", "schema_above"))
         .filter(pl.col("output_schema").is_not_null() | (pl.col("output_type") == "json"))
         .drop("schema_above")
+        # Spans come as they lie on disk; which answer leads must not depend on it.
+        .sort("trace_id", "start_time", "span_id")
     )
 
 

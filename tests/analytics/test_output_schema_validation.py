@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
+from analytics.job import run
+from queue_store.config import QueueConfig
+from queue_store.store import QueueStore
+from span_store.store import SpanStore
 from tests.analytics.contexts import one
-from tests.analytics.spans import chat, span
+from tests.analytics.spans import AS_OF, chat, frame, span
 
 SCHEMA = {
     "type": "object",
@@ -207,3 +212,24 @@ def test_each_answer_of_several_is_judged_by_how_it_ended():
 )
 def test_openapis_words_mean_what_they_say_there(schema, answer, kind):
     assert kind_of(json.dumps(answer), output_schema=schema) == kind
+
+
+def test_the_first_answer_in_time_leads_however_the_spans_lie_on_disk(tmp_path):
+    wrong = [chat("t", at=at, answer=f"No {at}.", output_schema=SCHEMA) for at in (3, 1, 2)]
+    skipped = [
+        chat("s", at=1, answer=[], output_schema=SCHEMA),
+        chat("s", at=2, answer="{}", output_schema={"type": 5}),
+    ]
+    told = []
+    for place, rows in enumerate([wrong + skipped, (wrong + skipped)[::-1]]):
+        store = SpanStore(tmp_path / str(place))
+        store.append("spans", frame(rows))
+        url = f"sqlite:///{tmp_path / str(place)}.sqlite3"
+        with closing(QueueStore.open(url, QueueConfig())) as queues:
+            run(store, queues, project="default", as_of=AS_OF)
+        findings = store.scan("findings").collect().filter(detector=NAME)
+        told.append((findings.rows(), sorted(store.scan("traces").collect()["decisions"])))
+
+    assert told[0] == told[1]
+    ((*_, evidence),) = findings.select("span_id", "reason", "evidence").rows()
+    assert [piece["quote"] for piece in json.loads(evidence)] == ["No 1.", "No 2.", "No 3."]
