@@ -27,11 +27,11 @@ class Branches:
         if shared in (len(above), len(beside)):
             return False
         left, right = self._spans[above[shared]], self._spans[beside[shared]]
-        if left["end_time"] is None or right["end_time"] is None:
+        bounds = (*_bounds(left), *_bounds(right))
+        if None in bounds:
             return False
-        return bool(
-            left["start_time"] < right["end_time"] and right["start_time"] < left["end_time"]
-        )
+        begin, end, other_begin, other_end = bounds
+        return bool(begin < other_end and other_begin < end)
 
     def _path(self, span_id: str) -> list[str]:
         """The span and what it stands in, from the outermost known one on."""
@@ -41,3 +41,8 @@ class Branches:
             path.append(above)
             above = self._spans[above]["parent_span_id"]
         return path[::-1]
+
+
+def _bounds(span: dict[str, Any]) -> tuple[Any, Any]:
+    """When the span began and ended; None where it does not say."""
+    return span["start_time"], span["end_time"]

@@ -229,3 +229,13 @@ def test_a_loop_is_seen_though_all_calls_have_one_id(call_id):
 
     assert decision == "matched"
     assert "3 times" in row["reason"]
+
+
+def test_branches_that_do_not_say_when_they_began_are_not_taken_for_parallel_ones():
+    steps = []
+    for place in range(3):
+        branch = span("t", "agent", at=place, seconds=0.5, operation_name="invoke_agent")
+        called = tool("t", "search", at=place, arguments={"q": 1}, result="none", parent=branch)
+        steps += [branch | {"start_time": None}, called]
+
+    assert one(NAME, [*steps, chat("t", at=9, answer="Nothing.")])[0] == "matched"
