@@ -8,6 +8,7 @@ place of the rule's ``p`` in every record of the queue, or weights by it would b
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf, nextafter
 from typing import TYPE_CHECKING
 
 from analytics.selection import RANDOM_FLOOR
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from queue_store.store import QueueStore
 
 _PAGE = 10_000
+_DIGITS_OFF = 4
+"""More than two rounded divisions can be off, in numbers next to each other."""
 
 
 def within_cap(
@@ -48,8 +51,21 @@ def within_cap(
             room -= 1
             taken.append(draft)
         else:
-            tau = max(tau, draft.priority)
+            tau = max(tau, _passed_over(draft))
     return taken, tau
+
+
+def _passed_over(draft: Draft) -> float:
+    """The draft's priority, or the next number above it with which its record says so.
+
+    Quotients are rounded: the chance at its own line could exceed its draw by the last digit.
+    """
+    line = draft.priority
+    for _ in range(_DIGITS_OFF):
+        if line <= 0 or not draft.selection.cut(line).selected:
+            break
+        line = nextafter(line, inf)
+    return line
 
 
 def present_items(queues: QueueStore, queue: str, *, project: str) -> dict[tuple[str, str], Item]:

@@ -193,3 +193,17 @@ def test_a_trace_that_was_kept_keeps_its_chance_when_the_queue_takes_less_later(
     chosen = rows.filter(pl.col("selections").str.contains('"rule":"live:all".*"selected":true'))
     assert {item.object_id for item in items(queues, "all")} <= set(rows["trace_id"])
     assert chosen.height == len(items(queues, "all"))
+
+
+def test_what_was_passed_over_at_the_line_is_not_told_as_kept(store, queues):
+    # With this salt, one over the line's priority is more than the draw by the last digit.
+    config = AnalysisConfig(items_max=3, random_floor=0.0, salt="line-25")
+    store.append("spans", frame([chat(f"t{n}", at=n) for n in range(6)]))
+    live(queues, "all", None, 1.0)
+
+    run(store, queues, project="default", as_of=AS_OF, config=config)
+
+    rows = store.scan("traces").collect()
+    told = rows.filter(pl.col("selections").str.contains('"selected":true', literal=True))
+    kept = {item.object_id for item in items(queues, "all")}
+    assert (set(told["trace_id"]), len(kept)) == (kept, 3)
