@@ -16,6 +16,7 @@ from cli.own_traces import traces_protocol
 
 if TYPE_CHECKING:
     from cli.context import Context
+    from otlp_receiver.config import ReceiverConfig
 
 _KEPT_BYTES = 128 * 2**20
 """Freed memory that the servers keep: some requests of the largest size."""
@@ -43,7 +44,6 @@ def serve(
     receiver.drain_seconds later it ends.
     """
     import time
-    from dataclasses import replace
 
     set_up_grpc()
     raise_file_limit()
@@ -51,7 +51,6 @@ def serve(
 
     from cli.background import Background
     from cli.forwarding import check_forwarding, forward_command, loader_command
-    from otlp_receiver.dialects.prices import load_prices
     from otlp_receiver.memory import keep_freed_memory, spare_garbage_collector
     from otlp_receiver.service import Service
     from otlp_receiver.spool_folder import make_durable
@@ -59,19 +58,9 @@ def serve(
     if ready_file is not None:
         _clear(ready_file)
     _log_sentences()
-    config = context.configuration.receiver
-    if grpc_port is not None:
-        config = replace(config, grpc_port=grpc_port)
-    if http_port is None and grpc_port == 0 and config.http_port > 0:
-        # Whoever takes any port wants no quarrel about the other one either.
-        http_port = 0
-    if http_port is not None:
-        config = replace(config, http_port=http_port)
-
+    config = _with_ports(context.configuration.receiver, grpc_port, http_port)
     check_forwarding(context)
-    if config.prices:
-        # Else the loader, a process of its own, would end at each start with what is acknowledged.
-        load_prices(config.prices)
+    _check_prices(config)
 
     def started(addresses: dict[str, str | None]) -> None:
         over_http = f" and over HTTP on {addresses['http']}" if addresses["http"] else ""
@@ -97,6 +86,28 @@ def serve(
     with Background(context):
         uvloop.run(service.run())
     _leave(is_drained=service.is_drained, is_computing=service.is_computing)
+
+
+def _with_ports(
+    config: ReceiverConfig, grpc_port: int | None, http_port: int | None
+) -> ReceiverConfig:
+    """The settings with the ports that the command names."""
+    from dataclasses import replace
+
+    if grpc_port is not None:
+        config = replace(config, grpc_port=grpc_port)
+    if http_port is None and grpc_port == 0 and config.http_port > 0:
+        # Whoever takes any port wants no quarrel about the other one either.
+        http_port = 0
+    return config if http_port is None else replace(config, http_port=http_port)
+
+
+def _check_prices(config: ReceiverConfig) -> None:
+    """Refuse a price file that the loader, a process of its own, would end at again and again."""
+    if config.prices:
+        from otlp_receiver.dialects.prices import load_prices
+
+        load_prices(config.prices)
 
 
 def _leave(*, is_drained: bool, is_computing: bool) -> None:
