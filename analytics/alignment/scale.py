@@ -46,7 +46,10 @@ def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
     if wanted is ScoreType.BOOLEAN:
         outside = tuple(value for value in evaluator if not readable(value))
         evaluator = [value for value in evaluator if value not in outside]
-    # A side that said nothing is read as the other one is.
+    # A side that said nothing is read as the other one is; a yes or no that nobody answered yet
+    # is one nevertheless, whatever the evaluator's scores are.
+    if wanted is ScoreType.BOOLEAN and not human and word_pair(evaluator) is None:
+        human = ["false", "true"]
     human_pair, evaluator_pair = word_pair(human or evaluator), word_pair(evaluator or human)
     human_numbers = as_numbers(human or evaluator)
     evaluator_numbers = as_numbers(evaluator or human)

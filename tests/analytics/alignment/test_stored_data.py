@@ -85,6 +85,21 @@ def test_a_failed_evaluation_is_no_score_and_never_zero(tmp_path, command, queue
     assert (report["confusion"]["tp"], report["confusion"]["fn"]) == (1, 0)
 
 
+def test_a_yes_or_no_that_nobody_answered_is_reported_beside_any_scores(
+    tmp_path, command, queue_store
+):
+    boolean_field(queue_store, positive="true")
+    rows = [("trace", trace(number), "judge", number / 4) for number in range(5)]
+    command("evaluations", "import", write_csv(tmp_path / "s.csv", SCORES, rows))
+
+    said = command("alignment", "report", "-e", "judge", "-f", "bad")
+
+    assert said.code == 0, said.err
+    assert (said.json["scope"]["score_type"], said.json["scope"]["pairs"]) == ("boolean", 0)
+    assert said.json["raw"]["tpr"]["value"] is None
+    assert said.json["scope"]["warnings"][0].startswith("no item has a human value")
+
+
 def test_categorical_fields_compare_labels(tmp_path, command, queue_store):
     options = tuple(FieldOption(value=name) for name in ("full", "none", "part"))
     draft = FieldDraft(name="refusal", type=FieldType.CATEGORICAL, options=options)
