@@ -150,10 +150,13 @@ def _nothing(selected: Selected) -> str | None:
 
 def _binary(sample: Sample, *, weighted: bool) -> dict[str, Figure]:
     names = ["tpr", "tnr", "ppv", "npv"]
-    two = sample.scale.score_type is ScoreType.BOOLEAN
+    kind = sample.scale.score_type
+    # Numbers that thresholds cut in two have the figures of a yes or no beside their own.
+    two = kind in (ScoreType.BOOLEAN, ScoreType.NUMERIC)
     if two:
-        names += ["accuracy", "balanced_accuracy", "f1", "mcc", "cohen_kappa", "gwet_ac1", "pabak",
-                  "weighted_kappa", "krippendorff_alpha"]  # fmt: skip
+        names += ["accuracy", "balanced_accuracy", "f1", "mcc", "cohen_kappa", "gwet_ac1", "pabak"]
+    if kind is ScoreType.BOOLEAN:
+        names += ["weighted_kappa", "krippendorff_alpha"]
     if sample.scale.binary_reason is not None:
         reason = sample.scale.binary_reason
         return {name: missing(reason, weighted=weighted) for name in names}
@@ -170,7 +173,7 @@ def _binary(sample: Sample, *, weighted: bool) -> dict[str, Figure]:
         figures.update(_class_figures(table))
         figures["weighted_kappa"] = figures["cohen_kappa"]
         figures["f1"] = _f1(table)
-    return figures
+    return {name: figures[name] for name in names}
 
 
 def _rates(table: _Table, strata: Codes | None) -> dict[str, Figure]:

@@ -16,6 +16,7 @@ from analytics.alignment import tables
 from analytics.alignment.agreement import NAMES
 from analytics.alignment.linearised import cell_influence, kish, standard_error
 from analytics.alignment.report import ReportOptions, report
+from analytics.alignment.score_types import ScaleOptions
 
 TABLES = [
     ((118, 5, 2, 0), -0.023392, 0.012287, 0.940776, -0.026029, 0.888),
@@ -234,3 +235,29 @@ def test_sizes_of_every_figure_count_copies_in_a_cluster_once():
         assert copied[name].n == 450
         # One observation is spent on the mean of the clusters.
         assert copied[name].n_eff == pytest.approx(89, abs=1e-6), name
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 0.5, 0.25, 1.0, 0.5] * 40])
+def test_numbers_cut_by_thresholds_have_the_whole_block_of_a_yes_or_no(weights):
+    draw = np.random.default_rng(3)
+    human = draw.normal(size=200)
+    evaluator = 0.8 * human + draw.normal(scale=0.4, size=200)
+    numbers = pl.DataFrame({"human": human, "evaluator": evaluator})
+    cut = pl.DataFrame({"human": human < 0.1, "evaluator": evaluator < 0.2})
+    if weights is not None:
+        numbers, cut = (
+            frame.with_columns(inclusion_probability=pl.Series(weights)) for frame in (numbers, cut)
+        )
+
+    found = of(numbers, scale=ScaleOptions(threshold=0.2, human_threshold=0.1))
+    plain = of(numbers)
+    wanted = of(cut, scale=ScaleOptions(positive="true"))
+
+    names = ("accuracy", "balanced_accuracy", "tpr", "tnr", "ppv", "npv", "f1", "mcc",
+             "cohen_kappa", "gwet_ac1", "pabak")  # fmt: skip
+    for block in ("raw",) if weights is None else ("raw", "weighted"):
+        for name in names:
+            assert getattr(found, block)[name] == getattr(wanted, block)[name], name
+            assert "give both thresholds" in getattr(plain, block)[name].null_reason, name
+        for name in ("ccc", "pearson", "krippendorff_alpha", "weighted_kappa"):
+            assert getattr(found, block)[name] == getattr(plain, block)[name], name
