@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from hashlib import blake2b
+from os import getpid
 from typing import TYPE_CHECKING
 
 from analytics.judge.errors import InvalidVerdictError
@@ -38,14 +40,19 @@ class VerdictCache:
             return None
 
     def put(self, key: str, verdict: Verdict) -> None:
-        """Keep a verdict; written beside and renamed, so that a reader never sees half a file."""
+        """Keep a verdict; written beside and renamed, so that a reader never sees half a file.
+
+        One that cannot be kept, for want of room or rights, is asked for again another time.
+        """
         if self.folder is None:
             return
         place = self._place(key)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.with_suffix(".part")
-        beside.write_text(json.dumps(asdict(verdict), ensure_ascii=False), encoding="utf-8")
-        beside.replace(place)
+        # Two runs may keep the same verdict at the same moment.
+        beside = place.with_suffix(f".{getpid()}.part")
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(asdict(verdict), ensure_ascii=False), encoding="utf-8")
+            beside.replace(place)
 
     def _place(self, key: str) -> Path:
         assert self.folder is not None

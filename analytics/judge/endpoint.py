@@ -131,15 +131,19 @@ class Endpoint:
 def _verdict(completion: Any) -> Verdict:
     """The verdict of a completion; a cut or refused one is an error, not a 'no'."""
     choices = getattr(completion, "choices", None)
-    if not choices:
+    if not isinstance(choices, list) or not choices:
         raise InvalidVerdictError("the response holds no choice", None)
-    message = choices[0].message
-    if getattr(message, "refusal", None):
-        raise InvalidVerdictError("the model declined to judge", message.refusal)
-    if choices[0].finish_reason in ("length", "content_filter"):
-        reason = f"the answer ended because of {choices[0].finish_reason}"
-        raise InvalidVerdictError(reason, message.content)
-    return parse(message.content)
+    # The client builds its objects from whatever came, unchecked.
+    message = getattr(choices[0], "message", None)
+    content, refusal = getattr(message, "content", None), getattr(message, "refusal", None)
+    if refusal:
+        raise InvalidVerdictError("the model declined to judge", str(refusal))
+    if content is not None and not isinstance(content, str):
+        raise InvalidVerdictError(f"its content is no text but {type(content).__name__}", None)
+    ending = getattr(choices[0], "finish_reason", None)
+    if ending in ("length", "content_filter"):
+        raise InvalidVerdictError(f"the answer ended because of {ending}", content)
+    return parse(content)
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:
@@ -156,4 +160,5 @@ def _asked_wait(headers: Mapping[str, str]) -> float | None:
 
 def _count(usage: Any, name: str) -> int:
     value = getattr(usage, name, None)
-    return value if isinstance(value, int) else 0
+    # Less than nothing would give budget back.
+    return max(value, 0) if isinstance(value, int) else 0

@@ -10,6 +10,9 @@ from analytics.judge.errors import InvalidVerdictError
 
 LABELS = ("matched", "no_match", "cannot_tell")
 
+TEXT_CHARACTERS_MAX = 2000
+"""Longer reasons and quotes are cut: a sentence was asked for, which not every model minds."""
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -52,6 +55,8 @@ def parse(answer: str | None) -> Verdict:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidVerdictError(f"it is not JSON ({error.msg})", answer) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidVerdictError(f"it cannot be read ({error})", answer) from error
     if not isinstance(value, dict):
         raise InvalidVerdictError("it is not an object", answer)
     label = value.get("verdict")
@@ -64,8 +69,16 @@ def parse(answer: str | None) -> Verdict:
         label=str(label),
         confidence=_share(value, "confidence", answer),
         severity=_share(value, "severity", answer),
-        reason=reason.strip(),
-        quote=quote if isinstance(quote, str) else "",
+        reason=_storable(reason.strip()),
+        quote=_storable(quote) if isinstance(quote, str) else "",
+    )
+
+
+def _storable(text: str) -> str:
+    """Text that every store takes, cut: without NUL and halves of characters."""
+    whole = text.replace("\0", "").encode("utf-8", "replace").decode()
+    return (
+        whole if len(whole) <= TEXT_CHARACTERS_MAX else f"{whole[: TEXT_CHARACTERS_MAX - 1]}\u2026"
     )
 
 

@@ -149,6 +149,70 @@ def test_an_answer_that_is_no_verdict_is_asked_again(bad):
     assert len(server.requests) == 2
 
 
+def completion(choices, **more):
+    return f"raw:{json.dumps({'id': 'c', 'model': 'm', 'choices': choices} | more)}"
+
+
+def choice(message):
+    return {"index": 0, "message": message, "finish_reason": "stop"}
+
+
+ODD_CONTENT = [{"type": "text", "text": verdict()}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        completion("none"),
+        completion([None]),
+        completion([{}]),
+        completion([choice(None)]),
+        completion([choice("matched")]),
+        completion([choice({"role": "assistant", "content": ODD_CONTENT})]),
+        completion([choice({"role": "assistant", "content": 5})]),
+        "[" * 100_000,
+        verdict().replace("0.9", "1" * 5_000),
+    ],
+)
+def test_a_response_of_another_shape_is_an_error_of_its_question_alone(answer):
+    with JudgeServer(answer) as server:
+        result = judged(judge_of(server), ambiguous_context())
+
+    assert list(decisions(result).values()) == ["ambiguous"]
+    assert result.evaluations["error_type"].to_list() == ["invalid_verdict"]
+
+
+def test_halves_of_characters_and_endless_reasons_are_mended(tmp_path):
+    reason = "Half an emoji \ud83d and \0 nothing. " + "And so on. " * 1_000
+    with JudgeServer(verdict(reason=reason, quote="\ud83d")) as server:
+        result = judged(judge_of(server, cache=tmp_path), ambiguous_context())
+
+    told = result.evaluations["explanation"].item()
+    assert told.startswith("Half an emoji ? and  nothing.")
+    assert len(told) == 2_000
+
+
+def test_a_cache_that_cannot_be_written_fails_no_question(tmp_path):
+    taken = tmp_path / "judge"
+    taken.write_text("no folder")
+    with JudgeServer(verdict("matched")) as server:
+        result = judged(judge_of(server, cache=taken), ambiguous_context())
+
+    assert list(decisions(result).values()) == ["matched"]
+
+
+def test_tokens_below_zero_give_no_budget_back():
+    answer = completion(
+        [choice({"role": "assistant", "content": verdict()})],
+        usage={"prompt_tokens": -1_000_000, "completion_tokens": 50},
+    )
+    with JudgeServer(answer) as server:
+        judge = judge_of(server)
+        judged(judge, ambiguous_context())
+
+    assert (judge.endpoint.budget.input_tokens, judge.endpoint.budget.output_tokens) == (0, 50)
+
+
 def test_an_answer_that_never_becomes_a_verdict_is_an_error_and_never_a_no():
     with JudgeServer("I think so.") as server:
         judge = judge_of(server)
