@@ -23,14 +23,16 @@ EVENT_NAME = "gen_ai.evaluation.result"
 _IDEMPOTENCY_KEYS = ("gen_ai.evaluation.idempotency_key", "openlit.evaluation.idempotency_key")
 
 _NAMED = {
-    "gen_ai.evaluation.name",
-    "gen_ai.evaluation.score.value",
-    "gen_ai.evaluation.score.label",
-    "gen_ai.evaluation.explanation",
-    "gen_ai.evaluation.evaluator.version",
-    "gen_ai.response.id",
-    "error.type",
+    "gen_ai.evaluation.name": "evaluator",
+    "gen_ai.evaluation.score.value": "score",
+    "gen_ai.evaluation.score.label": "label",
+    "gen_ai.evaluation.explanation": "explanation",
+    "gen_ai.evaluation.evaluator.version": "evaluator_version",
+    "gen_ai.response.id": "response_id",
+    "error.type": "error_type",
 }
+"""The column of each attribute that has one."""
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 _NONE = pl.DataFrame(schema=EVALUATIONS.polars)
@@ -85,9 +87,15 @@ def _row(score: Score, source: str) -> dict[str, Any]:
         "time": score.time or None,
         "received_at": score.received_at,
         "source": source,
-        "attributes": dumps({key: sent[key] for key in sent if key not in _NAMED}),
     }
-    row["evaluation_id"] = _identity(row, sent)
+    unread = {
+        key: sent[key]
+        for key, column in _NAMED.items()
+        if row[column] is None and sent.get(key) not in _NOTHING
+    }
+    rest = {key: sent[key] for key in sent if key not in _NAMED or key in unread}
+    row["attributes"] = dumps(rest)
+    row["evaluation_id"] = _identity(row, sent, unread)
     return row
 
 
@@ -113,8 +121,8 @@ def _object(
     return None, None
 
 
-def _identity(row: dict[str, Any], sent: dict[str, Any]) -> str:
-    """A hash of what makes the score unique."""
+def _identity(row: dict[str, Any], sent: dict[str, Any], unread: dict[str, Any]) -> str:
+    """A hash of what makes the score unique; ``unread`` is what its columns could not take."""
     given = next((text(sent.get(key)) for key in _IDEMPOTENCY_KEYS if sent.get(key)), None)
     said = [
         row["object_type"],
@@ -128,6 +136,8 @@ def _identity(row: dict[str, Any], sent: dict[str, Any]) -> str:
     ]
     if given is not None:
         said.append(given)
+    if unread:
+        said.append(unread)
     if row["object_id"] is None and row["response_id"] is None:
         said += [row["time"], row["attributes"], row["explanation"]]
     return blake2b(dumps(said).encode(), digest_size=16).hexdigest()

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from otlp_receiver.dialects.any_value import finite_or_word
 from otlp_receiver.dialects.attributes import AttributeTable, Kind
 from otlp_receiver.dialects.content_events import NAMES, pieces_of, usage_pieces
 from otlp_receiver.dialects.evaluations import EVENT_NAME, Score
@@ -168,7 +169,7 @@ def _plain(table: AttributeTable, rows: np.ndarray) -> list[Any]:
             case Kind.INTEGER:
                 values.append(int(table.integer[row]))
             case Kind.NUMBER:
-                values.append(float(table.number[row]))
+                values.append(finite_or_word(float(table.number[row])))
             case Kind.BOOLEAN:
                 values.append(bool(table.boolean[row]))
             case _:

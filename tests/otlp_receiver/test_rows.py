@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import polars as pl
 import pytest
@@ -150,6 +151,28 @@ def test_one_score_sent_as_event_and_as_log_is_one_evaluation():
     assert (row["object_type"], row["evaluator"], row["score"]) == ("span", "helpfulness", 0.8)
     assert row["object_id"] == "0" * 31 + "1:" + "0" * 15 + "1"
     assert json.loads(row["attributes"]) == {"rater": "r-1"}
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("score.value", {"excellent": "excellent", "poor": "poor", "NaN": math.nan}),
+        ("score.label", {"yes": True, "no": False}),
+        ("explanation", {"long": ["too", "long"], "short": ["too", "short"]}),
+    ],
+)
+def test_what_no_column_of_a_score_takes_is_kept_and_tells_scores_apart(key, values):
+    key = f"gen_ai.evaluation.{key}"
+    evaluator = {"gen_ai.evaluation.name": "tone"}
+    records = [
+        {"event_name": "gen_ai.evaluation.result", "attributes": evaluator | {key: value}}
+        for value in values.values()
+    ]
+    record = SpoolRecord(number=1, project="p", signal="logs", received_at=1, body=logs(*records))
+
+    kept = [json.loads(text)[key] for text in to_rows([record]).evaluations["attributes"]]
+
+    assert kept == [name if isinstance(value, float) else value for name, value in values.items()]
 
 
 def test_a_broken_request_is_reported_and_the_others_are_read():
