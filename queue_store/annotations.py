@@ -49,6 +49,8 @@ class Annotations(StoreBase):
         ``token``, when given, must hold the item; ``revision`` must be the item's.
         Raises NotFoundError, InvalidValueError, ItemLockedError, StaleRevisionError.
         """
+        if not reviewer.strip():
+            raise InvalidValueError("reviewer", reviewer, "a reviewer needs a name")
         with self._writing(project=project, now=now, actor=reviewer) as writing:
             item = find_item(writing.connection, project, item_id, lock=True)
             writing.require(Role.ANNOTATOR, "annotate", item.queue_id)

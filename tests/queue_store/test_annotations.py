@@ -31,6 +31,18 @@ def test_a_later_answer_supersedes_and_keeps_the_earlier(desk):
     assert history == [(True, AnnotationState.SUPERSEDED), (False, AnnotationState.SUBMITTED)]
 
 
+@pytest.mark.parametrize("nobody", ["", " "])
+def test_an_answer_is_somebodys(desk, nobody):
+    desk.field()
+    desk.queue()
+    desk.add(1)
+
+    with pytest.raises(InvalidValueError, match="a reviewer needs a name"):
+        desk.annotate(1, nobody, answer(True))
+
+    assert desk.annotations() == []
+
+
 def test_the_same_answer_again_changes_nothing(desk):
     desk.field()
     desk.queue()
