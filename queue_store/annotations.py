@@ -10,7 +10,7 @@ from queue_store.answers import answered, store_answers
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.claims import locked
 from queue_store.column_types import id_or_zero
-from queue_store.errors import StaleRevisionError
+from queue_store.errors import InvalidValueError, StaleRevisionError
 from queue_store.leases import leases_of
 from queue_store.model import AnnotationState, ItemState, Role
 from queue_store.rows import annotation_from_row
