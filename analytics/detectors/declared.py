@@ -28,7 +28,7 @@ from analytics.detectors.decision import Decision, decision, decisions
 from analytics.errors import InvalidDetectorError
 from analytics.filters import PREFIXES, compile_trace_filter, trace_types
 from analytics.selection import RANDOM_FLOOR
-from span_store.errors import SpanStoreError
+from span_store.errors import SpanStoreError, UnknownColumnError
 from span_store.schema import TIME_COLUMNS
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ _SAMPLES: dict[Any, Any] = {
 class _Reasons(Formatter):
     """Formats reasons; what is not known is called so, whatever its format."""
 
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return None if value is None else super().convert_field(value, conversion)
+
     def format_field(self, value: Any, format_spec: str) -> str:
         return "unknown" if value is None else str(super().format_field(value, format_spec))
 
@@ -91,7 +94,9 @@ class SqlDetector:
             if column in _NOT_YET or column.startswith(PREFIXES):
                 raise InvalidDetectorError(self.id, f"{column} is not known when detectors run")
             if column not in trace_types():
-                raise InvalidDetectorError(self.id, f"unknown trace fact {column!r}")
+                near = UnknownColumnError(column, "trace facts", trace_types()).nearest
+                hint = f"; did you mean {', '.join(near)}?" if near else ""
+                raise InvalidDetectorError(self.id, f"unknown trace fact {column!r}{hint}")
         sample = {name: _SAMPLES[kind.base_type()] for name, kind in trace_types().items()}
         try:
             _REASONS.vformat(self.declared.reason, (), sample)
@@ -103,6 +108,8 @@ class SqlDetector:
         """The trace facts that the reason names."""
         try:
             parts = list(Formatter().parse(self.declared.reason))
+            # A format may name facts of its own: {cost_usd:{span_count}}.
+            parts += [inner for _, _, form, _ in parts if form for inner in Formatter().parse(form)]
         except ValueError as error:
             reason = f"its reason cannot be read: {error}; a brace as such is written twice"
             raise InvalidDetectorError(self.id, reason) from error

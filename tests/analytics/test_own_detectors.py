@@ -198,7 +198,8 @@ def test_a_name_that_filters_or_queues_could_not_use_is_refused(name):
         ("a { brace", "written twice"),
         ("{} calls", "unknown trace fact ''"),
         ("{name:.2f}", "cannot be written"),
-        ("{nmae}", "unknown trace fact 'nmae'"),
+        ("{nmae}", r"unknown trace fact 'nmae'; did you mean name"),
+        ("{span_count:{width}}", "unknown trace fact 'width'"),
     ],
 )
 def test_a_reason_that_cannot_be_written_is_refused_before_anything_runs(reason, said):
@@ -207,11 +208,15 @@ def test_a_reason_that_cannot_be_written_is_refused_before_anything_runs(reason,
 
 
 def test_a_reason_calls_unknown_what_is_not_known():
-    config = declared("duration_ms > 5000", reason="{cost_usd:.2f} USD, {{whatever it was}}")
+    reason = "{cost_usd:.2f} USD by {agent_name!r}, {{whatever it was}}"
+    config = declared("duration_ms > 5000", reason=reason)
 
     (found,) = decide("long_one", [chat("long", seconds=9, cost_usd=None)], config)
 
-    assert (found["decision"], found["reason"]) == ("matched", "unknown USD, {whatever it was}")
+    assert (found["decision"], found["reason"]) == (
+        "matched",
+        "unknown USD by unknown, {whatever it was}",
+    )
 
 
 def test_settings_that_cannot_be_used_are_wrong_usage(command, tmp_path):
