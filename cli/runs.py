@@ -44,7 +44,10 @@ def list_runs(context: Context, limit: int, output_format: str | None) -> None:
 @pass_context
 def show_run(context: Context, run_id: str, output_format: str | None) -> None:
     """Print one run: counts by detector and queue, durations, versions, watermarks."""
-    rows = {row["run_id"]: row for row in _rows(context)}
+    rows = {
+        row["run_id"]: row | {"counts": with_scores_watermark(row["counts"])}
+        for row in _rows(context)
+    }
     if run_id not in rows:
         from cli.nearest import nearest_names
 

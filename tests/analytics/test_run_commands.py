@@ -78,7 +78,9 @@ def test_times_of_a_run_have_one_form_and_counts_name_why_traces_were_skipped(fi
     report = json.loads(filled("analyze", *asked, "--dry-run", "--format", "json").out)
     table = filled("analyze", *asked, "--format", "table").out
     run = json.loads(filled("runs", "list", "--format", "jsonl").out)
+    shown = json.loads(filled("runs", "show", run["run_id"], "--format", "json").out)
 
+    assert shown["counts"] == run["counts"]
     assert report["since"] == run["since"] == "2026-01-01T00:00:00.000000000Z"
     assert report["scores_watermark"] is None
     assert run["counts"]["scores_watermark"] is None
