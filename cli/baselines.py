@@ -62,8 +62,7 @@ def list_baselines(
     from span_store.plain_rows import canonical_rows
     from span_store.schema import BASELINES
 
-    frame = _stored(context, metric, level)
-    known = _runs(frame)
+    frame, known = _stored(context, metric, level)
     if known:
         frame = _of_run(frame, run_id or known[-1], known)
     elif run_id is not None:
@@ -110,8 +109,7 @@ def diff_baselines(
 
     from analytics.baseline_changes import changes
 
-    frame = _stored(context, metric, level)
-    known = _runs(frame)
+    frame, known = _stored(context, metric, level)
     first, second = _two_runs(before, after, known)
     found = changes(
         _of_run(frame, first, known), _of_run(frame, second, known), ratio_min=ratio_min
@@ -184,22 +182,23 @@ def _hours(traces: pl.DataFrame, metric: str | None, level: str, time_zone: str)
     )
 
 
-def _stored(context: Context, metric: str | None, level: str | None) -> pl.DataFrame:
-    """The baselines of every run."""
+def _stored(
+    context: Context, metric: str | None, level: str | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """The baselines of every run, and the runs that have any, the oldest first.
+
+    A run without those that were asked for is one where they are gone.
+    """
     import polars as pl
 
-    frame = context.span_store.scan("baselines", project=context.project)
+    frame = context.span_store.scan("baselines", project=context.project).collect()
+    ordered = frame.select("computed_at", "run_id").unique().sort("computed_at", "run_id")
+    known = list(ordered["run_id"].unique(maintain_order=True))
     if metric is not None:
         frame = frame.filter(pl.col("metric") == metric)
     if level is not None:
         frame = frame.filter(pl.col("cohort_level") == level)
-    return frame.collect()
-
-
-def _runs(frame: pl.DataFrame) -> list[str]:
-    """The runs that have baselines, the oldest first."""
-    ordered = frame.select("computed_at", "run_id").unique().sort("computed_at", "run_id")
-    return list(ordered["run_id"].unique(maintain_order=True))
+    return frame, known
 
 
 def _of_run(frame: pl.DataFrame, run_id: str, known: list[str]) -> pl.DataFrame:

@@ -152,3 +152,31 @@ def test_the_command_shows_hours_and_refuses_unknown_names(store, queues, comman
     assert zone.code == cohort.code == 2
     assert "unknown time zone 'Mars/Olympus'" in zone.err
     assert "did you mean chat?" in cohort.err
+
+
+def test_a_metric_that_no_trace_has_any_more_has_vanished(store, queues, command):
+    paid = [chat(f"t{n}", at=n, cost_usd=0.5) for n in range(10)]
+    store.append("spans", frame(paid))
+    run(store, queues, project="default", as_of=AS_OF)
+    free = [chat(f"u{n}", at=30 * 86_400 + n) for n in range(10)]
+    store.append("spans", frame(free))
+    run(store, queues, project="default", as_of=AS_OF + timedelta(days=40))
+
+    said = command("baselines", "diff", "--metric", "cost_usd", "--level", "project")
+    listed = command("baselines", "list", "--metric", "cost_usd")
+
+    assert [json.loads(line)["change"] for line in said.out.splitlines()] == ["vanished"]
+    assert (listed.code, listed.out) == (0, "")
+
+
+def test_a_clock_that_is_a_year_ahead_takes_no_hours_away(store, queues, command):
+    rows = [chat(f"t{n}", at=n * 600, seconds=1 + n % 7 / 50) for n in range(60)]
+    ahead = chat("ahead")
+    for name in ("start_time", "end_time"):
+        ahead[name] += 365 * 24 * HOUR
+    store.append("spans", frame([*rows, ahead]))
+    run(store, queues, project="default", as_of=AS_OF)
+
+    said = command("baselines", "hours", "--metric", "duration_ms")
+
+    assert sum(json.loads(line)["n"] for line in said.out.splitlines()) == 60
