@@ -67,6 +67,7 @@ def message_of(error: BaseException) -> str:
 
     Python writes "[Errno 30] Read-only file system: '/data'", which reads like a crash.
     """
-    if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
-        return f"cannot use {error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        is_named = isinstance(error.filename, str)
+        return f"cannot use {error.filename}: {error.strerror}" if is_named else error.strerror
     return str(error)

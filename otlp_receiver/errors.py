@@ -49,7 +49,10 @@ class SpoolUnwritableError(ReceiverError):
     def __init__(self, place: str, reason: str) -> None:
         self.place = place
         self.reason = reason
-        super().__init__(f"cannot write the spool at {place}: {reason}")
+        super().__init__(
+            f"cannot write the spool at {place}: {reason}; make room on that disk, give this user "
+            "the right to write there, or name another folder with --data-dir"
+        )
 
 
 class InsecureBindError(ReceiverError):

@@ -21,7 +21,7 @@ from otlp_receiver.errors import SpoolLockedError, SpoolUnwritableError
 from otlp_receiver.segment import Damage, missing_bytes, segments, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 NUMBER_GAP = 2**20
@@ -75,11 +75,18 @@ def sync_folder(folder: Path) -> None:
 
 def open_folder(folder: Path) -> None:
     """Make the spool's folder, or say why it cannot be written."""
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """What keeps us from writing there, as an error that names the folder and the remedy."""
+    try:
+        yield
     except OSError as error:
         raise SpoolUnwritableError(str(folder), error.strerror or str(error)) from error
 
@@ -104,7 +111,8 @@ def spool_identity(folder: Path) -> str:
     """The spool's id; made at the first call."""
     path = folder / "identity"
     if not path.exists():
-        make_durable(path, uuid.uuid4().hex.encode())
+        with _writing(folder):
+            make_durable(path, uuid.uuid4().hex.encode())
     return path.read_text(encoding="ascii").strip()
 
 
@@ -122,7 +130,8 @@ class FolderLock:
     def acquire(self, patience_seconds: float = 10.0) -> None:
         """Take the lock; wait only for the loader of a receiver that is already dead.
 
-        Raises :class:`SpoolLockedError` with the owner's pid.
+        Raises :class:`SpoolLockedError` with the owner's pid, :class:`SpoolUnwritableError` where
+        not even ours can be written.
         """
         deadline = time.monotonic() + patience_seconds
         while True:
@@ -137,8 +146,9 @@ class FolderLock:
                     os.close(self.descriptor)
                     raise SpoolLockedError(str(self.path.parent.parent), owner or "?") from error
                 time.sleep(0.05)
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+        with _writing(self.path.parent):
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the lock back; it stays held while the loader process lives."""

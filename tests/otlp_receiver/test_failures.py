@@ -43,6 +43,26 @@ def test_a_data_directory_that_cannot_be_written_is_a_clear_message(tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
+def test_a_disk_without_room_at_the_start_is_a_clear_message(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            # As on a full disk, files can be made and nothing be written to them.
+            *("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh"),
+            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
+            *("serve", "--grpc-port", "0", "--http-port", "0"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert f"cannot write the spool at {tmp_path / 'data' / 'spool'}" in done.stderr
+    assert "--data-dir" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_port_that_is_taken_is_a_clear_message(tmp_path: Path, served: Served) -> None:
     for option, address in (("--grpc-port", served.grpc), ("--http-port", served.http)):
         other = "--http-port" if option == "--grpc-port" else "--grpc-port"
