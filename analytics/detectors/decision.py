@@ -38,7 +38,8 @@ DECISIONS = pl.Schema(
 A trace that a detector leaves out of its answer counts as ``no_match``.
 ``severity`` and ``confidence`` are 0 to 1; ``reason`` is one sentence with the numbers in it;
 ``span_id`` is the span the evidence points at first; ``evidence`` is JSON text: a list of
-``{span_id, message, part, quote, value, threshold, ...}``.
+``{span_id, message, part, quote, value, threshold, ...}``. Where the span itself does not hold the
+quote, ``quoted_from`` says what does: ``{span_id, message, part}``, or the id alone.
 """
 
 QUOTE_LENGTH_MAX = 300

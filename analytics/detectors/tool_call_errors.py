@@ -154,7 +154,8 @@ class ToolCallErrors:
                 "error_type": call.error_type,
                 "quote": quote(call.result or call.error_message),
                 "recovered_by": None if recovered is None else recovered.span_id,
-            },
+            }
+            | (call.quoted_from if call.result else {}),
         )
 
 

@@ -47,7 +47,8 @@ class ToolCall:
     """The model call whose output asked for it."""
     turn: int | None = None
     """How often the user had spoken in the conversation when it was asked for."""
-    problems: list[str] = field(default_factory=list)
+    quoted_from: dict[str, Any] = field(default_factory=dict)
+    """Where a result stands that the call's own span does not hold: span, message and part."""
 
 
 def tool_calls(spans: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> list[ToolCall]:
@@ -239,7 +240,8 @@ def _tell_one_call(outer: ToolCall, inner: ToolCall) -> bool:
 def _fill(kept: ToolCall, other: ToolCall) -> None:
     kept.call_id = kept.call_id or other.call_id
     kept.arguments = other.arguments if kept.arguments is None else kept.arguments
-    kept.result = other.result if kept.result is None else kept.result
+    if kept.result is None and other.result is not None:
+        kept.result, kept.quoted_from = other.result, {"quoted_from": {"span_id": other.span_id}}
 
 
 def _echoes(outer: ToolCall, inner: ToolCall) -> bool:
@@ -332,6 +334,9 @@ def _attach(
             by_id[key] = call
     if call.result is None:
         call.result = part["tool_result"]
+        if call.is_from_span and call.result is not None:
+            place = {name: part[f"{name}_index"] for name in ("message", "part")}
+            call.quoted_from = {"quoted_from": {"span_id": part["span_id"]} | place}
         if not call.is_from_span:
             call.message, call.part = part["message_index"], part["part_index"]
             call.span_id = part["span_id"]

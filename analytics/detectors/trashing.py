@@ -373,13 +373,12 @@ def _ends_with_answer(spans: list[dict[str, Any]], parts: list[dict[str, Any]]) 
 
 
 def _matched(trace_id: str, loop: Loop, calls: int, *, has_answer: bool | None) -> dict[str, Any]:
-    share = len(loop.steps) / max(calls, 1)
-    severity = 0.4 + 0.3 * share + (0.2 if has_answer is False else 0.0)
+    missing = 0.2 if has_answer is False else 0.0
+    severity = 0.4 + 0.3 * len(loop.steps) / max(calls, 1) + missing
     ending = "; there is no final answer" if has_answer is False else ""
-    is_clear = loop.confidence >= 0.5
     return decision(
         trace_id,
-        Decision.MATCHED if is_clear else Decision.AMBIGUOUS,
+        Decision.MATCHED if loop.confidence >= 0.5 else Decision.AMBIGUOUS,
         reason=f"{loop.sentence} ({calls} calls in all){ending}",
         severity=round(min(severity, 1.0), 4),
         confidence=loop.confidence,
@@ -395,6 +394,7 @@ def _matched(trace_id: str, loop: Loop, calls: int, *, has_answer: bool | None) 
                 "arguments": quote(step.call.arguments),
                 "quote": quote(step.call.result),
             }
+            | step.call.quoted_from
             for step in loop.steps
         ],
     )

@@ -509,3 +509,31 @@ def test_spans_of_one_id_are_told_apart_by_their_order():
     evidence = json.loads(row["evidence"])
 
     assert [piece["span_id"] for piece in evidence] == [rows[1]["span_id"]]
+
+
+def test_evidence_says_where_its_quotation_stands():
+    failed = tool("t", "book", at=1, tool_call_id="c1", is_error=True, error_type="ValueError")
+    later = chat(
+        "t",
+        at=3,
+        input_messages=history(
+            ("assistant", asked("c1", "book", {})), ("tool", answered("c1", "Error: no seat"))
+        ),
+    )
+
+    (piece,) = json.loads(one(NAME, [failed, later])[1]["evidence"])
+
+    assert (piece["span_id"], piece["quote"]) == (failed["span_id"], "Error: no seat")
+    assert piece["quoted_from"] == {"span_id": later["span_id"], "message": 2, "part": 0}
+
+
+def test_a_result_on_an_outer_span_of_the_same_call_is_quoted_from_there():
+    outer = tool("t", "book", seconds=3, result={"error": "no seat"})
+    inner = tool("t", "book", at=1, parent=outer)
+
+    (piece,) = json.loads(one(NAME, [outer, inner])[1]["evidence"])
+
+    assert (piece["span_id"], piece["quoted_from"]) == (
+        inner["span_id"],
+        {"span_id": outer["span_id"]},
+    )
