@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NO_TRACE_ID = bytes(16)
 _NO_SPAN_ID = bytes(8)
 UNREADABLE = b"unreadable span"
-"""The span id, in JSON's transcript, of a span or log record with fields that are not OTLP's."""
+"""What stands before the span id, in JSON's transcript, where a field is not OTLP's."""
 _UNREADABLE_FIELD = "a field that cannot be read"
 
 
@@ -163,7 +163,7 @@ def _take_out_bad_spans(request: ExportTraceServiceRequest) -> list[RejectedItem
                     rejected.append(
                         RejectedItem(
                             trace_id=span.trace_id[:32].hex(),
-                            span_id=span.span_id[:32].hex(),
+                            span_id=span.span_id.removeprefix(UNREADABLE)[:32].hex(),
                             reason=reason,
                         )
                     )
@@ -177,7 +177,7 @@ def _take_out_unreadable_records(request: ExportLogsServiceRequest) -> list[Reje
         for scope_logs in resource_logs.scope_logs:
             good = []
             for record in scope_logs.log_records:
-                if record.span_id != UNREADABLE:
+                if not record.span_id.startswith(UNREADABLE):
                     good.append(record)
                     continue
                 trace_id = record.trace_id[:32].hex()
@@ -198,7 +198,7 @@ def _keep(items: Any, good: Sequence[Any]) -> None:
 
 def _why_bad(span: Span) -> str | None:
     """Why this span can never be stored; None when it can."""
-    if span.span_id == UNREADABLE:
+    if span.span_id.startswith(UNREADABLE):
         return _UNREADABLE_FIELD
     for name, value, length in (("trace", span.trace_id, 16), ("span", span.span_id, 8)):
         if not value:

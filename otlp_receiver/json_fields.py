@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.protobuf.descriptor import FieldDescriptor
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
@@ -38,7 +39,7 @@ _SIGNED = {
     FieldDescriptor.TYPE_FIXED32,
 }
 _WORDS = ("NaN", "Infinity", "-Infinity")
-_ANY_VALUE = "opentelemetry.proto.common.v1.AnyValue"
+_ANY_VALUE = AnyValue.DESCRIPTOR.full_name
 _INTEGERS = 2**63
 _FLOATS = {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT}
 
@@ -122,6 +123,42 @@ def _as_float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+_MEMBERS = {
+    "bool_value": "boolValue",
+    "int_value": "intValue",
+    "double_value": "doubleValue",
+    "string_value": "stringValue",
+}
+_SCALARS = {*_MEMBERS, *_MEMBERS.values(), "bytes_value", "bytesValue"}
+
+
+def mend_values(value: Any) -> None:
+    """Give the attributes' values in a document the types that they have, in place.
+
+    The official package would refuse a value of another type than it claims, and its item.
+    """
+    entries: Iterable[Any] = ()
+    if isinstance(value, dict):
+        if len(value) == 1 and not _SCALARS.isdisjoint(value):
+            _mend(value)
+            return
+        entries = value.values()
+    elif isinstance(value, list):
+        entries = value
+    for entry in entries:
+        if isinstance(entry, dict | list):
+            mend_values(entry)
+
+
+def _mend(value: dict[str, Any]) -> None:
+    try:
+        AnyValue(**converter(AnyValue.DESCRIPTOR)(value))
+    except (OddShapeError, ValueError, TypeError):
+        (held,) = value.values()
+        value.clear()
+        value.update({_MEMBERS[name]: plain for name, plain in _plain(held).items()})
 
 
 def _list(single: Convert, value: Any) -> list[Any]:

@@ -26,7 +26,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otlp_receiver.inspection import UNREADABLE
-from otlp_receiver.json_fields import OddShapeError, converter
+from otlp_receiver.json_fields import OddShapeError, converter, mend_values
 from otlp_receiver.lenient_json import loads
 from otlp_receiver.slots import SLOTS_MAX, check_json_slots
 from otlp_receiver.status import Reason, Refusal
@@ -103,6 +103,7 @@ def _official(signal: str, document: dict[str, Any]) -> bytes:
     """What the official package makes of it; an item that it cannot read is marked as such."""
     try:
         _ids_to_base64(document)
+        mend_values(document)
         if signal not in _ITEMS:
             return _parsed(signal, document)
         # The official package takes a text for an object without fields.
@@ -158,8 +159,10 @@ def _entries(owner: Any, *names: str) -> list[Any]:
 
 def _unreadable(item: Any) -> dict[str, Any]:
     trace_id = item.get("traceId", item.get("trace_id")) if isinstance(item, dict) else None
+    span_id = item.get("spanId", item.get("span_id")) if isinstance(item, dict) else None
     known = {"traceId": trace_id} if isinstance(trace_id, str) else {}
-    return known | {"spanId": base64.b64encode(UNREADABLE).decode()}
+    marked = UNREADABLE + (base64.b64decode(span_id) if isinstance(span_id, str) else b"")
+    return known | {"spanId": base64.b64encode(marked).decode()}
 
 
 def message_to_json(message: Any) -> bytes:

@@ -17,7 +17,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from otlp_receiver.inspection import inspect_logs, inspect_traces
 from otlp_receiver.otlp_json import json_to_protobuf
@@ -172,8 +175,34 @@ def test_one_unreadable_span_in_json_is_rejected_and_those_around_it_are_stored(
     partial = json.loads(answer.body)["partialSuccess"]
     assert (answer.status, partial["rejectedSpans"]) == (200, "1")
     assert partial["errorMessage"] == "rejected spans: 1 with a field that cannot be read"
-    stored = json_to_protobuf("traces", json.dumps(document).encode())
-    assert inspect_traces(stored).accepted == 2
+    inspected = inspect_traces(json_to_protobuf("traces", json.dumps(document).encode()))
+    assert inspected.accepted == 2
+    (rejected,) = inspected.rejected
+    assert (rejected.trace_id, rejected.span_id) == (f"{7002:032x}", f"{7002:016x}")
+
+
+def test_a_value_of_another_type_is_kept_beside_a_span_that_is_rejected() -> None:
+    values = {
+        "word": {"intValue": "twelve"},
+        "huge": {"intValue": str(2**70)},
+        "part": {"intValue": 1.5},
+        "text": {"doubleValue": "much"},
+        "list": {"arrayValue": {"values": [{"boolValue": "yes"}, {"intValue": 3}]}},
+    }
+    attributes = [{"key": key, "value": value} for key, value in values.items()]
+    good = {"traceId": f"{1:032x}", "spanId": f"{1:016x}", "attributes": attributes}
+    bad = {"traceId": f"{1:032x}", "spanId": f"{2:016x}", "startTimeUnixNano": "-1"}
+
+    bodies = [
+        json_to_protobuf("traces", json.dumps(document).encode())
+        for spans in ([good], [good, bad])
+        for document in [{"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}]
+    ]
+
+    kept = [inspect_traces(body) for body in bodies]
+    assert [inspected.accepted for inspected in kept] == [1, 1]
+    alone, beside = (ExportTraceServiceRequest.FromString(inspected.body) for inspected in kept)
+    assert alone == beside
 
 
 def test_one_unreadable_log_record_in_json_is_rejected_and_those_around_it_are_stored(
