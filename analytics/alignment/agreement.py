@@ -17,14 +17,14 @@ from analytics.alignment import correlation, tables
 from analytics.alignment.acceptable import acceptable
 from analytics.alignment.figure import Figure, missing
 from analytics.alignment.intervals import fisher_z, variance_size, wald, wilson
-from analytics.alignment.linearised import cell_influence, kish, standard_error, worth
+from analytics.alignment.linearised import cell_influence, kish, mean_size, standard_error, worth
 from analytics.alignment.reference import numbers_of
 from analytics.alignment.sample import strata_of
 from analytics.alignment.score_types import ScoreType
 from analytics.alignment.sparse_rate import smoothed_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,11 +68,17 @@ class _Table:
         return value, by_cell[chosen.human.astype(np.int64), chosen.evaluator.astype(np.int64)]
 
     def rate(
-        self, measure: tables.Measure, inside: NDArray[np.bool_], strata: Codes | None = None
+        self,
+        measure: tables.Measure,
+        inside: NDArray[np.bool_],
+        strata: Codes | None = None,
+        parts: Sequence[NDArray[np.bool_]] = (),
     ) -> Figure:
         """A share among the observations ``inside``, with Wilson's interval.
 
         ``strata`` are given for a share of single cells: few heavy labels then widen the interval.
+        ``parts`` are given for what is no single share, as the observations of each class behind
+        it: its spread is never that of one share of all of them.
         """
         value, influence = self.moved(measure)
         error = standard_error(influence, self.selected.weights, self.selected.clusters)
@@ -80,7 +86,9 @@ class _Table:
         value = float(round(value)) if abs(value - round(value)) < _EDGE else value
         chosen = self.selected
         ceiling = kish(chosen.weights[inside])
-        plain = not chosen.weighted and chosen.clusters is None
+        if parts:
+            ceiling = mean_size(parts, chosen.human == chosen.evaluator, chosen.weights, ceiling)
+        plain = not chosen.weighted and chosen.clusters is None and not parts
         size = ceiling if plain else variance_size(value, error, ceiling)
         low, high = wilson(value, size)
         method = "wilson" if plain else "wilson_n_eff"
@@ -199,7 +207,7 @@ def _f1(table: _Table) -> Figure:
     if not inside.any():
         reason = "neither people nor the evaluator found a positive case"
         return missing(reason, weighted=chosen.weighted)
-    return table.rate(tables.f1_of(1), inside)
+    return table.rate(tables.f1_of(1), inside, parts=[inside])
 
 
 def _withheld(sample: Sample, selected: Selected) -> str | None:
@@ -236,7 +244,9 @@ def _classes(sample: Sample, *, weighted: bool) -> dict[str, Figure]:
         return {name: missing(reason, weighted=weighted) for name in names}
     table = _Table.of(selected, len(sample.scale.labels))
     figures = _class_figures(table)
-    figures["f1"] = table.rate(tables.f1_macro, np.ones(len(selected), dtype=bool))
+    everything = np.ones(len(selected), dtype=bool)
+    either = [(selected.human == code) | (selected.evaluator == code) for code in range(table.size)]
+    figures["f1"] = table.rate(tables.f1_macro, everything, parts=either)
     if kind is ScoreType.ORDINAL:
         figures.update(_ordinal_figures(table, np.array(numbers_of(sample.scale))))
     return figures
@@ -255,7 +265,11 @@ def _class_figures(table: _Table) -> dict[str, Figure]:
         }
     figures = {
         "accuracy": table.rate(tables.accuracy, everything),
-        "balanced_accuracy": table.rate(tables.balanced_accuracy, everything),
+        "balanced_accuracy": table.rate(
+            tables.balanced_accuracy,
+            everything,
+            parts=[chosen.human == code for code in range(size)],
+        ),
         "gwet_ac1": table.coefficient(tables.gwet(np.eye(size))),
         "pabak": table.coefficient(tables.pabak),
     }

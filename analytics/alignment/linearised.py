@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +27,23 @@ def kish(weights: Floats) -> float:
     """Kish's effective size: how many equally weighted observations these weights are worth."""
     total = float(weights.sum())
     return 0.0 if total <= 0 else total * total / float((weights * weights).sum())
+
+
+def mean_size(
+    parts: Sequence[NDArray[np.bool_]],
+    right: NDArray[np.bool_],
+    weights: Floats,
+    ceiling: float,
+) -> float:
+    """The most that the mean of one rate of each part is worth.
+
+    In a part that is right or wrong throughout, the standard error says nothing: then the mean is
+    worth what it is with every part counting alike, however rare, which is K²/Σ(1/n).
+    """
+    seen = [part for part in parts if part.any()]
+    if all(0 < right[part].sum() < part.sum() for part in seen):
+        return ceiling
+    return min(ceiling, len(seen) ** 2 / sum(1 / kish(weights[part]) for part in seen))
 
 
 def standard_error(

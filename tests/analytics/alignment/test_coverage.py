@@ -96,3 +96,41 @@ def test_the_report_widens_a_rate_that_rests_on_few_heavy_labels():
     assert figure.method == "wilson_n_eff_smoothed"
     assert figure.ci_low <= plain[0] < figure.value < plain[1] <= figure.ci_high
     assert figure.ci_high - figure.ci_low > 1.1 * (plain[1] - plain[0])
+
+
+@pytest.mark.parametrize(
+    ("shares", "floor"),
+    [
+        ((0.04, 0.01, 0.02, 0.93), 0.88),
+        ((0.03, 0.12, 0.12, 0.73), 0.92),
+        ((0.4, 0.1, 0.1, 0.4), 0.92),
+    ],
+    ids=["few positives", "little overlap", "balanced"],
+)
+def test_means_of_rates_cover_the_truth_without_weights_too(shares, floor):
+    """Balanced accuracy leans on the rare class, and F1 is no share of what it leaves out."""
+    hit, missed, false, right = shares
+    truth = {
+        "balanced_accuracy": (hit / (hit + missed) + right / (false + right)) / 2,
+        "f1": 2 * hit / (2 * hit + missed + false),
+    }
+    draws = np.random.default_rng(17).multinomial(300, shares, size=RUNS)
+    covered = dict.fromkeys(truth, 0)
+    for table in draws:
+        samples, version = make_samples(two_by_two(*table), ReportOptions())
+        figures = agreement(samples[version], weighted=False)
+        for name, value in truth.items():
+            covered[name] += figures[name].ci_low <= value <= figures[name].ci_high
+
+    for name, hits in covered.items():
+        assert floor <= hits / RUNS <= 0.99, (name, hits / RUNS)
+
+
+def test_a_mean_of_rates_is_no_surer_than_its_rarest_class():
+    samples, version = make_samples(two_by_two(1, 0, 0, 999), ReportOptions())
+
+    figure = agreement(samples[version], weighted=False)["balanced_accuracy"]
+
+    assert figure.value == 1
+    assert figure.ci_low < 0.6
+    assert figure.n_eff == pytest.approx(4, abs=0.01)
