@@ -35,9 +35,7 @@ _FAILED_REPEATS_MIN = 5
 _NEW_BETWEEN_MAX = 2.0
 _NOVEL_SHARE_MAX = 0.2
 _UNSURE = 0.4
-_WAITS = re.compile(
-    r"(?:^|[\W_])(?:wait|sleep|delay)(?:$|[\W_])|(?<![a-z])(?:Wait|Sleep|Delay)(?![a-z])"
-)
+_WAITS = re.compile(r"(?i)(?:.*[\W_])?(?:wait|sleep|delay)(?:[\W_]?(?:for|seconds?|ms|time|tool))*")
 """Names of tools that only let time pass."""
 
 
@@ -197,7 +195,7 @@ def find_loop(steps: list[Step], repeats_min: int, *, has_answer: bool) -> Loop 
 
     What waits between other calls is no step of its own: what it waits for is looked at.
     """
-    acts = [step for step in steps if not _WAITS.search(step.call.name or "")]
+    acts = [step for step in steps if step.failed or not _WAITS.fullmatch(step.call.name or "")]
     loop = _cycle(acts, repeats_min) or _repeat(acts or steps, repeats_min)
     if loop is not None:
         return _asked_for(loop)

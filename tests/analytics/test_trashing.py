@@ -186,6 +186,19 @@ def test_waiting_for_what_never_changes_is_a_loop_of_the_question():
     assert "job_state was called 4 times" in row["reason"]
 
 
+def test_what_looks_for_something_while_it_waits_is_a_step():
+    calls = [
+        call
+        for n in range(4)
+        for call in (("wait_for_element", {"id": "x"}, "no x"), ("scroll", {"to": n}, f"at {n}"))
+    ]
+
+    decision, row = one(NAME, run_of(*calls))
+
+    assert decision == "matched"
+    assert "wait_for_element was called 4 times" in row["reason"]
+
+
 def test_results_that_nobody_knows_are_not_called_the_same():
     decision, row = one(NAME, run_of(*[("screenshot", {}, None)] * 4))
 
