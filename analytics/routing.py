@@ -112,7 +112,8 @@ def route(  # Everything a rule may look at.
 
     ``traces`` are the evaluated ones with ``u``, ``item_revision`` and ``item_change`` (what
     changed materially in it), ``asks_floor`` (whether the
-    random floor looks at it), ``session_place`` (from 1: where the trace stands in its session),
+    random floor looks at it), ``session_place`` (from 1: where the trace stands in its session,
+    one more for each time that a trace before it changed),
     ``scored_place`` (the same, but 1 when the session was last scored before the trace arrived)
     and the facts shown on items; ``findings`` the matched and ambiguous decisions with
     ``detector`` and ``detector_version``; ``similar`` counts earlier findings by signature;

@@ -237,7 +237,9 @@ def _with_places(
     known = traces.filter(pl.col("trace_id").is_in(asked.implode()))
     scored = scores.group_by("conversation_id").agg(scored_at=pl.col("received_at").max())
     return (
-        traces.join(sessions.places(known), on="trace_id", how="left", maintain_order="left")
+        traces.join(
+            sessions.places(known, traces), on="trace_id", how="left", maintain_order="left"
+        )
         .join(scored, on="conversation_id", how="left", maintain_order="left")
         .with_columns(pl.col("session_place").fill_null(1))
         .with_columns(

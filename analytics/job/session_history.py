@@ -9,6 +9,7 @@ import polars as pl
 
 from analytics.completion import first_arrival
 from analytics.detectors.context import EARLIER, SPAN_COLUMNS
+from analytics.job.revisions import MATERIAL_COLUMNS, material_revisions
 from span_store.duplicates import repeated
 
 if TYPE_CHECKING:
@@ -97,11 +98,14 @@ class SessionHistory:
             is_partial=incremental,
         )
 
-    def places(self, traces: pl.DataFrame) -> pl.DataFrame:
+    def places(self, traces: pl.DataFrame, routed: pl.DataFrame) -> pl.DataFrame:
         """``trace_id, session_place`` of some traces: the how manieth of its session each is.
 
-        ``traces`` hold ``trace_id`` and ``conversation_id``. However long ago the session began: a
-        place that fell back would hide the trace behind an older revision of the session's item.
+        A trace before it that changed materially counts once more for each time: a place that
+        another change has had already would hide the trace behind the session's item.
+        ``traces`` hold ``trace_id`` and ``conversation_id``, ``routed`` the ``item_revision`` of
+        all traces of the run. However long ago the session began: a place that fell back would
+        hide the trace, too.
         """
         known = pl.concat([self.traces, self.members.select(MEMBER_COLUMNS)])
         sessions = traces.select("conversation_id").drop_nulls().unique()
@@ -109,13 +113,30 @@ class SessionHistory:
             rows = self.store.scan_raw("traces", project=self.project)
             stored = newest_members(rows, sessions).join(known, on="trace_id", how="anti")
             known = pl.concat([known, stored])
+        members = known.join(sessions, on="conversation_id", how="semi").unique("trace_id")
+        times = pl.col("item_revision").fill_null(1)
         return (
-            known.join(sessions, on="conversation_id", how="semi")
-            .unique("trace_id")
+            members.join(self._revisions(members, routed), on="trace_id", how="left")
             .sort("conversation_id", "start_time", "trace_id")
-            .select("trace_id", session_place=pl.int_range(1, pl.len() + 1).over("conversation_id"))
+            .select("trace_id", session_place=(times.cum_sum() - times + 1).over("conversation_id"))
             .join(traces.select("trace_id"), on="trace_id", how="semi")
         )
+
+    def _revisions(self, members: pl.DataFrame, routed: pl.DataFrame) -> pl.DataFrame:
+        """``trace_id, item_revision`` of the routed traces, and of others evaluated repeatedly."""
+        own = routed.select("trace_id", "item_revision")
+        others = (
+            self.store.scan_raw("traces", project=self.project)
+            .filter(pl.col("revision") > 1)
+            .select("trace_id", "revision", *MATERIAL_COLUMNS)
+            .join(members.lazy().select("trace_id"), on="trace_id", how="semi")
+            .collect()
+            .join(own, on="trace_id", how="anti")
+            .sort("trace_id", "revision")
+            .unique("trace_id", keep="last", maintain_order=True)
+        )
+        known = material_revisions(self.store, others, project=self.project)
+        return pl.concat([own, known.select(own.columns)])
 
     def before(self, chunk: pl.DataFrame) -> pl.DataFrame:
         """:data:`analytics.detectors.context.EARLIER` of a chunk."""

@@ -18,7 +18,7 @@ from queue_store.model import AnnotationDraft
 from queue_store.store import QueueStore
 from span_store.store import SpanStore
 from tests.analytics.semantic.chats import talk
-from tests.analytics.spans import AS_OF, BEGIN, SECOND, chat, frame, identifier
+from tests.analytics.spans import AS_OF, BEGIN, SECOND, chat, frame, identifier, tool
 
 ASKED = "Please move my booking to the 3rd of June."
 SMALL_TALK = [
@@ -293,6 +293,31 @@ def test_the_queue_holds_the_session_once_and_a_further_flag_brings_it_back(stor
     assert item.reason.endswith("(again, since it changed: a further trace of the session)")
     run(store, queues, project="default", as_of=AS_OF + 2 * MINUTE, config=config())
     assert queues.items(project="default", queue="frustration").items[0].revision == 5
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_further_flag_brings_the_session_back_also_after_one_of_its_traces_changed(
+    store, queues, incremental
+):
+    def run_at(minutes, *rows):
+        late = [row | {"received_at": row["received_at"] + 600 * SECOND} for row in rows]
+        store.append("spans", frame(late if minutes else rows))
+        options = {"config": config(), "incremental": incremental}
+        run(store, queues, project="default", as_of=AS_OF + minutes * MINUTE, **options)
+        (item,) = queues.items(project="default", queue="frustration").items
+        return item
+
+    settle(queues, run_at(0, *conversation()))
+    for place, name in enumerate(("talk-last", "talk-1")):
+        changed = tool(name, "book", at=300 + place, result="done", conversation_id="talk")
+        item = run_at(1 + place, changed)
+        assert (item.state.value, item.revision) == ("pending", 5 + place)
+        settle(queues, item)
+    again = f"I said: {ASKED} This is ridiculous."
+    item = run_at(4, talk("again", again, "Hm.", at=600, conversation_id="talk"))
+
+    assert (item.state.value, item.revision) == ("pending", 7)
+    assert item.trace_id == identifier("again", 32)
 
 
 def settle(queues, item):
