@@ -38,6 +38,7 @@ _TYPES: dict[str, pl.DataType] = {
     "no": pl.Boolean(),
     "no_of_client": pl.Boolean(),
     "finish_reasons": pl.List(pl.String()),
+    "answer_reasons": pl.List(pl.String()),
 }
 
 

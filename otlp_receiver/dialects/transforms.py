@@ -11,6 +11,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from otlp_receiver.dialects.answer_reasons import answer_reasons
 from otlp_receiver.dialects.conversations import (
     event_inputs,
     event_outputs,
@@ -345,6 +346,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "schema": schema,
     "model_schema": model_schema,
     "finish_reasons": finish_reasons,
+    "answer_reasons": lambda value: answer_reasons(parsed_or_none(value)),
     "input_messages": _json(input_messages),
     "output_messages": _json(output_messages),
     "input_messages_or_text": _or_text(input_messages),

@@ -54,6 +54,44 @@ def test_a_refusal_that_openinference_flattens_away_is_read_from_its_answer(answ
     assert json.loads(span["field_sources"])["output_messages"] == "output.value"
 
 
+def generation(**message):
+    return {"generations": [[{"text": "Yes", "message": {"kwargs": message}}]]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reasons"),
+    [
+        (
+            {"choices": [{"finish_reason": "length", "message": {}}, {"finish_reason": "stop"}]},
+            ["length", "stop"],
+        ),
+        ({"type": "message", "content": [], "stop_reason": "max_tokens"}, ["length"]),
+        ({"output": {"message": {}}, "stopReason": "guardrail_intervened"}, ["content_filter"]),
+        ({"candidates": [{"content": {}, "finishReason": "SAFETY"}]}, ["content_filter"]),
+        (
+            {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+            ["length"],
+        ),
+        ({"generations": [[{"generation_info": {"finish_reason": "tool_calls"}}]]}, ["tool_call"]),
+        (generation(response_metadata={"stop_reason": "end_turn"}), ["stop"]),
+        (generation(response_metadata=None), None),
+        ({"choices": "odd", "stop_reason": 5}, None),
+    ],
+)
+def test_a_reason_that_older_versions_do_not_flatten_is_read_from_the_answer(answer, reasons):
+    flattened = {
+        "llm.output_messages.0.message.role": "assistant",
+        "llm.output_messages.0.message.content": "Yes",
+    }
+    span = inference(flattened | {"output.value": json.dumps(answer)})
+    newer = inference(
+        flattened | {"output.value": json.dumps(answer), "llm.finish_reason": "tool_calls"}
+    )
+
+    assert span["finish_reasons"] == reasons
+    assert newer["finish_reasons"] == ["tool_call"]
+
+
 def test_an_answer_without_a_refusal_stays_as_flattened():
     span = inference(
         {
