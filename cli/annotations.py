@@ -135,7 +135,8 @@ def import_file(
     inclusion_probability, cluster, adjudicated, blind, comment, corrected_output, also_acceptable,
     anchor, seconds_spent; or a table that "annotations export" wrote. Fields must exist. Every bad
     row is named with its line, and then nothing is stored, unless --skip-bad is given. Importing a
-    file twice stores it once. Without a time, an answer counts as given now.
+    file twice stores it once; imported answers take over the probability and the cluster of a
+    later file. Without a time, an answer counts as given now.
     """
     from cli.annotation_files import read_rows
     from queue_store.model import ImportRow, RowProblem
@@ -160,6 +161,7 @@ def import_file(
             "added": result.added,
             "duplicates": result.duplicates,
             "replaced": result.replaced,
+            "updated": result.updated,
             "rejected": len(problems),
             "problems": [{"line": entry.line, "reason": entry.reason} for entry in problems],
         },

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from queue_store.writing import Writing
 
 BATCH_ROWS = 400
-_NOTHING: Any = object()
+_FACTS = ("inclusion_probability", "cluster")
+"""What a row says about its object, beside the answer."""
 
 
 class Importing(StoreBase):
@@ -57,7 +58,9 @@ class Importing(StoreBase):
         A bad row is named with its line; then nothing is stored, unless ``skip_bad``, which stores
         the good ones. ``unreadable`` are rows that could not even be given; they are told among
         the problems. The same object, reviewer, field, value and time is stored once. A later,
-        different answer of the same reviewer supersedes the earlier, which stays as history.
+        different answer of the same reviewer supersedes the earlier, which stays as history. An
+        imported answer that stands takes the probability and the cluster that come with it now:
+        they are facts about the object, and no part of what the reviewer said.
         """
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "import answers")
@@ -69,7 +72,7 @@ class Importing(StoreBase):
             )
             if problems and not skip_bad:
                 return ImportResult(added=0, duplicates=0, replaced=0, problems=problems)
-            counts = {"added": 0, "duplicates": 0, "replaced": 0}
+            counts = {"added": 0, "duplicates": 0, "replaced": 0, "updated": 0}
             for start in range(0, len(fitting), BATCH_ROWS):
                 _store(writing, fitting[start : start + BATCH_ROWS], counts)
             if fitting:
@@ -193,29 +196,50 @@ def _store(writing: Writing, rows: Sequence[dict[str, Any]], counts: dict[str, i
             )
         )
     )
-    standing = {
-        row.slot: row.value
-        for row in connection.execute(
-            select(columns.slot, columns.value).where(
-                columns.slot.in_([row["slot"] for row in rows]), columns.state.in_(CURRENT)
-            )
-        )
+    current = select(
+        columns.slot, columns.value, columns.source, *(columns[name] for name in _FACTS)
+    ).where(columns.slot.in_([row["slot"] for row in rows]), columns.state.in_(CURRENT))
+    standing: dict[str, dict[str, Any]] = {
+        row["slot"]: dict(row) for row in connection.execute(current).mappings()
     }
     fresh: list[dict[str, Any]] = []
     for row in rows:
-        stands = standing.get(row["slot"], _NOTHING)
-        if row["fingerprint"] in seen or stands == row["value"]:
+        stands = standing.get(row["slot"])
+        is_said = stands is not None and stands["value"] == row["value"]
+        if row["fingerprint"] in seen or is_said:
             counts["duplicates"] += 1
+            if stands is not None and is_said:
+                counts["updated"] += _update(writing, row, stands)
             continue
         seen.add(row["fingerprint"])
         counts["added"] += 1
-        if stands is _NOTHING:
-            standing[row["slot"]] = row["value"]
+        if stands is None:
+            standing[row["slot"]] = row
             fresh.append(row)
             continue
         _insert(writing, fresh)
-        standing[row["slot"]] = _replace(writing, row, counts)
+        if _replace(writing, row):
+            counts["replaced"] += 1
+            standing[row["slot"]] = row
     _insert(writing, fresh)
+
+
+def _update(writing: Writing, row: dict[str, Any], stands: dict[str, Any]) -> bool:
+    """Take over what a row says anew about the object of an imported answer that stands."""
+    told = {
+        name: row[name] for name in _FACTS if row[name] is not None and row[name] != stands[name]
+    }
+    if not told or stands["source"] != row["source"]:
+        return False
+    # It is in the table, or waits for its insertion and is changed there.
+    stands.update(told)
+    columns = ANNOTATIONS.c
+    writing.connection.execute(
+        update(ANNOTATIONS)
+        .where(columns.slot == row["slot"], columns.state.in_(CURRENT))
+        .values(**told)
+    )
+    return True
 
 
 def _insert(writing: Writing, fresh: list[dict[str, Any]]) -> None:
@@ -224,25 +248,23 @@ def _insert(writing: Writing, fresh: list[dict[str, Any]]) -> None:
         fresh.clear()
 
 
-def _replace(writing: Writing, row: dict[str, Any], counts: dict[str, int]) -> Any:
-    """Store an answer beside a standing one: the later of the two stands."""
+def _replace(writing: Writing, row: dict[str, Any]) -> bool:
+    """Store an answer beside a standing one; whether it is the later of the two, which stands."""
     columns = ANNOTATIONS.c
     before = writing.connection.execute(
-        select(columns.id, columns.time, columns.value).where(
+        select(columns.id, columns.time).where(
             columns.slot == row["slot"], columns.state.in_(CURRENT)
         )
     ).one()
-    if row["time"] < before.time:
-        old = row | {"state": AnnotationState.SUPERSEDED.value}
-        writing.connection.execute(insert(ANNOTATIONS).values(**old))
-        return before.value
-    counts["replaced"] += 1
     superseded = AnnotationState.SUPERSEDED.value
+    if row["time"] < before.time:
+        writing.connection.execute(insert(ANNOTATIONS).values(**(row | {"state": superseded})))
+        return False
     writing.connection.execute(
         update(ANNOTATIONS).where(columns.id == before.id).values(state=superseded)
     )
     writing.connection.execute(insert(ANNOTATIONS).values(**(row | {"supersedes": before.id})))
-    return row["value"]
+    return True
 
 
 def _attach_items(writing: Writing, rows: Sequence[dict[str, Any]]) -> None:

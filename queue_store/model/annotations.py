@@ -148,4 +148,6 @@ class ImportResult:
     """Stored before: same object, reviewer, field, value and time."""
     replaced: int
     """Answers that superseded an earlier one of the same reviewer; part of ``added``."""
+    updated: int = 0
+    """Answers stored before that took another probability or cluster; part of ``duplicates``."""
     problems: tuple[RowProblem, ...] = field(default=())

@@ -170,3 +170,49 @@ def test_an_import_never_overwrites_what_was_answered_here(desk):
         "ana": True,
         "ben": False,
     }
+
+
+def test_a_later_file_adds_a_forgotten_probability_or_cluster(desk):
+    desk.field()
+    bring(desk, row(2), row(3, reviewer="ben"))
+
+    later = bring(desk, row(2, inclusion_probability="0.5"), row(3, reviewer="ben", cluster="c"))
+    again = bring(desk, row(2, inclusion_probability="0.5"), row(3, reviewer="ben"))
+
+    assert (later.added, later.duplicates, later.updated) == (0, 2, 2)
+    assert (again.added, again.duplicates, again.updated) == (0, 2, 0)
+    facts = {one.reviewer: (one.inclusion_probability, one.cluster) for one in desk.annotations()}
+    assert facts == {"ana": (0.5, None), "ben": (None, "c")}
+
+
+def test_the_last_of_several_facts_in_one_file_holds(desk):
+    desk.field()
+
+    result = bring(
+        desk,
+        row(2, inclusion_probability="0.5"),
+        row(3, inclusion_probability="0.25"),
+        row(4, value="false", cluster="c"),
+        row(5, value="false", cluster="d"),
+    )
+
+    assert (result.added, result.duplicates, result.replaced, result.updated) == (2, 2, 1, 2)
+    earlier, standing = desk.annotations(history=True)
+    assert (earlier.value, earlier.inclusion_probability) == (True, 0.25)
+    assert (standing.value, standing.cluster) == (False, "d")
+
+
+def test_what_was_answered_here_keeps_the_facts_of_its_item(desk):
+    desk.field()
+    desk.queue(fields=("correct",))
+    desk.add(1)
+    desk.annotate(1, "ana", AnnotationDraft(field="correct", value=True))
+    (here,) = desk.annotations()
+
+    result = bring(
+        desk, row(object_id=here.object_id, queue="spot_checks", inclusion_probability="0.5")
+    )
+
+    assert (result.duplicates, result.updated) == (1, 0)
+    (stored,) = desk.annotations()
+    assert stored == here
