@@ -86,8 +86,9 @@ class ModelShelf:
         return found
 
     def _place(self, detector: str) -> Path:
-        """Its folder; a queue's name may hold anything."""
-        return self.folder / quote(detector, safe="")
+        """Its folder; a queue's name may hold anything, and dots alone would lead elsewhere."""
+        name = quote(detector, safe="")
+        return self.folder / (name if name.strip(".") else name.replace(".", "%2E"))
 
     def _history(self, detector: str) -> list[int]:
         place = self._place(detector) / "current.json"

@@ -196,6 +196,18 @@ def test_promotion_can_be_taken_back_step_by_step(tmp_path):
     assert shelf.next_version("refusal") == 3
 
 
+@pytest.mark.parametrize("queue", ["a/b", ".", "..", "...", "ä b"])
+def test_a_queue_of_any_name_has_a_folder_of_its_own(tmp_path, queue):
+    shelf = ModelShelf(tmp_path / "models")
+    lesson = learn(examples(), detector=queue, detector_version="1", version=1, seed=0)
+    shelf.put(lesson.classifier)
+    shelf.promote(queue, 1)
+
+    assert shelf.names() == [queue]
+    assert shelf.in_use()[queue].version == 1
+    assert [place.name for place in tmp_path.iterdir()] == ["models"]
+
+
 def traces():
     generator = np.random.default_rng(9)
     return [
