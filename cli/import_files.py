@@ -18,9 +18,21 @@ _PROBLEMS_SHOWN_MAX = 50
 _IGNORED_SHOWN_MAX = 3
 
 
+def _as_paths(_: click.Context, __: click.Parameter, named: tuple[str, ...]) -> tuple[Path, ...]:
+    """Refuse an empty name, which an unset variable of a shell leaves: it would be this folder."""
+    if "" in named:
+        raise click.BadParameter("a path is empty; name a file or a folder, this one as '.'")
+    return tuple(map(Path, named))
+
+
 @click.command("import", epilog="Example: spandocket import collector-output/ run.traces.binpb")
 @click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "paths",
+    metavar="PATH...",
+    nargs=-1,
+    required=True,
+    type=click.Path(),
+    callback=_as_paths,
 )
 @format_option
 @pass_context

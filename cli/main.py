@@ -16,6 +16,13 @@ from cli.shadowing import refuse_shadowed_packages
 _GLOBAL_OPTIONS = ("--data-dir", "--config", "--project")
 
 
+def _not_blank(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse what an unset variable of a shell leaves: it would be a place or a project too."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty; leave the option out for the default")
+    return value
+
+
 @click.group(
     cls=LazyGroup,
     nouns=NOUNS,
@@ -29,6 +36,7 @@ _GLOBAL_OPTIONS = ("--data-dir", "--config", "--project")
     show_default=True,
     show_envvar=True,
     type=click.Path(file_okay=False),
+    callback=_not_blank,
     help="Folder of the spool, the tables and the queue store.",
 )
 @click.option(
@@ -37,6 +45,7 @@ _GLOBAL_OPTIONS = ("--data-dir", "--config", "--project")
     envvar="SPANDOCKET_CONFIG",
     show_envvar=True,
     type=click.Path(dir_okay=False),
+    callback=_not_blank,
     help="TOML file of settings; see configs/reference.toml.",
 )
 @click.option(
@@ -45,6 +54,7 @@ _GLOBAL_OPTIONS = ("--data-dir", "--config", "--project")
     default="default",
     show_default=True,
     show_envvar=True,
+    callback=_not_blank,
     help="Project to work on.",
 )
 @click.version_option(package_name="spandocket", prog_name="spandocket")

@@ -114,3 +114,23 @@ def test_a_place_that_cannot_be_used_is_named_with_the_reason(spandocket, tmp_pa
     assert err.startswith(f"Error: cannot use {tmp_path / 'file'}")
     assert "Not a directory" in err
     assert "Errno" not in err
+
+
+@pytest.mark.parametrize("option", ["--data-dir", "--config", "--project"])
+def test_an_option_that_a_shell_left_empty_is_wrong_usage(spandocket, option):
+    code, out, err = spandocket(option, "", "spans", "count")
+
+    assert (code, out) == (2, "")
+    assert option in err
+    assert "it is empty" in err
+
+
+def test_an_empty_path_is_not_this_folder(spandocket, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "note.json").write_text("{}")
+
+    code, out, err = spandocket("import", "", cwd=tmp_path / "here")
+
+    assert (code, out) == (2, "")
+    assert "a path is empty" in err
+    assert spandocket("import", ".", cwd=tmp_path / "here").code == 0
