@@ -82,6 +82,7 @@ def stored_pairs(
     answers = answer_rows(rows, gold)
     traces = _traces(context)
     scores, answers, note = at_one_level(scores, answers, _sessions(traces), _positive_of(field))
+    answers = answers.with_columns(given_probability=_of_object("given_probability"))
     frame = scores.join(answers, on=KEY, how="full", coalesce=True, maintain_order="left_right")
     frame = frame.with_columns(trace_id=pl.coalesce("trace_id", _trace_of_object()))
     frame = frame.join(traces, on="trace_id", how="left")
@@ -116,20 +117,23 @@ def stored_pairs(
         "business_weight", "severity", "resolved",
         *(name for name in frame.columns if name.startswith("slice_")),
     ]  # fmt: skip
-    if frame["cluster"].null_count() == frame.height:
-        wanted.remove("cluster")
-    if frame["inclusion_probability"].null_count() == frame.height:
-        wanted.remove("inclusion_probability")
+    for name in ("cluster", "inclusion_probability"):
+        if frame[name].null_count() == frame.height:
+            wanted.remove(name)
     return StoredPairs(frame=frame.select(wanted), about=about, field=field)
 
 
 def _cluster() -> pl.Expr:
-    """The cluster that an answer names, or another answer about the same object; else the session.
+    """The cluster that answers about the object name; else the session."""
+    return pl.coalesce(_of_object("cluster"), "conversation_id")
 
-    An import names it in its rows alone, and people answer the same objects in the page.
+
+def _of_object(name: str) -> pl.Expr:
+    """What an answer says about its object, or else another answer about the same object.
+
+    An import tells it in its own rows alone, and people answer the same objects in the page.
     """
-    of_object = pl.col("cluster").drop_nulls().first().over(KEY)
-    return pl.coalesce("cluster", of_object, "conversation_id")
+    return pl.coalesce(name, pl.col(name).drop_nulls().first().over(KEY))
 
 
 def _sessions(traces: pl.DataFrame) -> dict[str, str]:
@@ -216,9 +220,9 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
     rows = context.queue_store.annotations(project=context.project, field=field.name)
     answers = answer_rows(rows)
     told = with_traces(answers, _positive_of(field))
-    facts = told.with_columns(trace_id=_trace_of_object()).join(
-        _traces(context), on="trace_id", how="left", maintain_order="left"
-    )
+    facts = told.with_columns(
+        trace_id=_trace_of_object(), given_probability=_of_object("given_probability")
+    ).join(_traces(context), on="trace_id", how="left", maintain_order="left")
     people = facts.with_columns(
         item=_object_key(),
         evaluator=pl.lit(None, dtype=pl.String),

@@ -254,14 +254,15 @@ def _items(rows: pl.DataFrame, sliced: tuple[str, ...]) -> pl.DataFrame:
     if rows.filter(pl.struct(key).is_duplicated()).is_empty():
         return rows.select(columns)
     split = rows.group_by(key).agg(
-        [pl.col(name).drop_nulls().n_unique().alias(name) for name in facts] + [pl.col("row")]
+        [pl.col(name).drop_nulls().unique(maintain_order=True) for name in facts] + [pl.col("row")]
     )
     problems = []
     for name in facts:
-        bad = split.filter(pl.col(name) > 1).sort(pl.col("row").list.first())
+        bad = split.filter(pl.col(name).list.len() > 1).sort(pl.col("row").list.first())
         problems += [
-            f"rows {', '.join(map(str, numbers[:5]))}: item {item!r} has several values of {name}"
-            for item, numbers in bad.select("item", "row").iter_rows()
+            f"rows {', '.join(map(str, numbers[:5]))}: item {item!r} has several values of {name}: "
+            f"{', '.join(map(str, values[:5]))}"
+            for item, values, numbers in bad.select("item", name, "row").iter_rows()
         ]
     unlabelled = rows.filter(pl.col("human").is_null() & pl.struct([*key, "rater"]).is_duplicated())
     problems += [

@@ -97,6 +97,26 @@ def test_a_cluster_that_an_import_names_holds_for_all_answers_about_the_object(
     assert overview.code == 0, overview.err
 
 
+def test_a_probability_that_an_import_names_holds_for_all_answers_about_the_object(
+    tmp_path, command, queue_store
+):
+    boolean_field(queue_store)
+    make_queue(queue_store, "checks")
+    for n in range(12):
+        put(queue_store, "checks", n, p=0.25, u=0.1)
+        answer(queue_store, trace(n), n % 3 == 0, inclusion_probability=0.5 if n < 8 else 1.0)
+        review(queue_store, "checks", n % 3 == 0, reviewer="ben")
+    scores(command, tmp_path, range(12))
+
+    document = reported(command)
+    overview = command("alignment", "overview", "-f", "bad")
+
+    assert document["scope"]["pairs"] == 12
+    assert len(document["ceiling"]["reviewers"]) == 2
+    assert weights_of(document)[0] == pytest.approx(20**2 / (8 * 4 + 4))
+    assert overview.code == 0, overview.err
+
+
 def test_cells_of_a_queue_have_their_own_reviewed_share():
     cells = [("high", "W1")] * 6 + [("low", "W1")] * 6 + [("low", "W2")] * 6 + [("low", "W3")] * 2
     reviewed = [True] * 6 + [True] * 3 + [False] * 3 + [False] * 6 + [True, False]
