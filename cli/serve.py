@@ -94,12 +94,17 @@ def _with_ports(
     """The settings with the ports that the command names."""
     from dataclasses import replace
 
-    if grpc_port is not None:
-        config = replace(config, grpc_port=grpc_port)
     if http_port is None and grpc_port == 0 and config.http_port > 0:
         # Whoever takes any port wants no quarrel about the other one either.
         http_port = 0
-    return config if http_port is None else replace(config, http_port=http_port)
+    try:
+        return replace(
+            config,
+            grpc_port=config.grpc_port if grpc_port is None else grpc_port,
+            http_port=config.http_port if http_port is None else http_port,
+        )
+    except ValueError as error:
+        raise click.UsageError(f"{error}; name another with --grpc-port or --http-port") from error
 
 
 def _check_prices(config: ReceiverConfig) -> None:

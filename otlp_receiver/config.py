@@ -124,6 +124,8 @@ class ReceiverConfig:
                 raise ValueError(
                     f"{name} lies between {least} and {most}, not {getattr(self, name)}"
                 )
+        if self.grpc_port == self.http_port > 0:
+            raise ValueError(f"grpc_port and http_port are both {self.grpc_port}")
         if not self.request_seconds > 0:
             raise ValueError("request_seconds must be above 0")
         if bool(self.tls_certificate) != bool(self.tls_key):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from cli.checks.model import Check
 
 _LISTENING = "0A"
+_OWN_ADDRESS = "Set receiver.host to an address of this machine."
 
 
 def check_port(name: str, host: str, port: int, setting: str) -> Check:
@@ -22,7 +24,7 @@ def check_port(name: str, host: str, port: int, setting: str) -> Check:
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        return failed(name, f"{host} is no address: {error}", "Set receiver.host to an address.")
+        return failed(name, f"{host} is no address: {error.strerror}", _OWN_ADDRESS)
     family, kind, protocol, _, address = addresses[0]
     try:
         with socket.socket(family, kind, protocol) as probe:
@@ -36,6 +38,10 @@ def check_port(name: str, host: str, port: int, setting: str) -> Check:
             return good(name, f"{host}:{port} is held by spandocket itself ({holder})")
         reason = f"held by {holder}" if holder else str(error.strerror).lower()
         remedy = f"Stop the other program, or choose a port: {setting}."
+        if error.errno == errno.EADDRNOTAVAIL:
+            remedy = _OWN_ADDRESS
+        elif error.errno == errno.EACCES:
+            remedy = f"Choose a port above 1023: {setting}."
         return failed(name, f"{host}:{port} cannot be listened on: {reason}", remedy)
 
 

@@ -205,6 +205,7 @@ def test_values_are_written_with_the_unit_that_reads_best(value, unit, text):
         (f"queue.lease_seconds = 1{'0' * 400}", "queue.lease_seconds: must be at most"),
         ("analysis.chunk_traces = 99999999999999999999", "analysis.chunk_traces: must be at most"),
         ("receiver.grpc_port = 99999", "grpc_port lies between 0 and 65535"),
+        ("receiver.http_port = 4317", "grpc_port and http_port are both 4317"),
         ("receiver.http_port = -2", "http_port lies between -1 and 65535"),
         ("receiver.connections_max = 0", "connections_max lies between 1 and"),
         ("receiver.slots_max = -1", "slots_max lies between 1 and"),

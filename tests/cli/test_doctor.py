@@ -41,6 +41,14 @@ def test_a_good_installation_passes_and_nothing_is_made(doctor, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_a_host_that_is_not_this_machine_needs_another_host_not_another_port(free_port):
+    # Kept for documentation: no machine has it.
+    check = check_port("grpc port", "192.0.2.1", free_port, "receiver.grpc_port")
+
+    assert check.state == "failed"
+    assert check.remedy == "Set receiver.host to an address of this machine."
+
+
 def test_prices_that_cannot_be_read_fail_before_anything_is_received(doctor, spandocket, tmp_path):
     outcome, rows = doctor(settings='prices = "missing.csv"\n')
 

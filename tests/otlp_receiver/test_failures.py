@@ -43,6 +43,20 @@ def test_a_data_directory_that_cannot_be_written_is_a_clear_message(tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
+def test_one_port_for_both_is_wrong_usage(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*(sys.executable, "-m", "cli", "--data-dir", str(tmp_path)), "serve", "--grpc-port=4318"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "grpc_port and http_port are both 4318" in done.stderr
+    assert "--http-port" in done.stderr
+
+
 def test_a_disk_without_room_at_the_start_is_a_clear_message(tmp_path: Path) -> None:
     done = subprocess.run(
         [
