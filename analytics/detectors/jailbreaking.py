@@ -6,6 +6,7 @@ unrestricted persona is an attempt; a document that gives orders to its reader i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from analytics.text.attempts import attempts, is_about
 from analytics.text.evidence import excerpt, rule_evidence
 from analytics.text.head import shipped_head
 from analytics.text.phrases import RULES
+from analytics.text.quoted import without_quotes
 from analytics.text.suffix import adversarial_suffix
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ RULES_CLAIM = 0.95
 
 INJECTION_CLAIM = 0.9
 """Orders in text from outside this strong claim a match."""
+
+INJECTION_AMBIGUOUS = 0.4
+"""Weaker ones are not mentioned."""
 
 RULES_WITH_HEAD = 0.9
 """Rules this strong claim a match when the classifier does not contradict them."""
@@ -54,6 +59,17 @@ SHORT_CHARACTERS_MAX = 1000
 """In longer texts the rules on short attempts claim nothing without the head."""
 
 
+OWN_WORDS_MIN = 3
+"""With fewer words around it a quotation is the message."""
+
+_FOLLOWS = re.compile(
+    r"\b(?:follow|obey|execute|comply|apply|do (?:what|as)|act (?:on|upon|according)|carry out|"
+    r"(?:answer|respond|reply|begin|start) (?:to|with|as))\b",
+    re.IGNORECASE,
+)
+"""Words by which a quotation is an order."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
     trace_id: str
@@ -68,7 +84,7 @@ class Jailbreaking:
     """Reads user turns with the jailbreak head and rules, tool results with injection rules."""
 
     id = _ENTRY.id
-    version = "4"
+    version = "5"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -133,9 +149,9 @@ class Jailbreaking:
         rules = rule_evidence(outside["text"], RULES["injection"])
         found = []
         for row, evidence in zip(outside.iter_rows(named=True), rules, strict=True):
-            if evidence.strength < 0.4:
+            if evidence.strength < INJECTION_AMBIGUOUS:
                 continue
-            is_claim = evidence.strength >= INJECTION_CLAIM
+            is_claim = evidence.strength >= INJECTION_CLAIM and not _only_tells(row["text"])
             name = f" of tool {row['tool_name']}" if row["tool_name"] else ""
             why = _why(evidence, None, suffix=None)
             found.append(
@@ -174,9 +190,34 @@ def _judged(
         )
         or (in_prompt.strength >= RULES_AMBIGUOUS and is_read)
     )
-    if len(text) < SHORT_CHARACTERS_MAX and is_about(text):
+    # What the head claims it read as a whole, quotations and all.
+    is_by_rules = is_claim and not (is_read and score >= rung.matched_at)
+    if len(text) < SHORT_CHARACTERS_MAX and (
+        is_about(text) or (is_by_rules and _only_quotes(text))
+    ):
         return False, is_claim or is_unsure
     return is_claim, is_unsure
+
+
+def _only_quotes(text: str) -> bool:
+    """Whether an attempt stands in a quotation alone, to be translated, classified or explained."""
+    own = without_quotes(text)
+    if own == text or len(own.split()) < OWN_WORDS_MIN or _FOLLOWS.search(own):
+        return False
+    texts = pl.Series([own])
+    said = (*rule_evidence(texts, RULES["jailbreak"]), *attempts(texts))
+    return max(found.strength for found in said) < ATTEMPT_AMBIGUOUS
+
+
+def _only_tells(text: str) -> bool:
+    """Whether a page or a mail quotes orders, as texts about injections do, and gives none."""
+    if text.lstrip()[:1] in ("{", "["):
+        # There quotation marks are those of the format.
+        return False
+    own = without_quotes(text)
+    if own == text:
+        return False
+    return rule_evidence(pl.Series([own]), RULES["injection"])[0].strength < INJECTION_AMBIGUOUS
 
 
 def _outside(context: DetectorContext, wanted: pl.Series, parts: pl.DataFrame) -> pl.DataFrame:
