@@ -18,6 +18,7 @@ from analytics.text.declining import declines, is_unable
 from analytics.text.evidence import excerpt
 from analytics.text.head import shipped_head
 from analytics.text.phrases import RULES
+from analytics.text.quoted import without_quotes
 from analytics.text.requests import Kind, asked
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from analytics.config import AnalysisConfig
     from analytics.detectors.context import DetectorContext
+    from analytics.text.scoring import Scores
 
 _ENTRY = entry_of("refusal")
 
@@ -39,7 +41,7 @@ class Refusal:
     """Reads answers with the refusal head and rules, and what was asked with others."""
 
     id = _ENTRY.id
-    version = "2"
+    version = "3"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -80,11 +82,25 @@ class Refusal:
             )
             .join(_requests(parts), on=["trace_id", "span_id"], how="left", maintain_order="left")
         )
+        declining = _without_examples(declining, view.scores)
         by_trace: dict[str, list[dict[str, Any]]] = {}
         for row in declining.iter_rows(named=True):
             if (found := _row(row)) is not None:
                 by_trace.setdefault(row["trace_id"], []).append(found)
         return view.with_gaps(decisions([max(rows, key=_surety) for rows in by_trace.values()]))
+
+
+def _without_examples(declining: pl.DataFrame, scores: Scores) -> pl.DataFrame:
+    """Leave out answers that only quote somebody who declines, or an answer that does."""
+    own = pl.Series([without_quotes(text) for text in declining["text"]], dtype=pl.String)
+    # An answer that begins with a quotation mark may stand in them as a whole.
+    begins = declining["text"].str.contains("^\\s*[\"'\u201c]")
+    quotes = ~declining["says_so"] & (own != declining["text"]) & ~begins
+    if not quotes.any():
+        return declining
+    head = shipped_head("refusal")
+    plain = scores.probabilities(head, own.filter(quotes)) < head.rung.ambiguous_at
+    return declining.filter(~quotes.scatter(quotes.arg_true(), plain))
 
 
 def _requests(parts: pl.DataFrame) -> pl.DataFrame:

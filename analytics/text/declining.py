@@ -22,6 +22,15 @@ _LETTER = re.compile(
 )
 
 
+_IDIOM = re.compile(
+    r"\b(?:can(?:'t|not| not) (?:(?:recommend|praise|thank) [^.!?]{0,40}?\benough\b"
+    r"|tell you how (?:\w+ )?(?:happy|glad|much|sorry|pleased|excited|grateful|good)\b"
+    r"|over(?:state|estimate|emphasi[sz]e)\b|recommend one over\b)"
+    r"|(?:won't|will not) go into (?:\w+ ){0,2}?(?:details?|depth|proofs?|derivations?)\b)"
+)
+"""Who says so declines nothing."""
+
+
 def declines(answer: str) -> bool:
     """Whether the answer's beginning says that its speaker will not or may not do it."""
     return _any("declining", _opening(answer))
@@ -37,7 +46,8 @@ def _opening(answer: str) -> str:
     if _LETTER.match(answer):
         return ""
     text = without_quotes(answer[: 2 * OPENING_CHARACTERS])
-    return " ".join(text.lower().replace("\u2019", "'").split())[:OPENING_CHARACTERS]
+    opening = " ".join(text.lower().replace("\u2019", "'").split())[:OPENING_CHARACTERS]
+    return _IDIOM.sub(" ", opening)
 
 
 def _any(rule_set: str, text: str) -> bool:

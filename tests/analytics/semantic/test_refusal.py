@@ -121,3 +121,30 @@ def test_a_refusal_part_says_that_the_model_declined(request_text, expected):
 
     assert row["decision"] == expected
     assert row["evidence"][0]["quote"] == "Nope."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I can't recommend Oslo enough!",
+        "I can't tell you how happy I am to hear that.",
+        "I can't overstate how much faster a set is here.",
+        "I won't go into the proof, but the sum is 5.",
+        "A typical one reads: \"I'm sorry, but I can't help with that.\"",
+    ],
+)
+def test_turns_of_phrase_and_examples_decline_nothing(answer):
+    assert one(Refusal, talk("t", "Tell me about it.", answer)) is None
+
+
+@pytest.mark.parametrize("rest", ["", "\nAsk me something else."])
+def test_an_answer_in_quotation_marks_still_declines(rest):
+    answer = f"\"I'm sorry, but I can't help with that request.\"{rest}"
+
+    assert one(Refusal, talk("t", "Which flights go to Oslo?", answer))["decision"] == "matched"
+
+
+def test_how_to_do_something_can_be_declined():
+    answer = "I can't tell you how to sort a list."
+
+    assert one(Refusal, talk("t", "How do I sort a list?", answer))["decision"] == "matched"
