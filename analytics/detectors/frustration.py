@@ -64,6 +64,26 @@ _TASK = re.compile(
     r"who|when|where)\b",
     re.IGNORECASE,
 )
+# A text to work on follows: what it says is its writer's.
+_GIVEN_TEXT = re.compile(
+    r"\b(?:rewrite|rephrase|translate|proofread|classify|label|tag|rate|summari[sz]e|analy[sz]e|"
+    r"sentiment|tone)\b[^:\n]{0,60}:",
+    re.IGNORECASE,
+)
+_TO_WRITE = re.compile(
+    r"\b(?:write|draft|compose|help me with) (?:me )?(?:an?|the|my|our) (?:\w+ ){0,3}?"
+    r"(?:e-?mails?|letters?|mails?|complaint|review|message|resignation|note|reply|speech)\b",
+    re.IGNORECASE,
+)
+_OF_OTHERS = re.compile(
+    r"\bmy (?:\w+ ){0,2}?(?:boss|manager|supervisor|colleagues?|co-?workers?|neighbou?rs?|landlord|"
+    r"husband|wife|partner|ex|boyfriend|girlfriend|friends?|brother|sister|mother|father|mom|mum|dad|"
+    r"parents|son|daughter|kids?|teacher|professor|roommate|flatmate|clients?|customers?|employer|"
+    r"internet provider|bank|insurer|doctor)\b",
+    re.IGNORECASE,
+)
+_TO_THE_ASSISTANT = re.compile(r"(?<!thank )\b(?:you|your|chat|bot|assistant|app)\b", re.IGNORECASE)
+
 _SAYS_NO = re.compile(r"\b(?:not|no|wrong|never|didn't|isn't)\b", re.IGNORECASE)
 # Who says yes or thanks agrees, in whatever words.
 _AGREES = re.compile(
@@ -89,7 +109,7 @@ class Frustration:
     """Reads the user's turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "3"
+    version = "4"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -269,12 +289,26 @@ def _numbers(turn: Turn) -> set[str]:
     return set(_NUMBER.findall(turn.text))
 
 
+def _is_of_others(text: str) -> bool:
+    """Whether what a text complains of is somebody else, or stands in a text to work on."""
+    own = without_quotes(text)
+    given = _GIVEN_TEXT.search(own)
+    if given is not None:
+        before = rule_evidence(pl.Series([own[: given.end()]]), RULES["frustration"])[0]
+        return not before.names
+    return bool(
+        _TO_WRITE.search(own) and _OF_OTHERS.search(own) and not _TO_THE_ASSISTANT.search(own)
+    )
+
+
 def _complaints(turns: list[Turn], read: _Read) -> list[dict[str, Any]]:
     users = [turn for turn in turns if turn.role == "user"]
     found = []
     for number, turn in enumerate(users):
         evidence = read.phrases.get(turn.text, NO_EVIDENCE)
-        is_task = number == 0 and _TASK.match(turn.text) is not None
+        is_task = (number == 0 and _TASK.match(turn.text) is not None) or (
+            bool(evidence.names) and _is_of_others(turn.text)
+        )
         for rule in RULES["frustration"] if evidence.names else ():
             if rule.name not in evidence.names:
                 continue

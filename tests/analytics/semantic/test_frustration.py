@@ -170,3 +170,33 @@ def test_a_session_of_single_turn_traces_is_read_across_its_traces():
 
     assert row["decision"] == "matched"
     assert any(piece["kind"].startswith("restates") for piece in row["evidence"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "My boss is so frustrating and useless, I'm fed up with him. Write a resignation letter.",
+        "My internet provider is terrible, I am so angry at them. Draft a complaint to them.",
+        "Classify this review: The thing is useless and a waste of money, I am so disappointed.",
+        "Translate to German: I am furious, this is unacceptable.",
+    ],
+)
+def test_who_is_angry_with_others_is_not_claimed(said):
+    row = one(Frustration, talk("t", "Hello", "Hi, how can I help?", said, "Here you are."))
+
+    assert row is None or row["decision"] == "ambiguous"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Write the letter I asked for three times already, this is ridiculous.",
+        "You never listen! My boss is waiting. Write the letter that I asked for.",
+        "This is ridiculous. I'm fed up. Translate this: good morning",
+        "My boss is angry with me because this is useless. I am so disappointed.",
+    ],
+)
+def test_a_task_or_somebody_else_hides_no_frustration(said):
+    row = one(Frustration, talk("t", "Hello", "Hi, how can I help?", said, "Here you are."))
+
+    assert row["decision"] == "matched"
