@@ -15,6 +15,7 @@ import polars as pl
 
 from analytics.detectors.catalog import entry_of
 from analytics.detectors.decision import Decision, decision, decisions, quote
+from analytics.detectors.semantic_view import of_traces
 from analytics.text.declining import declines, is_unable
 from analytics.text.evidence import around, combined, excerpt, rule_evidence
 from analytics.text.phrases import RULES
@@ -31,6 +32,9 @@ MATCHED_AT = 0.85
 AMBIGUOUS_AT = 0.5
 PROVIDED_CHARACTERS_MIN = 2000
 """A user message this long brings a document with it."""
+
+BY_TOOLS = 0.6
+"""What a short answer weighs where tools were called."""
 
 ADVICE_WORDS_MIN = 60
 """Advice within an answer of so many words is part of an answer."""
@@ -64,6 +68,23 @@ _CODE_WANTED = re.compile(
     r"endpoint|tests?|schema|parser|models?|file|sql|page|docker\w*|pipeline|"
     r"polic(?:y|ies)|modules?|"
     r"migration)\b",
+    re.IGNORECASE,
+)
+# What stays as it is in the user's own code: an answer that changes a part leaves it out.
+_KEPT = re.compile(
+    r"(?://|#|/\*|<!--|--) ?(?:(?:\.\.\.|\u2026) ?)?(?:existing|unchanged|your existing|"
+    r"same as before|(?:the )?rest of (?:the|your) (?:function|file|class|code|component)s?)"
+    r"\b[^\n]*",
+    re.IGNORECASE,
+)
+_TO_CHANGE = re.compile(
+    r"\b(?:fix|change|modify|update|edit|patch|rename|replace|debug|improve|optimi[sz]e|"
+    r"what is wrong|what's wrong|add)\b",
+    re.IGNORECASE,
+)
+_OWN_CODE = re.compile(
+    r"\b(?:this|my|our|the (?:above|following|attached)) (?:\w+ )?"
+    r"(?:code|function|class|file|script|component|method|query|module|program)\b|\bdef \w+\(",
     re.IGNORECASE,
 )
 _PLACEHOLDERS_WANTED = re.compile(
@@ -123,7 +144,13 @@ _ITEMS_ASKED = re.compile(
     r"of (?:the|them|us)|and|or|by|in|on|to|at|for|with)[a-z]+",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile("[,;\n\u060c\u061b\u3001\uff0c\uff1b]")
+_SEPARATOR = re.compile("[,;\n\u060c\u061b\u3001\uff0c\uff1b]|\\band\\b")
+_NO_MORE = re.compile(
+    r"\bthere (?:are|is|were|was) only\b|\b(?:only|just) (?:\w+ ){1,4}?(?:exist|are available|"
+    r"were found|match|matched|remain|qualify)\b|\bfound only\b|\bcould only find\b",
+    re.IGNORECASE,
+)
+"""Who says so gives a reason for fewer."""
 _UPPER_LIMIT = re.compile(
     r"\b(?:at most|no more than|up to|max(?:imum)?|under|less than|within|below|limit)\b",
     re.IGNORECASE,
@@ -138,7 +165,7 @@ class Laziness:
     """Reads the last answer against the last request."""
 
     id = _ENTRY.id
-    version = "3"
+    version = "4"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -157,20 +184,38 @@ class Laziness:
                     pairs.append((trace_id, request, turns[-1]))
         answers = pl.Series([answer.text for _, _, answer in pairs], dtype=pl.String)
         rules = rule_evidence(answers, RULES["laziness"])
+        acting = _with_tools(context, [trace_id for trace_id, _, _ in pairs])
         rows = [
             row
             for (trace_id, request, answer), found in zip(pairs, rules, strict=True)
-            if (row := decide_answer(trace_id, request, answer, found))
+            if (row := decide_answer(trace_id, request, answer, found, acts=trace_id in acting))
         ]
         return view.with_gaps(decisions(rows), needs_everything=True)
 
 
+def _with_tools(context: DetectorContext, trace_ids: list[str]) -> set[str]:
+    """Those of some traces in which tools were called."""
+    if not trace_ids:
+        return set()
+    wanted = pl.DataFrame({"trace_id": trace_ids}, schema={"trace_id": pl.String})
+    spans = context.span_frame.select("trace_id", "operation_name").join(wanted, "trace_id", "semi")
+    called = spans.filter(pl.col("operation_name") == "execute_tool")["trace_id"]
+    parts = of_traces(context.semantic.parts, trace_ids)
+    told = parts.filter(pl.col("part_type").str.ends_with("tool_call"))["trace_id"]
+    return {*called, *told}
+
+
 def decide_answer(
-    trace_id: str, request: Turn, answer: Turn, rules: RuleEvidence
+    trace_id: str, request: Turn, answer: Turn, rules: RuleEvidence, *, acts: bool = False
 ) -> dict[str, Any] | None:
-    """The decision on one answer; None when it was blocked or the evidence is weak."""
-    evidence = [*_phrases(request, answer, rules), *_too_short(request, answer)]
-    evidence += [*_curt(request, answer), *_unread(request, answer)]
+    """The decision on one answer; None when it was blocked or the evidence is weak.
+
+    Who ``acts`` by tools does the work there, and may say briefly that it is done.
+    """
+    short = [*_too_short(request, answer), *_curt(request, answer)]
+    if acts:
+        short = [piece | {"value": round(BY_TOOLS * piece["value"], 4)} for piece in short]
+    evidence = [*_phrases(request, answer, rules), *short, *_unread(request, answer)]
     total = combined(piece["value"] for piece in evidence)
     if total < AMBIGUOUS_AT or declines(answer.text) or is_unable(answer.text):
         return None
@@ -202,7 +247,8 @@ def _weight(rule: str, request: str, answer: str) -> float:
     if rule in ("placeholder in code", "leaves the rest out"):
         is_code = _CODE.search(answer) is not None and _CODE_WANTED.search(request) is not None
         is_gap = rule == "leaves the rest out" or is_code or "[insert" in answer.lower()
-        if not is_gap or _PLACEHOLDERS_WANTED.search(request):
+        is_meant = rule == "placeholder in code" and _is_excerpt(request, answer)
+        if not is_gap or is_meant or _PLACEHOLDERS_WANTED.search(request):
             return 0.0
         # In a long answer "the others follow" tells of something; in an example a gap is meant.
         is_told = _ADVICE_WANTED.search(request) is not None or (
@@ -220,6 +266,18 @@ def _weight(rule: str, request: str, answer: str) -> float:
         is_instead = _TO_DO.search(request) is not None and words <= 2 * CURT_WORDS_MAX
         return much if is_instead else _STRENGTH[rule]
     return _STRENGTH[rule]
+
+
+def _is_excerpt(request: str, answer: str) -> bool:
+    """Whether the answer changes code that the user brought, and leaves out what stays."""
+    is_change = _TO_CHANGE.search(request) and (_CODE.search(request) or _OWN_CODE.search(request))
+    if not is_change or _EVERYTHING.search(request):
+        return False
+    changed = _KEPT.sub("", answer)
+    if changed == answer:
+        return False
+    left = rule_evidence(pl.Series([changed]), RULES["laziness"])[0]
+    return "placeholder in code" not in left.names
 
 
 def _curt(request: Turn, answer: Turn) -> list[dict[str, Any]]:
@@ -251,7 +309,8 @@ def _too_short(request: Turn, answer: Turn) -> list[dict[str, Any]]:
     if asked is not None and not _is_limit(request.text, asked.start(1)):
         wanted = _number(asked[1])
         items = max(len(_ITEM.findall(answer.text)), len(_SEPARATOR.findall(answer.text)) + 1)
-        if 5 <= wanted <= 200 and items <= 0.5 * wanted:
+        is_few = items <= 0.5 * wanted and not _NO_MORE.search(answer.text)
+        if 5 <= wanted <= 200 and is_few:
             return [_short(answer, f"{items} of {wanted} items", items / wanted)]
     return []
 

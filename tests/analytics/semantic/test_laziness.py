@@ -4,6 +4,7 @@ import pytest
 
 from analytics.detectors.laziness import Laziness
 from tests.analytics.semantic.chats import one, talk
+from tests.analytics.spans import tool
 
 
 def test_placeholders_in_code_that_was_asked_for_in_full_are_claimed():
@@ -111,6 +112,44 @@ def test_pushing_the_work_back_is_only_ambiguous_where_no_task_was_set():
 )
 def test_short_blocked_or_advising_answers_are_not_claimed(request_text, answer):
     assert one(Laziness, talk("t", request_text, answer)) is None
+
+
+FIXED = (
+    "```python\n# ... existing code ...\n    return total + 1\n# ... rest of your class ...\n```"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        ("Fix the bug in this function: def f(x): return x + 1", f"Change one line:\n{FIXED}"),
+        ("Name 5 colors", "red and green and blue and white and black"),
+        ("List 10 restaurants in Tinyville", "There are only 3 in Tinyville: A, B and C."),
+    ],
+)
+def test_what_is_whole_or_says_why_not_is_no_laziness(request_text, answer):
+    assert one(Laziness, talk("t", request_text, answer)) is None
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        ("Fix this function and give me the complete file: def f(x): pass", FIXED),
+        ("Fix this function: def f(x): pass", f"{FIXED}\n```python\n# TODO: implement this\n```"),
+        ("Implement a parser class in Python", FIXED),
+    ],
+)
+def test_a_gap_in_what_was_to_be_written_is_still_claimed(request_text, answer):
+    assert one(Laziness, talk("t", request_text, answer))["decision"] == "matched"
+
+
+def test_who_works_by_tools_may_say_briefly_that_it_is_done():
+    asked = "Write 20 unit tests for parser.py in the repository"
+    done = "Done: the tests are in tests/test_parser.py, and all of them pass."
+
+    assert one(Laziness, talk("t", asked, done))["decision"] == "matched"
+    worked = tool("t", "write_file", at=-1, result="ok")
+    assert one(Laziness, worked, talk("t", asked, done))["decision"] == "ambiguous"
 
 
 def test_cut_content_decides_nothing():
