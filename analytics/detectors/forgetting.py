@@ -70,6 +70,18 @@ _EVASION = re.compile(
     r"no idea)\b|\?\s*$",
     re.IGNORECASE,
 )
+_OF_ANOTHER = re.compile(
+    r"\b(?:another|second|third|fourth|additional|one more|extra|next) (?:\w+ )?(?:passenger|"
+    r"person|people|traveller|traveler|guest|adult|child|kid|colleague|user|account|customer|member|order|"
+    r"ticket|booking|reservation|appointment|contact|card|address|parcel|patient|student|one)s?\b"
+    r"|\b(?:some(?:one|body) else|for my (?:wife|husband|partner|friend|son|daughter|mother|father|"
+    r"colleague|brother|sister|boss))\b",
+    re.IGNORECASE,
+)
+"""Of somebody, or something, of whom nothing was said yet."""
+
+_YOUR_OWN = re.compile(r"\byours?\b", re.IGNORECASE)
+
 _REMINDED_KIND = "the user says it was said before"
 _AMNESIA_KIND = "the assistant says it does not remember"
 
@@ -78,7 +90,7 @@ class Forgetting:
     """Reads the turns of the session so far, across its traces."""
 
     id = _ENTRY.id
-    version = "5"
+    version = "6"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -153,6 +165,8 @@ def _facts_asked_again(turns: list[Turn], read: Readings) -> _Found:
         if turn.role != "assistant":
             continue
         for slot, asked in read.slots_asked[turn.text]:
+            if _is_of_another(asked, turns, place):
+                continue
             value = 0.86 if slot.name in _OWN and len(turn.text) < SHORT_CHARACTERS_MAX else 0.7
             for earlier in turns[:place]:
                 given = slot.given.search(earlier.text) if earlier.role == "user" else None
@@ -162,6 +176,19 @@ def _facts_asked_again(turns: list[Turn], read: Readings) -> _Found:
                     found.append((turn, piece))
                     break
     return found
+
+
+def _is_of_another(asked: str, turns: list[Turn], place: int) -> bool:
+    """Whether a question is about somebody, or something, to whom the user just came.
+
+    What is the user's own stays the same whomever it is about.
+    """
+    if _YOUR_OWN.search(asked) is not None:
+        return False
+    before = turns[place - 1] if place else None
+    return _OF_ANOTHER.search(asked) is not None or (
+        before is not None and before.role == "user" and _OF_ANOTHER.search(before.text) is not None
+    )
 
 
 def _questions_repeated(turns: list[Turn], read: Readings) -> _Found:
@@ -291,7 +318,7 @@ def _settled_asked_again(turns: list[Turn], read: Readings) -> _Found:
         said = [earlier for earlier in turns[:place] if earlier.role == "user"][:-1]
         for question in read.settled_questions[turn.text]:
             known = _known(question, said)
-            if known is not None:
+            if known is not None and not _is_of_another(question.sentence, turns, place):
                 name, earlier, at = known
                 piece = turn.evidence(
                     question.sentence, kind="asks for what was settled", value=0.88

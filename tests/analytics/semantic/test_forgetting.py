@@ -181,3 +181,37 @@ def test_the_reason_says_what_was_asked_for_and_what_came_of_it():
     assert row["decision"] == "matched"
     assert "without using bullet points" in row["reason"]
     assert "- UDP is fast" in row["reason"]
+
+
+def test_what_is_the_users_own_was_said_whatever_else_comes_up():
+    row = one(
+        Forgetting,
+        talk(
+            "t",
+            "My user ID is mohamed_silva_9265, please cancel my trip.",
+            "Your trip is cancelled.",
+            "I have another reservation, please cancel it too.",
+            "Could you please provide your user ID?",
+        ),
+    )
+
+    assert row["decision"] in ("matched", "ambiguous")
+
+
+ASKED = "What is the passenger's name and date of birth?"
+
+
+@pytest.mark.parametrize(
+    ("then", "kind"),
+    [
+        ("Add another passenger, please.", None),
+        ("I also need a ticket for my wife.", None),
+        ("Somebody else comes along.", None),
+        ("Go on with the booking, please.", "matched"),
+    ],
+)
+def test_what_is_asked_about_somebody_else_was_not_said(then, kind):
+    first = "Passenger one: Ann Lee, born 1990-01-01"
+    row = one(Forgetting, talk("t", first, "Noted.", then, ASKED))
+
+    assert (None if row is None else row["decision"]) == kind
