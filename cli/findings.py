@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.context import Context, pass_context
+from cli.detector_names import check_detector
 from cli.hex_ids import TRACE_ID
 from cli.output import format_option, write_rows
 
@@ -47,7 +48,7 @@ def list_findings(
 
     frame = context.span_store.scan("findings", project=context.project)
     if detector is not None:
-        _check_detector(context, detector)
+        check_detector(context, detector)
         frame = frame.filter(pl.col("detector") == detector)
     if trace_id is not None:
         frame = frame.filter(pl.col("trace_id") == trace_id)
@@ -64,20 +65,3 @@ def list_findings(
         )
     ordered = frame.sort("found_at", "trace_id", "detector").collect()
     write_rows(canonical_rows(ordered, FINDINGS), output_format, _COLUMNS)
-
-
-def _check_detector(context: Context, detector: str) -> None:
-    """Refuse a detector that exists nowhere, naming the nearest."""
-    from difflib import get_close_matches
-
-    from analytics.detectors.catalog import CATALOG
-
-    known = {entry.id for entry in CATALOG}
-    if detector in known:
-        return
-    stored = context.span_store.scan("findings", project=context.project, columns=["detector"])
-    known |= set(stored.unique().collect()["detector"].to_list())
-    if detector not in known:
-        near = get_close_matches(detector, sorted(known), n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else ", ".join(sorted(known))
-        raise click.UsageError(f"unknown detector {detector!r}; {hint}")

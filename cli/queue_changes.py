@@ -81,7 +81,7 @@ def change(
     if not changes:
         raise click.UsageError("say what to change")
     if "filter_sql" in changes:
-        check_filter(changes["filter_sql"])
+        check_filter(context, changes["filter_sql"])
     store = ready_store(context)
     queue = store.update_queue(
         project=context.project, name=name, changes=changes, now=context.now(), actor=actor

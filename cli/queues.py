@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import pass_context
+from cli.detector_names import check_detector
 from cli.output import default_format, format_option, write_object, write_rows
 from cli.queue_access import actor_option, ready_store
 from cli.queue_changes import VERBS
@@ -132,7 +133,7 @@ def create(
     if (filter_sql is not None or sample is not None) and not live:
         raise click.UsageError("--filter and --sample belong to a live queue; add --live")
     if filter_sql is not None:
-        check_filter(filter_sql)
+        check_filter(context, filter_sql)
     store = ready_store(context)
     queue = store.create_queue(
         project=context.project,
@@ -154,11 +155,13 @@ def create(
     )
 
 
-def check_filter(filter_sql: str) -> None:
-    """Refuse a filter that trace facts cannot answer; names the nearest columns."""
-    from analytics.filters import compile_trace_filter
+def check_filter(context: Context, filter_sql: str) -> None:
+    """Refuse a filter that trace facts cannot answer; names the nearest columns and detectors."""
+    from analytics.filters import compile_trace_filter, decisions_read
 
     compile_trace_filter(filter_sql)
+    for detector in decisions_read([filter_sql]):
+        check_detector(context, detector)
 
 
 @queues.command(epilog="Example: spandocket queues show refusal --format json")
