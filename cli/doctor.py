@@ -48,6 +48,7 @@ def _checks(context: Context) -> Iterator[Check]:
     from cli.checks.ports import check_port
     from cli.checks.prices import check_prices
     from cli.checks.stores import check_queue_store, check_tables
+    from cli.checks.tokens import check_tokens
     from cli.configuration import ConfigurationError
 
     yield from check_installation()
@@ -61,6 +62,7 @@ def _checks(context: Context) -> Iterator[Check]:
     yield good("settings", context.config_file or "the defaults")
     if receiver.prices:
         yield check_prices(receiver.prices)
+    yield from check_tokens(context.data_path)
     yield check_port("grpc port", receiver.host, receiver.grpc_port, "receiver.grpc_port")
     if receiver.http_port >= 0:
         yield check_port("http port", receiver.host, receiver.http_port, "receiver.http_port")

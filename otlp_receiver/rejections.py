@@ -59,8 +59,10 @@ class RejectionLog:
         for path in (self._older, self._path):
             if not path.exists():
                 continue
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
-                    yield json.loads(line)
+                    entry = json.loads(line)
                 except ValueError:
                     continue
+                if isinstance(entry, dict):
+                    yield entry

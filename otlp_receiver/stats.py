@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from otlp_receiver.quarantine import Quarantine
@@ -20,7 +21,8 @@ def read_stats(data_dir: Path) -> dict[str, Any]:
     """The last numbers that a receiver wrote, corrected by what lies on disk now."""
     found: dict[str, Any] = {"running": False, "pid": None, "grpc": None, "http": None}
     path = data_dir / STATS_FILE
-    if path.exists():
+    # Not synced when it is written: after a loss of power it may be empty.
+    with suppress(OSError, ValueError, TypeError):
         found |= json.loads(path.read_text(encoding="utf-8"))
     spool = data_dir / "spool"
     pid = owner_pid(spool)

@@ -62,6 +62,26 @@ def table_statistics(store: SpanStore, *, target_bytes: int) -> list[TableStatis
     return found
 
 
+def damaged_files(store: SpanStore, table: str) -> list[str]:
+    """Files of the table that are gone or not as long as they were written, by name.
+
+    Looked for on this machine alone; an object store keeps a file whole or not at all.
+    """
+    uri = store.table_uri(table)
+    _, files = store.table_log(table).live_files()
+    if not is_local(uri) or files.is_empty():
+        return []
+    written = zip(files["name"], files["size_bytes"], strict=True)
+    return sorted(name for name, size in written if _size(Path(uri) / name) != size)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
 def _dead_bytes(uri: str, live_bytes: int) -> int | None:
     if not is_local(uri):
         return None

@@ -9,6 +9,7 @@ from queue_store.errors import QueueStoreError
 from queue_store.inspection import inspect_store
 from span_store.errors import SpanStoreError
 from span_store.schema import TABLES
+from span_store.statistics import damaged_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from span_store.store import SpanStore
 
 
+_DAMAGED_SHOWN_MAX = 3
+
+
 def check_tables(store: SpanStore) -> Iterator[Check]:
-    """Every table that exists opens and has every column; nothing is made."""
+    """Every table that exists opens, has every file and column; nothing is made."""
     present = []
     for name, schema in TABLES.items():
         try:
@@ -31,6 +35,14 @@ def check_tables(store: SpanStore) -> Iterator[Check]:
         if table is None:
             continue
         present.append(name)
+        damaged = damaged_files(store, name)
+        if damaged:
+            shown = ", ".join(damaged[:_DAMAGED_SHOWN_MAX])
+            yield failed(
+                f"table {name}",
+                f"{len(damaged)} of its files are missing or cut short: {shown}",
+                f"Restore {store.table_uri(name)} from a backup, or move it away to begin anew.",
+            )
         columns = {field.name for field in table.schema().fields}
         missing = [column for column in schema.names if column not in columns]
         if missing:

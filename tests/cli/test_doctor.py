@@ -9,6 +9,7 @@ import pytest
 
 from cli.checks.installation import check_installation
 from cli.checks.ports import check_port
+from tests.otlp_receiver.otlp_requests import TRACE_ID, request
 
 
 @pytest.fixture
@@ -117,6 +118,45 @@ def test_a_broken_table_fails_and_names_its_place(doctor, tmp_path):
 
     assert outcome.code == 3
     assert str(tmp_path / "data" / "spans") in rows["table spans"]["found"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_table_whose_files_are_damaged_fails_and_names_them(doctor, spandocket, tmp_path, damage):
+    (tmp_path / "one.traces.binpb").write_bytes(request({"name": "GET /"}))
+    assert spandocket("import", tmp_path / "one.traces.binpb").code == 0
+    assert doctor()[0].code == 0
+    (file,) = (tmp_path / "data" / "spans").glob("*.parquet")
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-100])
+
+    outcome, rows = doctor()
+
+    assert outcome.code == 3
+    assert file.name in rows["table spans"]["found"]
+    assert str(tmp_path / "data" / "spans") in rows["table spans"]["remedy"]
+
+
+def test_tokens_that_cannot_be_read_fail(doctor, spandocket, tmp_path):
+    assert spandocket("tokens", "create").code == 0
+    assert doctor()[1]["tokens.json"]["state"] == "good"
+    (tmp_path / "data" / "tokens.json").write_text("")
+
+    outcome, rows = doctor()
+
+    assert outcome.code == 3
+    assert "tokens.json" in rows["tokens.json"]["found"]
+
+
+def test_what_only_remembers_may_be_broken(spandocket, tmp_path):
+    (tmp_path / "one.traces.binpb").write_bytes(request({"name": "GET /"}))
+    assert spandocket("import", tmp_path / "one.traces.binpb").code == 0
+    for name in ("receiver-stats.json", "rejections.jsonl"):
+        (tmp_path / "data" / name).write_bytes(b"[1]\n\xff\n")
+
+    assert spandocket("traces", "where", TRACE_ID.hex()).code == 0
+    assert json.loads(spandocket("receiver", "stats").out)["running"] is False
 
 
 def test_an_unreadable_queue_store_fails(doctor, tmp_path):
