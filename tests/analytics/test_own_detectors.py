@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+import polars as pl
 import pytest
 
 from analytics.config import AnalysisConfig, DeclaredDetectorConfig
@@ -271,16 +272,25 @@ def leaving(_):
     raise SystemExit(3)
 
 
+def panicking(_):
+    # What Polars raises for a fault of its own; it is no Exception.
+    raise pl.exceptions.PanicException("index out of bounds")
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         (lambda _: None, "it answers NoneType, not a data frame"),
         (leaving, "SystemExit: 3"),
+        (panicking, "PanicException: index out of bounds"),
         (flagged(reason=None), "what it flags needs a reason"),
         (flagged(severity=None), "what it flags needs a severity"),
         (flagged(written="not json"), "evidence is JSON text: a list of objects"),
         (flagged(written='{"span_id": "a"}'), "evidence is JSON text: a list of objects"),
         (flagged(written="[1]"), "evidence is JSON text: a list of objects"),
+        (flagged(written='[{"value": NaN}]'), "evidence is JSON text: a list of objects"),
+        (flagged(written='[{"quote": "\\ud83d"}]'), "evidence is JSON text: a list of objects"),
+        (flagged(written="[" * 5_000 + "]" * 5_000), "evidence is JSON text: a list of objects"),
     ],
 )
 def test_what_no_page_could_show_fails_its_detector_alone(answer, said):
