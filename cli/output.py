@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -24,6 +25,10 @@ LIMIT_MAX = 2**31 - 1
 
 _TABLE_COLUMNS_MAX = 2_000
 _TEXT_COLUMNS_MAX = 60
+_CONTROLS = re.compile(
+    # Control characters but tabs and ends of lines, and those that turn the writing's direction.
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)"
+)
 _TIME_ENDINGS = ("time", "_at", "_until")
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -148,6 +153,16 @@ def as_text(value: Any, unknown: str) -> str:
     return to_json(value) if isinstance(value, dict | list | tuple) else str(value)
 
 
+def for_eyes(text: str) -> str:
+    """What senders wrote, for a terminal: marks in place of what would move or colour it."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def on_a_line(text: str) -> str:
+    """The same on one line."""
+    return " ".join(for_eyes(text).split())
+
+
 def _jsonable(value: Any) -> Any:
     if isinstance(value, datetime):
         return rfc3339_of(value)
@@ -156,6 +171,10 @@ def _jsonable(value: Any) -> Any:
 
 def _as_cell(name: str, value: Any) -> str:
     """A value for eyes: times to the second, numbers of six digits, lists without brackets."""
+    return for_eyes(_as_plain_cell(name, value))
+
+
+def _as_plain_cell(name: str, value: Any) -> str:
     match value:
         case datetime() | str() if name.endswith(_TIME_ENDINGS):
             return as_text(value, unknown="-")[:19].replace("T", " ")

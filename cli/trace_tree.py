@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cli.output import on_a_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -41,8 +43,8 @@ def branches(spans: Sequence[Span]) -> Iterator[Branch]:
             if span["span_id"] in seen:
                 continue
             seen.add(span["span_id"])
-            is_orphan = depth == 0 and span["parent_span_id"] is not None
-            yield Branch(span, depth, is_orphan)
+            parent = span["parent_span_id"]
+            yield Branch(span, depth, parent is not None and parent not in known)
             below = children.get(span["span_id"], [])
             waiting += [(child, depth + 1) for child in reversed(below)]
 
@@ -61,4 +63,4 @@ def drawn(branch: Branch) -> str:
         facts.append(f"ERROR {span['status_message'] or span['error_type'] or ''}".strip())
     if branch.is_orphan:
         facts.append(f"(its parent {span['parent_span_id']} was not received)")
-    return f"{span['span_id']}  {'  ' * branch.depth}{'  '.join(facts)}"
+    return f"{span['span_id']}  {'  ' * branch.depth}{'  '.join(map(on_a_line, facts))}"

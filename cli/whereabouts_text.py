@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cli.output import as_text
+from cli.output import as_text, on_a_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,13 +22,13 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
     for item in found["queues"]:
         yield f"queue     {item['queue']}, item {item['item_id']}: {_item(item)}"
         if item["reason"]:
-            yield f"          because: {item['reason']}"
+            yield f"          because: {on_a_line(item['reason'])}"
     if found["analysed"] is not None and not found["queues"]:
         yield "queue     in none: no rule selected it"
     for review in found["reviews"]:
         yield (
             f"review    {review['reviewer']} answered {review['field']} = "
-            f"{as_text(review['value'], unknown='-')} on {_time(review['time'])}"
+            f"{on_a_line(as_text(review['value'], unknown='-'))} on {_time(review['time'])}"
         )
     if found["other_projects"]:
         yield f"also in   project {', '.join(found['other_projects'])}"

@@ -119,3 +119,10 @@ def test_times_are_written_in_utc_with_nanoseconds(capsys):
     assert json.loads(capsys.readouterr().out) == {"time": "2026-01-31T12:00:00.000005000Z"}
     assert rfc3339(1) == "1970-01-01T00:00:00.000000001Z"
     assert rfc3339(-1) == "1969-12-31T23:59:59.999999999Z"
+
+
+def test_a_table_shows_no_control_characters_of_others(capsys):
+    write_rows([{"name": "red\x1b[31m\x9b1m and \u202eback\r"}], "table", ["name"])
+
+    shown = capsys.readouterr().out.splitlines()[-1]
+    assert shown == "red\ufffd[31m\ufffd1m and \ufffdback\ufffd"

@@ -42,6 +42,18 @@ def test_a_span_whose_parent_was_not_received_is_a_root_and_says_so():
     assert "(its parent gone was not received)" in drawn(branch)
 
 
+def test_a_ring_of_parents_is_not_told_as_parents_that_are_missing():
+    assert [branch.is_orphan for branch in branches([span("a", "b"), span("b", "a")])] == [
+        False
+    ] * 2
+
+
+def test_what_a_sender_writes_stays_on_its_line_and_in_its_colour():
+    (branch,) = branches([span("a", is_error=True, status_message="no\r\n\x1b[31msuch\x07 user")])
+
+    assert drawn(branch).endswith("ERROR no \N{REPLACEMENT CHARACTER}[31msuch\ufffd user")
+
+
 def test_an_error_shows_its_message():
     (branch,) = branches([span("a", is_error=True, status_message="no such user")])
 
