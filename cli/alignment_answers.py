@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
 import orjson
 import polars as pl
 
 from cli.alignment_scores import number_text
+from cli.nearest import nearest_names
 from cli.output import rfc3339_of
 from queue_store.model import AnnotationState
 
@@ -28,18 +30,29 @@ _KINDS: dict[str, Any] = {
 }  # fmt: skip
 
 
+class UnknownReviewerError(click.ClickException):
+    """Nobody of this name answered the field."""
+
+    exit_code = 2
+
+
 def answer_rows(rows: Sequence[AnnotationRow], gold: str | None = None) -> pl.DataFrame:
     """One row an answer that stands, and one for each earlier look of the same reviewer.
 
     ``rows`` may hold the history. A reviewer's newest answer about an object counts; an older one
     is a repeat when it was given at least a week before, about the same revision, and neither saw
     the evaluator's verdict. Imported answers are no repeats: an import drops what did not change.
-    Answers of the reviewer ``gold`` are the known right ones of test
-    items, and no votes.
+    Answers of the reviewer ``gold`` are the known right ones of test items, and no votes.
+
+    Raises :class:`UnknownReviewerError` when ``gold`` gave none.
     """
     given = [
         row for row in rows if row.state in (AnnotationState.SUBMITTED, AnnotationState.SUPERSEDED)
     ]
+    people = sorted({row.reviewer for row in given})
+    if gold is not None and gold not in people:
+        hint = nearest_names(gold, people)
+        raise UnknownReviewerError(f"no reviewer {gold!r} answered this field{hint}")
     given.sort(key=lambda row: (row.time, row.id))
     known: dict[tuple[str, str], str] = {}
     by_reviewer: dict[tuple[str, str, str], list[AnnotationRow]] = {}

@@ -42,6 +42,19 @@ class FiniteNumber(click.ParamType[float]):
         return number
 
 
+class FiniteRange(click.FloatRange):
+    """A number within a range; nan lies in none, although no comparison says so."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; click's own usage error for anything else."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to compute with", param, ctx)
+        return number
+
+
 NUMBER = FiniteNumber()
 
 _SOURCE = (
@@ -85,7 +98,7 @@ _READING = (
     ),
     click.option(
         "--trim-weights",
-        type=click.FloatRange(min=1),
+        type=FiniteRange(min=1),
         metavar="MEDIANS",
         help="Cut weights at so many times their median, with a notice.",
     ),

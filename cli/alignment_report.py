@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.alignment_options import NUMBER, read_source, source_options
+from cli.alignment_options import NUMBER, FiniteRange, read_source, source_options
 from cli.context import Context, pass_context
 from cli.output import FORMATS, default_format, say, write_object, write_rows
 
@@ -28,7 +28,7 @@ _FIGURE_COLUMNS = (
 )
 @click.option(
     "--epsilon",
-    type=click.FloatRange(min=0, max=1),
+    type=FiniteRange(min=0, max=1),
     help="What that test grants the evaluator.  [default: by --skill]",
 )
 @click.option("--gate", type=NUMBER, help="A lower bound under this raises a drift alert.")
@@ -47,7 +47,7 @@ _FIGURE_COLUMNS = (
 @click.option(
     "--catch-rate",
     "catch_rate_min",
-    type=click.FloatRange(min=0, max=1),
+    type=FiniteRange(min=0, max=1),
     help="For --objective tnr: the lower bound that the catch rate must reach.  [default: 0.8]",
 )
 @click.option(

@@ -66,6 +66,17 @@ def test_gate_on_the_value_ignores_the_interval(command, tmp_path):
     assert (value.code, value.json["status"]) == (0, "passed")
 
 
+@pytest.mark.parametrize("option", ["--trim-weights", "--epsilon", "--catch-rate"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1"])
+def test_an_option_that_is_no_number_is_wrong_usage(command, tmp_path, option, number):
+    path = written(two_by_two(5, 1, 1, 5), tmp_path)
+
+    said = command("alignment", "report", "--pairs", path, option, number)
+
+    assert said.code == 2
+    assert option in said.err
+
+
 def test_labels_asked_for_are_enough(command, tmp_path):
     path = written(two_by_two(50, 10, 10, 50), tmp_path)
     needed = command("alignment", "gate", "--pairs", path, "--min-mcc", 0.6).json["labels_needed"]

@@ -176,8 +176,13 @@ def test_unknown_names_are_answered_with_the_nearest(tmp_path, command, queue_st
     evaluator = command("alignment", "report", "-e", "juge", "-f", "bad")
     field = command("alignment", "report", "-e", "judge", "-f", "bat")
 
+    answer(queue_store, trace(1), value=True)
+    gold = command("alignment", "report", "-e", "judge", "-f", "bad", "--gold", "anne")
+
     assert evaluator.code == 2
     assert "did you mean judge" in evaluator.err
+    assert gold.code == 2
+    assert "no reviewer 'anne' answered this field; did you mean ann?" in gold.err
     assert field.code != 0
     assert "bad" in field.err
 
