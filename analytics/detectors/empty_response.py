@@ -31,6 +31,9 @@ _EMPTY_MARKUP = re.compile(
     r"(?:<([a-z][\w-]*)>(?:\s|&nbsp;|<br ?/?>)*</\1>\s*)+|(```|~~~)[ \t]*[\w-]*\s*(?:\2)?",
     re.IGNORECASE,
 )
+_THOUGHT = re.compile(r"\s*<think>(?=.*\S)(?:(?!</think>).)*(?:</think>\s*)?", re.DOTALL)
+"""Reasoning as some servers leave it in the text, and nothing else."""
+
 _UNSEEN = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f")
 """Marks without width or ink that count as letters or symbols."""
 _PLACEHOLDER = re.compile(
@@ -61,7 +64,7 @@ class EmptyResponse:
     """Looks at the model calls that nothing in the trace followed."""
 
     id = _ENTRY.id
-    version = "4"
+    version = "5"
     title = _ENTRY.title
     instructions = _ENTRY.instructions
 
@@ -89,6 +92,7 @@ def suspicious() -> pl.Expr:
         ~output.str.contains(_LONG).fill_null(value=False)
         | ~output.str.contains(_VARIED).fill_null(value=False)
         | output.str.contains('"reasoning"', literal=True)
+        | output.str.contains("<think>", literal=True)
     )
 
 
@@ -98,7 +102,9 @@ _NEVER = np.iinfo(np.int64).min
 def evident(outputs: pl.Series) -> pl.Series:
     """Outputs that are not suspicious, as far as one expression tells."""
     is_answer = outputs.str.contains(_LONG_AND_VARIED).fill_null(value=False)
-    return is_answer & ~outputs.str.contains('"reasoning"', literal=True).fill_null(value=False)
+    reasons = outputs.str.contains('"reasoning"', literal=True)
+    thinks = outputs.str.contains("<think>", literal=True)
+    return is_answer & ~(reasons | thinks).fill_null(value=False)
 
 
 def last_calls(context: DetectorContext) -> pl.DataFrame:
@@ -275,6 +281,9 @@ def degenerate(  # noqa: PLR0911  # One exit a rule.
     stripped = text.strip()
     if _ROLE_MARKER.fullmatch(stripped):
         return (Decision.MATCHED, "The last answer is only a role marker", 0.7, 0.85, text)
+    if _THOUGHT.fullmatch(text):
+        sentence = "The last answer is reasoning alone: nothing follows its <think> block"
+        return (Decision.MATCHED, sentence, 0.7, 0.9, text)
     if is_json:
         return None
     if _EMPTY_MARKUP.fullmatch(stripped):

@@ -168,6 +168,32 @@ def test_what_shows_nothing_is_no_answer(answer):
     assert one("empty_response", [chat("t", answer=answer)])[0] == "matched"
 
 
+THOUGHT = "<think>They ask about flights to Oslo, so all of them are to be listed now."
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (f"{THOUGHT}</think>\n\n", "matched"),
+        (THOUGHT, "matched"),
+        (f"{THOUGHT}</think>\nSAS flies daily.", "no_match"),
+        ("The tag <think> opens what the model thinks, and </think> closes it again.", "no_match"),
+        (f"{THOUGHT}</think>SAS.<think>Is that all? Yes, quite sure of it.</think>", "no_match"),
+    ],
+)
+def test_reasoning_in_the_text_is_no_answer(answer, kind):
+    assert one("empty_response", [chat("t", answer=answer)])[0] == kind
+
+
+def test_a_step_that_thinks_and_calls_a_tool_owes_no_text():
+    parts = [
+        {"type": "text", "content": f"{THOUGHT}</think>"},
+        {"type": "tool_call", "id": "1", "name": "search", "arguments": {}},
+    ]
+
+    assert one("empty_response", [chat("t", answer=parts)])[0] == "no_match"
+
+
 @pytest.mark.parametrize("output_type", ["image", "speech"])
 def test_a_picture_or_a_voice_is_owed_no_text(output_type):
     row = chat("t", output_type=output_type, output_messages=None, output_tokens=0)
