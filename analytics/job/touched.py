@@ -71,13 +71,12 @@ class Touched:
         if isinstance(begin, int):
             earlier = self._read(store, cut["trace_id"], begin, oldest)
             spans, oldest = pl.concat([earlier, spans]), min(oldest, begin)
-        if spans.select(_KEY).is_duplicated().any():
-            spans = spans.sort(
-                ["end_time", "received_at"], descending=[True, False], nulls_last=True
-            ).unique(_KEY, keep="first", maintain_order=True)
+        twice = spans.filter(spans.select(_KEY).is_duplicated())["trace_id"]
+        if not twice.is_empty():
+            spans = spans.unique(_KEY, keep="first", maintain_order=True)
         lazy = spans.lazy()
         light = counted_once(lazy, uncounted(lazy)).select(LIGHT_COLUMNS).collect()
-        return self._with_told(store, light, oldest)
+        return self._with_scanned(store, light, twice, oldest)
 
     def _read(
         self, store: SpanStore, trace_ids: pl.Series, since_ns: int, until_ns: int
@@ -92,22 +91,29 @@ class Touched:
         columns = dict.fromkeys((*LIGHT_COLUMNS, *CALL_COLUMNS))
         return scan.select(*columns).collect(engine="streaming")
 
-    def _with_told(self, store: SpanStore, light: pl.DataFrame, oldest: int) -> pl.DataFrame:
-        """The same with what logs tell: how an answer ended takes the content of its span."""
+    def _with_scanned(
+        self, store: SpanStore, light: pl.DataFrame, twice: pl.Series, oldest: int
+    ) -> pl.DataFrame:
+        """The same with what a scan alone knows, as a run over everything reads it.
+
+        How an answer ended that logs tell takes the content of its span, and so does which of two
+        versions counts where a span arrived ``twice`` (trace ids).
+        """
         contents = store.scan_raw("contents", project=self.project, trace_ids=self.trace_ids)
-        told = contents.select("trace_id").unique().collect()["trace_id"]
-        if told.is_empty():
+        told = contents.select("trace_id").collect()["trace_id"]
+        asked = pl.concat([told, twice]).unique()
+        if asked.is_empty():
             return light
         times = pl.col("start_time", "end_time", "received_at").dt.epoch("ns")
         whole = store.scan(
             "spans",
             project=self.project,
             columns=LIGHT_COLUMNS,
-            trace_ids=told,
+            trace_ids=asked,
             received_since=oldest,
             received_until=self.as_of_ns + 1,
         )
-        others = light.filter(~pl.col("trace_id").is_in(told.implode()))
+        others = light.filter(~pl.col("trace_id").is_in(asked.implode()))
         return pl.concat([others, whole.with_columns(times).collect(engine="streaming")])
 
 

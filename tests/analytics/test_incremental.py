@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import polars as pl
@@ -204,3 +205,26 @@ def test_what_arrives_late_from_a_clock_that_is_ahead_is_read_with_the_whole_tra
 
     (row,) = store.scan("traces").collect().filter(name="agent", revision=2).to_dicts()
     assert (row["span_count"], row["model_call_count"]) == (3, 2)
+
+
+@pytest.mark.parametrize("first", ["full", "bare"])
+def test_of_two_versions_of_a_span_both_kinds_of_run_take_the_fuller_one(tmp_path, first):
+    full = chat("t", is_streaming=True, time_to_first_chunk_ms=90.0)
+    kept = ("project", "trace_id", "span_id", "name", "start_time", "end_time", "received_at")
+    bare = dict.fromkeys(full) | {name: full[name] for name in kept}
+    bare |= {"is_model_call": True, "is_error": False, "content_truncated": False}
+    one, other = (full, bare) if first == "full" else (bare, full)
+    rows = []
+    for incremental in (False, True):
+        store = SpanStore(tmp_path / str(incremental))
+        url = f"sqlite:///{tmp_path / str(incremental)}.sqlite3"
+        with closing(QueueStore.open(url, QueueConfig())) as queues:
+            run(store, queues, project="default", as_of=BEGIN)
+            store.append("spans", frame([one]))
+            store.append("spans", frame([other | {"received_at": one["received_at"] + 10**9}]))
+            run(store, queues, project="default", as_of=AS_OF, incremental=incremental)
+        rows.append(store.scan("traces").collect().to_dicts())
+
+    ((nightly,), (steps,)) = rows
+    assert steps == nightly
+    assert (steps["request_model"], steps["total_tokens"]) == ("gpt-4o", 30)
