@@ -41,9 +41,9 @@ def import_files(context: Context, paths: tuple[Path, ...], output_format: str |
 
     Understands protobuf requests (*.traces.binpb, *.logs.binpb), JSON and JSON lines as the
     Collector's file exporter writes them, protobuf behind 4-byte lengths, and any of these
-    compressed with gzip. A file that was imported before, under whatever name, is not stored
-    again. Works while a receiver owns the data directory. A file that cannot be read is named
-    with the reason, the others are loaded, and the exit code is 1.
+    compressed with gzip or zstd. A file that was imported before, under whatever name, is not
+    stored again. Works while a receiver owns the data directory. A file that cannot be read is
+    named with the reason, the others are loaded, and the exit code is 1.
     """
     import time
     from dataclasses import asdict

@@ -5,9 +5,10 @@ file                                        holds
 ==========================================  ====================================================
 ``*.traces.binpb``, ``*.logs.binpb``        one protobuf request
 any name, binary                            the same, or requests behind 4-byte big-endian
-                                            lengths, as the Collector's file exporter writes them
+                                            lengths, as the Collector's file exporter writes them,
+                                            each compressed with zstd where it is told to
 any name, JSON                              one request, or one request a line
-``*.gz``                                    any of these, compressed
+any name, gzip or zstd                      any of these, compressed
 ==========================================  ====================================================
 """
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow as pa
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SIGNALS = ("traces", "logs", "metrics")
+_ZSTD = b"\x28\xb5\x2f\xfd"
+"""How whatever zstd compresses begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +60,17 @@ def read_content(path: Path) -> bytes:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
+        elif content.startswith(_ZSTD):
+            content = _from_zstd(content)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(str(path), f"cannot be read: {error}") from error
     return content
+
+
+def _from_zstd(content: bytes) -> bytes:
+    """What was compressed; raises OSError when it is broken."""
+    plain: bytes = pa.input_stream(pa.BufferReader(content), compression="zstd").read()
+    return plain
 
 
 def requests_of(path: Path, content: bytes) -> Iterator[FileRequest]:
@@ -161,8 +173,20 @@ def _binary_requests(path: Path, content: bytes) -> Iterator[FileRequest]:
             return
         body = content[start:end]
         if body:
-            yield FileRequest(signal=_signal(path, body), body=body, place=f"byte {offset}")
+            yield _from_prefixed(path, body, f"byte {offset}")
         offset = end
+
+
+def _from_prefixed(path: Path, body: bytes, place: str) -> FileRequest:
+    """What stands behind one length: protobuf or JSON, compressed or not."""
+    try:
+        if body.startswith(_ZSTD):
+            body = _from_zstd(body)
+        if body.startswith(b"{"):
+            return _from_document(loads(body), place)
+    except (OSError, ValueError) as error:
+        return FileRequest(signal="", body=b"", place=place, problem=f"cannot be read: {error}")
+    return FileRequest(signal=_signal(path, body), body=body, place=place)
 
 
 def _signal(path: Path, body: bytes) -> str:

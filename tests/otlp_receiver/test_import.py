@@ -6,6 +6,7 @@ import gzip
 import json
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from otlp_receiver.file_formats import requests_of
@@ -37,6 +38,11 @@ def prefixed(*bodies: bytes) -> bytes:
     return b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
 
 
+def zstd(content: bytes) -> bytes:
+    packed: bytes = pa.compress(content, codec="zstd", asbytes=True)
+    return packed
+
+
 ONE, TWO = trace_request(2, seed=1), trace_request(3, seed=2)
 FORMS = {
     "run.traces.binpb": ONE.SerializeToString(),
@@ -47,6 +53,9 @@ FORMS = {
     "pretty.traces.json": json.dumps(json.loads(as_otlp_json(ONE)), indent=2).encode(),
     "lines.jsonl": as_otlp_json(ONE) + b"\n\n",
     "lines.jsonl.gz": gzip.compress(as_otlp_json(ONE) + b"\n"),
+    "lines.jsonl.zst": zstd(as_otlp_json(ONE) + b"\n"),
+    "collector.proto.zst": prefixed(zstd(ONE.SerializeToString())),
+    "collector.json.zst": prefixed(zstd(as_otlp_json(ONE))),
     "list.json": b"[" + as_otlp_json(ONE) + b"]",
 }
 
@@ -58,6 +67,19 @@ def test_every_form_is_understood(tmp_path: Path, name: str) -> None:
     report = load(tmp_path, tmp_path / name)
 
     assert (report.problems, report.requests) == ([], 1)
+    assert stored(tmp_path) == set(span_ids(ONE))
+
+
+def test_of_requests_compressed_one_by_one_a_broken_one_is_named_alone(tmp_path: Path) -> None:
+    good, other = zstd(ONE.SerializeToString()), zstd(TWO.SerializeToString())
+    (tmp_path / "run").write_bytes(prefixed(other[:-5], b"{no json", good))
+
+    report = load(tmp_path, tmp_path / "run")
+
+    assert [problem.partition(": cannot")[0] for problem in report.problems] == [
+        f"{tmp_path / 'run'}: byte 0",
+        f"{tmp_path / 'run'}: byte {len(other) - 1}",
+    ]
     assert stored(tmp_path) == set(span_ids(ONE))
 
 
