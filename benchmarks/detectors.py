@@ -104,6 +104,8 @@ def jailbreaking(folder):
     lines.append(row("rules, strength >= 0.6", "all sets", learned["label"], strengths, 0.6))
     prompts = [call(f"p{n}", [("user", text)]) for n, text in enumerate(learned["text"])]
     lines.append(prefilter("jailbreaking", "all sets", prompts, learned["label"]))
+    seen = "all sets (the shipped head has seen them)"
+    lines += whole("jailbreaking", seen, prompts, learned["label"])
     lines += _injections(folder)
     requests = corpora.request_prompts(folder)["text"]
     traces = [call(f"q{n}", [("user", text)]) for n, text in enumerate(requests)]
