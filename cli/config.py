@@ -20,7 +20,7 @@ def config() -> None:
 def show(context: Context, changed: bool, output_format: str | None) -> None:
     """List every setting: its value, its default, and what it means.
 
-    Passwords in URLs are not shown.
+    Passwords in URLs, the values of headers and the keys of an object store are not shown.
     """
     from cli.configuration import Configuration
     from cli.settings import settings

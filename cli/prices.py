@@ -81,7 +81,10 @@ def missing(context: Context, output_format: str | None) -> None:
         .agg(
             calls=pl.len(),
             calls_percent=pl.len() * 100.0 / max(len(calls), 1),
-            total_tokens=pl.col("total_tokens").sum(),
+            # Nobody's count is no count of zero.
+            total_tokens=pl.when(pl.col("total_tokens").count() > 0).then(
+                pl.col("total_tokens").sum()
+            ),
         )
         .sort("calls", "model", "provider_name", descending=[True, False, False], nulls_last=True)
     )

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_SECRET = re.compile("headers|storage_options|secret|key|token|password|credential", re.IGNORECASE)
+"""Settings that may hold secrets, and their entries that do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One key of the settings file."""
@@ -25,7 +29,12 @@ class Setting:
 
     @property
     def shown(self) -> Any:
-        """The value for eyes: the password of a URL is not shown."""
+        """The value for eyes, without passwords of URLs, headers' values and keys of stores."""
+        if isinstance(self.value, dict) and _SECRET.search(self.key):
+            return {
+                name: "***" if self.key == "headers" or _SECRET.search(name) else value
+                for name, value in self.value.items()
+            }
         if not isinstance(self.value, str):
             return self.value
         return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", self.value)

@@ -66,3 +66,17 @@ def test_check_without_a_file_says_that_the_defaults_hold(spandocket):
 
     assert code == 0
     assert "the defaults hold" in err
+
+
+def test_show_hides_tokens_in_headers_and_keys_of_an_object_store(spandocket, tmp_path):
+    path = tmp_path / "secrets.toml"
+    path.write_text(
+        '[forward]\nheaders = { authorization = "Bearer swordfish" }\n'
+        '[store]\nstorage_options = { aws_secret_access_key = "swordfish", region = "eu" }\n'
+    )
+
+    for form in ("table", "json", "jsonl", "csv"):
+        out = spandocket("--config", path, "config", "show", "--format", form).out
+
+        assert "swordfish" not in out
+        assert "region" in out

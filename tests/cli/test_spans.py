@@ -143,3 +143,13 @@ def test_every_dialect_is_listed(spandocket):
     listed = [json.loads(line)["code"] for line in spandocket("dialects", "list").out.splitlines()]
 
     assert listed == [entry.code for entry in DIALECTS]
+
+
+def test_tokens_that_nobody_counted_are_unknown_not_zero(spandocket, tmp_path):
+    call = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "our-own-model"}
+    (tmp_path / "one.traces.binpb").write_bytes(request({"attributes": call}))
+    assert spandocket("import", tmp_path / "one.traces.binpb").code == 0
+
+    row = json.loads(spandocket("prices", "missing").out)
+
+    assert (row["model"], row["calls"], row["total_tokens"]) == ("our-own-model", 1, None)
