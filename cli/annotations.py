@@ -11,7 +11,7 @@ from cli.claims_filters import STATUSES
 from cli.context import pass_context
 from cli.moments import MOMENT
 from cli.output import format_option, say, write_object, write_rows
-from cli.queue_access import actor_option, name_and_value, person_store
+from cli.queue_access import actor_option, check_person, name_and_value, person_store
 from cli.queue_rows import ANNOTATION_COLUMNS, annotation_row
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def list_annotations(
     """List answers that stand, oldest first."""
     from span_store.object_ids import typed
 
-    found = person_store(context).annotations(
+    store = person_store(context)
+    found = store.annotations(
         project=context.project,
         field=field,
         queue=queue,
@@ -117,6 +118,10 @@ def list_annotations(
         object_id=None if object_id is None else typed(object_id, None)[1],
         history=history,
     )
+    if not found and item is not None:
+        store.item(project=context.project, item_id=item)
+    if not found and reviewer is not None:
+        check_person(context, reviewer)
     write_rows((annotation_row(row) for row in found), output_format, ANNOTATION_COLUMNS)
 
 

@@ -54,7 +54,19 @@ def list_evaluations(
     frame = frame.sort(["time", "evaluator", "object_id", "evaluation_id"])
     with applying(where):
         rows = (frame if limit is None else frame.head(limit)).collect()
+    if evaluator is not None and rows.is_empty():
+        _check_evaluator(context, evaluator)
     write_rows(canonical_rows(rows, EVALUATIONS), output_format, _LISTED)
+
+
+def _check_evaluator(context: Context, name: str) -> None:
+    """Refuse an evaluator without any score, naming the nearest; without scores none is wrong."""
+    from cli.nearest import nearest_names
+
+    stored = context.span_store.scan("evaluations", project=context.project, columns=["evaluator"])
+    known = sorted(stored.unique().collect()["evaluator"].drop_nulls())
+    if known and name not in known:
+        raise click.UsageError(f"unknown evaluator {name!r}{nearest_names(name, known)}")
 
 
 @evaluations.command(name="import", epilog="Example: spandocket evaluations import scores.csv")

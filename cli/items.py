@@ -10,14 +10,16 @@ import click
 from cli.claims import VERBS
 from cli.claims_filters import queue_filters
 from cli.context import pass_context
+from cli.detector_names import check_detector
 from cli.output import default_format, format_option, say, write_object, write_rows
-from cli.queue_access import actor_option, name_and_value, person_store, ready_store
+from cli.queue_access import actor_option, check_person, name_and_value, person_store, ready_store
 from cli.queue_rows import ITEM_COLUMNS, annotation_row, item_row
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from cli.context import Context
+    from queue_store.model import ItemPage
 
 
 @click.group(epilog="Example: spandocket items next refusal --reviewer ana")
@@ -160,6 +162,7 @@ def list_items(
         offset=offset,
         cursor=cursor,
     )
+    _check_names(context, page, reviewer, detector)
     rows = [item_row(item) for item in page.items]
     if (output_format or default_format()) == "json":
         write_object({"items": rows, "total": page.total, "cursor": page.cursor}, "json")
@@ -198,7 +201,20 @@ def count(
         added_until=added_until,
         limit=0,
     )
+    _check_names(context, page, reviewer, detector)
     write_object({"count": page.total}, output_format)
+
+
+def _check_names(
+    context: Context, page: ItemPage, reviewer: str | None, detector: str | None
+) -> None:
+    """Of filters that no item passed, refuse names that nothing here has."""
+    if page.total:
+        return
+    if detector is not None:
+        check_detector(context, detector)
+    if reviewer is not None:
+        check_person(context, reviewer)
 
 
 @items.command(epilog="Example: spandocket items show 17 --format json")

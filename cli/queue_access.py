@@ -61,6 +61,20 @@ _AS_REVIEWER = {"add", "anchor", "claim", "edit", "next", "undo", "withdraw"}
 """Commands whose --reviewer gives the command; elsewhere it is a filter."""
 
 
+def check_person(context: Context, name: str) -> None:
+    """Refuse a person whom nobody knows here, naming the nearest; for a listing that is empty.
+
+    Who gives the command may always ask about themselves, and where nobody is known there is no
+    wrong name.
+    """
+    from queue_store.errors import NotFoundError
+
+    store = person_store(context)
+    known = store.people(project=context.project)
+    if known and name not in {*known, store.reader}:
+        raise NotFoundError("reviewer", name, known)
+
+
 def name_and_value(text: str) -> tuple[str, str]:
     """Split ``NAME=VALUE``; raises a usage error otherwise."""
     name, equals, value = text.partition("=")

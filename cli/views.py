@@ -10,6 +10,7 @@ import click
 
 from cli.claims_filters import queue_filters
 from cli.context import pass_context
+from cli.detector_names import check_detector
 from cli.output import LIMIT_MAX, format_option, write_object, write_rows
 from cli.queue_access import actor_option, person_store, ready_store
 from cli.queue_rows import ITEM_COLUMNS, item_row
@@ -46,6 +47,8 @@ def save(
     output_format: str | None,
 ) -> None:
     """Save a filter over a queue; the same name again replaces it."""
+    if detector is not None:
+        check_detector(context, detector)
     given: dict[str, Any] = {
         "status": status,
         "reviewer": reviewer,

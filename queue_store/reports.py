@@ -12,13 +12,15 @@ from queue_store.base import StoreBase, find_queue
 from queue_store.claims import counted
 from queue_store.column_types import WHOLE_MAX, id_or_zero, to_json
 from queue_store.items import check_page
+from queue_store.members import members_of
 from queue_store.model import AnnotationState, FieldType, Progress, ReviewerProgress
 from queue_store.rows import audit_from_row
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.audit import AUDIT
 from queue_store.tables.fields import FIELDS
-from queue_store.tables.items import RESPONSES
+from queue_store.tables.items import ITEMS, LEASES, NOBODY, RESPONSES
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS, QUEUES
+from queue_store.writing import SYSTEM_ACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +82,25 @@ class Reports(StoreBase):
         for row in rows:
             groups.setdefault((row.queue, row.reviewer), []).append(row)
         return [_reviewer(name, person, done) for (name, person), done in groups.items()]
+
+    def people(self, *, project: str) -> set[str]:
+        """Everybody whom the project knows, for a name that found nothing: a look at every item.
+
+        Who wrote, answered, skipped or held something, who is assigned, and who has a role.
+        """
+        with self._reading(project) as connection:
+            mine = QUEUES.c.project == project, self._opened(connection, project, QUEUES.c.id)
+            known = {member.person for member in members_of(connection, project)}
+            for name in (RESPONSES.c.reviewer, LEASES.c.reviewer, ITEMS.c.assignee):
+                of_queues = select(name).join(QUEUES, QUEUES.c.id == name.table.c.queue_id)
+                known.update(connection.scalars(of_queues.where(*mine).distinct()))
+            for name in (ANNOTATIONS.c.reviewer, AUDIT.c.actor):
+                opened = self._opened(connection, project, name.table.c.queue_id)
+                of_project = select(name).where(name.table.c.project == project, opened)
+                known.update(connection.scalars(of_project.distinct()))
+            for assignees in connection.scalars(select(QUEUES.c.assignees).where(*mine)):
+                known.update(assignees)
+        return known - {NOBODY, SYSTEM_ACTOR}
 
     def agreement(self, *, project: str, queue: str) -> dict[str, Agreement]:
         """How far the reviewers of a queue agree so far, by field; free text is left out."""

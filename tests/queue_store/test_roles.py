@@ -130,6 +130,7 @@ READS = {
     "progress": {"queue": "spot_checks"},
     "all_progress": {},
     "reviewers": {},
+    "people": {},
     "agreement": {"queue": "spot_checks"},
     "agreements": {},
     "audit": {},
