@@ -12,6 +12,7 @@ from cli.exit_codes import DONE, FAILED, INTERRUPTED, exit_code_of, message_of
 from cli.lazy_group import LazyGroup
 from cli.nouns import NOUNS
 from cli.shadowing import refuse_shadowed_packages
+from cli.standard_streams import open_closed_streams
 
 _GLOBAL_OPTIONS = ("--data-dir", "--config", "--project")
 
@@ -68,6 +69,7 @@ def spandocket(
 
 def main() -> None:
     """Run the command; the only place that turns exceptions into exit codes."""
+    open_closed_streams()
     try:
         refuse_shadowed_packages()
         # Not standalone, click answers a command's ctx.exit(code) with that code.

@@ -50,6 +50,23 @@ def test_a_reader_that_stops_reading_ends_the_command_quietly():
     assert process.wait() == 1
 
 
+@pytest.mark.parametrize("closed", ["0<&-", ">&-", "2>&-", "0<&- >&- 2>&-"])
+def test_a_command_whose_streams_are_closed_does_its_work(tmp_path, spandocket, closed):
+    script = f'exec "{sys.executable}" -m cli queues create checks --as mia {closed}'
+    environment = os.environ | {"SPANDOCKET_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"name":"checks"' in spandocket("queues", "show", "checks").out
+
+
 def test_a_package_that_shadows_ours_is_refused_at_start(tmp_path, spandocket):
     (tmp_path / "analytics").mkdir()
     (tmp_path / "analytics" / "__init__.py").write_text("")
