@@ -88,6 +88,9 @@ def analyze(
             )
         _follow(context, interval, output_format)
         return
+    given = click.get_current_context().get_parameter_source("interval")
+    if given is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--interval goes with --follow")
     if since is not None and until is not None and since >= until:
         raise click.UsageError(f"--since {since.isoformat()} is not before --until")
     report = _run_alone(context, since, until, as_of, dry_run=dry_run, wait_seconds=wait_seconds)
@@ -133,6 +136,7 @@ def _run_alone(
 def _follow(context: Context, interval: float, output_format: str | None) -> None:
     """Run until stopped by SIGINT or SIGTERM; print the runs that found anything to evaluate."""
     from analytics.errors import RunInProgressError
+    from cli.exit_codes import is_interruption
     from cli.judging import Endurance
     from cli.stopping import Stop
 
@@ -146,6 +150,11 @@ def _follow(context: Context, interval: float, output_format: str | None) -> Non
                 )
             except RunInProgressError as error:
                 say(f"{error.holder} is analysing; looking again in {interval:g} s")
+            except BaseException as error:
+                # Polars answers Ctrl-C by itself while it is at work.
+                if not is_interruption(error):
+                    raise
+                return
             else:
                 if report.traces_evaluated or report.traces_looked_at_again:
                     _print(report, output_format)

@@ -62,6 +62,21 @@ def exit_code_of(error: BaseException) -> int | None:
     return None
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether it is an interruption, or what came of one that hit a library in the middle of work.
+
+    A commit that Ctrl-C breaks off fails in ways of its own while it is being undone.
+    """
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        seen.add(id(one))
+        one = one.__cause__ or one.__context__
+    return False
+
+
 def message_of(error: BaseException) -> str:
     """What to tell the person; of the operating system's errors the place first, then the reason.
 

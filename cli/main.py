@@ -8,7 +8,14 @@ import sys
 import click
 
 from cli.context import Context
-from cli.exit_codes import DONE, FAILED, INTERRUPTED, exit_code_of, message_of
+from cli.exit_codes import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    exit_code_of,
+    is_interruption,
+    message_of,
+)
 from cli.lazy_group import LazyGroup
 from cli.nouns import NOUNS
 from cli.shadowing import refuse_shadowed_packages
@@ -88,6 +95,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except Exception as error:
+        if is_interruption(error):
+            sys.exit(INTERRUPTED)
         known = exit_code_of(error)
         if known is None:
             raise

@@ -76,6 +76,21 @@ def test_following_goes_on_when_another_run_has_ended(lock, tmp_path):
     assert following.returncode == 0
 
 
+def test_an_interval_without_following_is_wrong_usage(command):
+    done = command("analyze", "--interval", "60")
+
+    assert (done.code, "--interval goes with --follow" in done.err) == (2, True)
+
+
+def test_following_ends_in_order_where_polars_answers_the_interruption(command, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analytics.job.run", interrupted)
+
+    assert command("analyze", "--follow").code == 0
+
+
 def test_a_dry_run_on_new_data_leaves_every_file_as_it_was(command, tmp_path):
     SpanStore(tmp_path / "tables").append("spans", frame([chat("blank", answer="")]))
     before = {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))}

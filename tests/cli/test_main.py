@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
+from cli.main import spandocket as spandocket_command
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -65,6 +68,21 @@ def test_a_command_whose_streams_are_closed_does_its_work(tmp_path, spandocket, 
 
     assert (done.returncode, done.stderr) == (0, "")
     assert '"name":"checks"' in spandocket("queues", "show", "checks").out
+
+
+def test_an_error_that_came_of_an_interruption_is_told_as_one(monkeypatch, capsys):
+    def broken_off(**_):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AssertionError("the transaction is half done")
+
+    monkeypatch.setattr(spandocket_command, "main", broken_off)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert (ended.value.code, capsys.readouterr()) == (130, ("", ""))
 
 
 def test_a_package_that_shadows_ours_is_refused_at_start(tmp_path, spandocket):
