@@ -9,6 +9,7 @@ import click
 import orjson
 import polars as pl
 
+from analytics.alignment.errors import InvalidPairsError
 from cli.alignment_scores import number_text
 from cli.nearest import nearest_names
 from cli.output import rfc3339_of
@@ -109,6 +110,35 @@ def _record(row: AnnotationRow, gold: str | None, *, repeat: bool) -> dict[str, 
         "gold": gold,
         "issue_id": row.issue_id,
     }
+
+
+def refuse_contradictions(answers: pl.DataFrame) -> None:
+    """Raise InvalidPairsError for objects that answers give several probabilities or clusters.
+
+    Two imports may each name their own, and no rule could tell which one holds.
+    """
+    key = ["object_type", "object_id"]
+    problems = []
+    for column, told in (
+        ("given_probability", "inclusion_probability"),
+        ("cluster", "cluster"),
+    ):
+        said = (
+            answers.drop_nulls(column)
+            .unique([*key, column], keep="first", maintain_order=True)
+            .group_by(key, maintain_order=True)
+            .agg("rater", column)
+            .filter(pl.col(column).list.len() > 1)
+        )
+        for kind, object_id, people, values in said.iter_rows():
+            given = (f"{value} with {who}'s" for who, value in zip(people, values, strict=True))
+            problems.append(f"{kind} {object_id} has several values of {told}: {', '.join(given)}")
+    if problems:
+        raise InvalidPairsError(
+            problems,
+            "An object has one of each: import the answers again with the one that is right, "
+            "which then takes the place of what is stored",
+        )
 
 
 def value_text(value: Any) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 
 from cli.nearest import nearest_names
 from queue_store.model import FieldType
+from span_store.score_order import oldest_first
 
 if TYPE_CHECKING:
     from cli.context import Context
@@ -36,7 +37,7 @@ def evaluator_scores(context: Context, evaluator: str, field: Field | None) -> p
     stored = context.span_store.scan("evaluations", project=context.project)
     found = (
         placed(context, stored.filter(pl.col("evaluator") == evaluator).collect())
-        .sort("time", "received_at", nulls_last=False)
+        .sort(*oldest_first())
         .unique(subset=[*KEY, "evaluator_version"], keep="last", maintain_order=True)
     )
     if found.is_empty():

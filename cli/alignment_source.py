@@ -14,7 +14,7 @@ from analytics.alignment.option_sets import as_sets
 from analytics.alignment.pairs import read_pairs
 from analytics.alignment.scale import decide_scale
 from analytics.alignment.score_types import ScaleOptions, ScoreType
-from cli.alignment_answers import answer_rows
+from cli.alignment_answers import answer_rows, refuse_contradictions
 from cli.alignment_design import probabilities
 from cli.alignment_levels import at_one_level, with_traces
 from cli.alignment_scores import (
@@ -26,6 +26,7 @@ from cli.alignment_scores import (
 )
 from cli.alignment_slices import SLICED, languages, slice_columns
 from queue_store.model import FieldType, IssueState
+from span_store.score_order import oldest_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,7 @@ def stored_pairs(
     rows = context.queue_store.annotations(project=context.project, field=field_name, history=True)
     scores = evaluator_scores(context, evaluator, field)
     answers = answer_rows(rows, gold)
+    refuse_contradictions(answers)
     traces = _traces(context)
     scores, answers, note = at_one_level(scores, answers, _sessions(traces), _positive_of(field))
     answers = answers.with_columns(given_probability=_of_object("given_probability"))
@@ -219,6 +221,7 @@ def all_scores(context: Context, field: Field) -> tuple[pl.DataFrame, Scale]:
 
     rows = context.queue_store.annotations(project=context.project, field=field.name)
     answers = answer_rows(rows)
+    refuse_contradictions(answers)
     told = with_traces(answers, _positive_of(field))
     facts = told.with_columns(
         trace_id=_trace_of_object(), given_probability=_of_object("given_probability")
@@ -272,7 +275,7 @@ def _every_score(context: Context, answers: pl.DataFrame, field: Field) -> pl.Da
                 ["evaluator_version", "config_hash"], separator="+", ignore_nulls=True
             ).replace("", None)
         )
-        .sort("time", "received_at", nulls_last=False)
+        .sort(*oldest_first())
         .unique(subset=[*KEY, "evaluator", "version"], keep="last", maintain_order=True)
     )
     lift = set(answers["object_type"]) == {"trace"}

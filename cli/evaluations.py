@@ -45,13 +45,14 @@ def list_evaluations(
     from span_store.object_ids import typed
     from span_store.plain_rows import canonical_rows
     from span_store.schema import EVALUATIONS
+    from span_store.score_order import oldest_first
 
     frame = context.span_store.scan("evaluations", project=context.project, where=where)
     if evaluator is not None:
         frame = frame.filter(pl.col("evaluator") == evaluator)
     if object_id is not None:
         frame = frame.filter(pl.col("object_id") == typed(object_id, None)[1])
-    frame = frame.sort(["time", "evaluator", "object_id", "evaluation_id"])
+    frame = frame.sort(*oldest_first(), "evaluator", "object_id", "evaluation_id")
     with applying(where):
         rows = (frame if limit is None else frame.head(limit)).collect()
     if evaluator is not None and rows.is_empty():
@@ -80,8 +81,8 @@ def import_evaluations(
     """Store scores of a CSV, JSON Lines or Parquet file; the same score is stored once.
 
     Columns: object_type, object_id, evaluator, score, and optionally evaluator_version, label,
-    explanation, time. A bad row is named by its line, and then nothing is stored without
-    --skip-bad.
+    explanation, time. Without a time, a score counts as given now. A bad row is named by its line,
+    and then nothing is stored without --skip-bad.
     """
     from cli.score_files import read_scores
     from review_app.evaluation_rows import evaluation_rows, unseen

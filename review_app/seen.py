@@ -8,6 +8,7 @@ import polars as pl
 
 from queue_store.model import Role
 from review_app.answers import plain
+from span_store.score_order import oldest_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,4 +65,4 @@ def verdicts(spans: SpanStore, item: Item) -> list[dict[str, Any]]:
     found = frame.filter(
         (pl.col("object_type") == str(item.object_type)) & (pl.col("object_id") == item.object_id)
     )
-    return found.sort("evaluator", "time").select(columns).collect().to_dicts()
+    return found.sort("evaluator", *oldest_first()).select(columns).collect().to_dicts()

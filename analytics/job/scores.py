@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from span_store.schema import TIME_COLUMNS
+from span_store.score_order import oldest_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +50,7 @@ def scores_until(
         )
         .filter(pl.col("trace_id").is_not_null() | pl.col("conversation_id").is_not_null())
         .select("trace_id", "conversation_id", *_SHOWN, "of_trace")
-        .sort("of_trace", "time", "received_at", nulls_last=False)
+        .sort("of_trace", *oldest_first())
         .unique(["trace_id", "conversation_id", "evaluator"], keep="last", maintain_order=True)
         .collect()
     )
