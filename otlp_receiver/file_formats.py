@@ -77,10 +77,16 @@ def requests_of(path: Path, content: bytes) -> Iterator[FileRequest]:
     """The requests in a file, in order; raises :class:`UnreadableFileError` if it is not OTLP."""
     if not content.strip():
         raise UnreadableFileError(str(path), "the file is empty")
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["} and not _is_binary_name(path):
+    if _is_text(content) and not _is_binary_name(path):
         yield from _json_requests(path, content)
     else:
         yield from _binary_requests(path, content)
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether it begins as JSON, or as text somewhere within a line: no form of protobuf does."""
+    starts = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
+    return starts or b" " <= content[:1] <= b"~"
 
 
 def _is_binary_name(path: Path) -> bool:
@@ -118,7 +124,8 @@ def _document(content: bytes) -> Any:
 
 
 def _json_lines(path: Path, content: bytes) -> Iterator[FileRequest]:
-    is_otlp = False
+    """One document a line; broken ones, also the first, are named once any other is OTLP."""
+    before: list[FileRequest] | None = []
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
             continue
@@ -126,14 +133,19 @@ def _json_lines(path: Path, content: bytes) -> Iterator[FileRequest]:
         try:
             document = loads(line)
         except ValueError as error:
-            if not is_otlp and number == 1:
-                raise UnreadableFileError(
-                    str(path), f"is neither JSON nor lines: {error}"
-                ) from error
-            yield FileRequest(signal="", body=b"", place=place, problem=f"not JSON: {error}")
+            document = None
+            found = FileRequest(signal="", body=b"", place=place, problem=f"not JSON: {error}")
+        else:
+            found = _from_document(document, place)
+        if before is not None and signal_of(document) is None:
+            before.append(found)
             continue
-        is_otlp = is_otlp or signal_of(document) is not None
-        yield _from_document(document, place)
+        yield from before or ()
+        before = None
+        yield found
+    if before and before[0].problem.startswith("not JSON"):
+        raise UnreadableFileError(str(path), f"is neither JSON nor lines: {before[0].problem}")
+    yield from before or ()
 
 
 def _from_document(document: object, place: str) -> FileRequest:

@@ -166,6 +166,29 @@ def test_what_is_broken_is_named_and_the_rest_is_loaded(tmp_path: Path) -> None:
     assert len(stored(tmp_path)) == 2 + 3 + 1
 
 
+@pytest.mark.parametrize("kept", [slice(1), slice(40), slice(-20, None)])
+def test_a_torn_first_line_does_not_refuse_the_others(tmp_path: Path, kept: slice) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"\n".join([as_otlp_json(ONE)[kept], as_otlp_json(TWO), b"{broken"]))
+
+    report = load(tmp_path, path)
+
+    assert stored(tmp_path) == set(span_ids(TWO))
+    assert [problem.partition(": not JSON")[0] for problem in report.problems] == [
+        f"{path}: line 1",
+        f"{path}: line 3",
+    ]
+
+
+def test_lines_of_which_none_is_otlp_are_one_problem(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"many lines\nof text\n{}\n")
+
+    (problem,) = load(tmp_path, path).problems
+
+    assert "is neither JSON nor lines" in problem
+
+
 def test_a_bad_span_is_counted_and_the_others_loaded(tmp_path: Path) -> None:
     request = trace_request(3)
     request.resource_spans[0].scope_spans[0].spans[1].span_id = b""
