@@ -26,6 +26,9 @@ _BUILT_IN = frozenset(entry.id for entry in CATALOG)
 _OWN_DETECTORS = Lock()
 """Chunks are looked at in several threads; one's own detectors need not know about that."""
 
+NO_REASON = "no reason given"
+"""What a skip of one's own detector is recorded with when it gives none."""
+
 _RANK = {Decision.MATCHED: 0, Decision.AMBIGUOUS: 1, Decision.SKIPPED: 2, Decision.NO_MATCH: 3}
 
 
@@ -54,7 +57,8 @@ def _answer(context: DetectorContext, detector: Detector) -> pl.DataFrame:
         answer = given.select(pl.col(name).cast(kind) for name, kind in DECISIONS.items())
         if detector.id not in _BUILT_IN:
             _check(answer)
-            answer = answer.join(context.traces.select("trace_id"), on="trace_id", how="semi")
+            known = context.traces.select("trace_id")
+            answer = _with_skip_reasons(answer).join(known, on="trace_id", how="semi")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # A panic of Polars is no Exception, either.
@@ -96,6 +100,17 @@ def _check(answer: pl.DataFrame) -> None:
     for text in answer["evidence"].drop_nulls():
         if not _is_evidence(text):
             raise ValueError("evidence is JSON text: a list of objects")
+
+
+def _with_skip_reasons(answer: pl.DataFrame) -> pl.DataFrame:
+    """Every skip with a reason, if only that it was not told: no decision is recorded without."""
+    reason = pl.col("skip_reason")
+    is_told = reason.str.strip_chars().str.len_bytes() > 0
+    is_skip = pl.col("decision") == Decision.SKIPPED.value
+    untold = is_skip & ~is_told.fill_null(value=False)
+    return answer.with_columns(
+        skip_reason=pl.when(untold).then(pl.lit(NO_REASON)).otherwise(reason)
+    )
 
 
 def _is_evidence(text: str) -> bool:

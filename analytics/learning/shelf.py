@@ -6,6 +6,7 @@ the last one being in use. Files are written beside and renamed: a reader never 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_FOLDER_LENGTH_MAX = 255
+"""File systems take names of 255 bytes; a queue's may be longer once it is escaped."""
+_FOLDER_BEGIN = 100
+_SHORTENED = "%-"
+"""Stands in no escaped name: a per cent sign comes before two digits there."""
+
+
 class ModelShelf:
     """The learned classifiers of one project."""
 
@@ -26,7 +34,7 @@ class ModelShelf:
     def names(self) -> list[str]:
         """What anything was learned for."""
         found = self.folder.glob("*/*.npz") if self.folder.is_dir() else ()
-        return sorted({unquote(file.parent.name) for file in found})
+        return sorted({self._name(file) for file in found})
 
     def versions(self, detector: str) -> list[int]:
         """The versions that were learned, oldest first."""
@@ -88,7 +96,17 @@ class ModelShelf:
     def _place(self, detector: str) -> Path:
         """Its folder; a queue's name may hold anything, and dots alone would lead elsewhere."""
         name = quote(detector, safe="")
+        if len(name) > _FOLDER_LENGTH_MAX:
+            digest = hashlib.sha256(detector.encode()).hexdigest()
+            name = f"{name[:_FOLDER_BEGIN]}{_SHORTENED}{digest}"
         return self.folder / (name if name.strip(".") else name.replace(".", "%2E"))
+
+    def _name(self, file: Path) -> str:
+        """What a classifier was learned for: its folder tells, unless the name was shortened."""
+        folder = file.parent.name
+        if _SHORTENED not in folder:
+            return unquote(folder)
+        return LearnedClassifier.from_bytes(file.read_bytes(), str(file)).detector
 
     def _history(self, detector: str) -> list[int]:
         place = self._place(detector) / "current.json"

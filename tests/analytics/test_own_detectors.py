@@ -10,7 +10,7 @@ import pytest
 
 from analytics.config import AnalysisConfig, DeclaredDetectorConfig
 from analytics.detectors.catalog import load
-from analytics.detectors.decision import Decision, decision, decisions
+from analytics.detectors.decision import DECISIONS, Decision, decision, decisions
 from analytics.detectors.evaluation import evaluate
 from analytics.errors import InvalidDetectorError, UnknownDetectorError
 from analytics.job import run
@@ -173,6 +173,17 @@ def test_an_answer_that_routing_cannot_use_fails_its_detector_alone(
     counts = {count.detector: count for count in report.detectors}
     assert said in next(iter(counts["shouting"].skip_reasons))
     assert counts["empty_response"].matched == 1
+
+
+@pytest.mark.parametrize("told", [None, " "])
+def test_a_skip_without_a_reason_is_recorded_with_the_words_that_there_is_none(told):
+    def answer(trace_id):
+        row = {"trace_id": trace_id, "decision": "skipped", "skip_reason": told}
+        return decisions([dict.fromkeys(DECISIONS) | row])
+
+    (found,) = evaluate(context_of([chat("one")]), [Answering(answer)]).to_dicts()
+
+    assert (found["decision"], found["skip_reason"]) == ("skipped", "no reason given")
 
 
 def test_an_answer_about_a_trace_that_was_not_asked_for_is_left_out(installed, store, queues):

@@ -196,7 +196,7 @@ def test_promotion_can_be_taken_back_step_by_step(tmp_path):
     assert shelf.next_version("refusal") == 3
 
 
-@pytest.mark.parametrize("queue", ["a/b", ".", "..", "...", "ä b"])
+@pytest.mark.parametrize("queue", ["a/b", ".", "..", "...", "ä b", "ä" * 200])
 def test_a_queue_of_any_name_has_a_folder_of_its_own(tmp_path, queue):
     shelf = ModelShelf(tmp_path / "models")
     lesson = learn(examples(), detector=queue, detector_version="1", version=1, seed=0)
