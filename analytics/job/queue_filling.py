@@ -13,7 +13,7 @@ from analytics.job.records import digest
 from analytics.job.report import QueueCount
 from analytics.routing import LiveRule
 from analytics.selection import RANDOM_FLOOR
-from span_store.errors import InvalidFilterError
+from span_store.errors import InvalidFilterError, UnknownColumnError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,10 @@ def ensure_system_queues(
     verdicts.ask(queues, present, project=project, now=now)
 
 
+_UNUSABLE = (InvalidFilterError, UnknownColumnError)
+"""What may be wrong with a stored filter: it may be older than the columns, or moved here."""
+
+
 def live_filters(queues: QueueStore, *, project: str) -> list[str | None]:
     """The filters of the project's live queues; None for a queue without one.
 
@@ -82,7 +86,7 @@ def live_filters(queues: QueueStore, *, project: str) -> list[str | None]:
 def _is_readable(filter_sql: str | None) -> bool:
     try:
         decisions_read([filter_sql])
-    except InvalidFilterError:
+    except _UNUSABLE:
         return False
     return True
 
@@ -114,7 +118,7 @@ def live_rules(
         try:
             passed = matching(facts, queue.filter_sql)
             own = passed if own_facts is facts else matching(own_facts, queue.filter_sql)
-        except InvalidFilterError as error:
+        except _UNUSABLE as error:
             left_out[queue.name] = str(error)
             continue
         rules.append(

@@ -11,7 +11,6 @@ import pytest
 from analytics.config import AnalysisConfig
 from analytics.job import run
 from queue_store.model import ItemState, QueueDraft, QueueKind, QueueState
-from span_store.errors import UnknownColumnError
 from span_store.schema import EVALUATIONS
 from tests.analytics.spans import AS_OF, chat, frame, identifier
 
@@ -155,20 +154,12 @@ def test_filters_may_use_decisions(filled, queues):
     assert ids(queues, "blank") == {identifier("blank", 32)}
 
 
-def test_an_unknown_column_is_an_error_that_names_the_nearest(filled, queues):
-    live(queues, "typo", "agent_nam = 'billing'")
-
-    with pytest.raises(UnknownColumnError, match="agent_name"):
-        analyse(filled, queues)
-
-    assert filled.scan_raw("traces").collect().is_empty()
-
-
 @pytest.mark.parametrize(
     ("filter_sql", "reason"),
     [
         ("detectors = 'refusal'", "detectors is a list"),
         ("CAST(agent_name AS INT) > 1", "TRY_CAST"),
+        ("agent_nam = 'billing'", "did you mean agent_name"),
     ],
 )
 def test_a_filter_that_cannot_take_a_value_leaves_its_own_queue_out(
