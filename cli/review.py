@@ -23,6 +23,7 @@ def review(context: Context, port: int | None, deliver: bool) -> None:
     Without reviewers' tokens it has no login and listens on this machine alone; with the first
     ('spandocket tokens create --reviewer NAME') everybody needs one. Ends with Ctrl-C or SIGTERM.
     """
+    import signal
     import socket
     from contextlib import nullcontext
 
@@ -52,8 +53,12 @@ def review(context: Context, port: int | None, deliver: bool) -> None:
     application = create_application(calls, config.hostnames, access)
     chosen = config.port if port is None else port
     with socket.create_server((config.host, chosen)) as listener:
+        server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
+        # The server ends by these signals, and then raises them again for whoever handled them
+        # before: by default that is death by the signal, and the courier could not end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, server.handle_exit)
         address = listener.getsockname()
         say(f"Review {context.project} at http://{address[0]}:{address[1]}/ (Ctrl-C ends it)")
-        server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
         with Courier(context) if deliver else nullcontext():
             server.run(sockets=[listener])

@@ -189,6 +189,7 @@ def _serves_a_page(words, folder):
     ) as page:
         assert "http://127.0.0.1:" in page.stderr.readline()
         page.send_signal(signal.SIGTERM)
+        assert page.wait(60) == 0
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
