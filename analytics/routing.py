@@ -113,7 +113,7 @@ def route(  # Everything a rule may look at.
     ``traces`` are the evaluated ones with ``u``, ``item_revision`` and ``item_change`` (what
     changed materially in it), ``asks_floor`` (whether the
     random floor looks at it), ``session_place`` (from 1: where the trace stands in its session,
-    one more for each time that a trace before it changed),
+    one more for each time that a trace before it changed), ``session_changed`` (whether one did),
     ``scored_place`` (the same, but 1 when the session was last scored before the trace arrived)
     and the facts shown on items; ``findings`` the matched and ambiguous decisions with
     ``detector`` and ``detector_version``; ``similar`` counts earlier findings by signature;
@@ -322,9 +322,20 @@ def _add(  # The parts of one draft.
 
 
 def _change(fact: dict[str, Any], *, of_session: bool) -> str | None:
-    """What the object has beyond its earlier revision."""
-    grew = "a further trace of the session" if of_session and fact["session_place"] > 1 else None
-    return "; ".join(filter(None, (grew, fact["item_change"]))) or None
+    """What the object has beyond its earlier revision.
+
+    A session grows by a further trace or by a change of one. Where both were, nobody knows any
+    more which of them its item saw already.
+    """
+    own: str | None = fact["item_change"]
+    if not of_session or fact["session_place"] == 1:
+        return own
+    if fact["session_changed"]:
+        return "; ".join(filter(None, (f"{_FURTHER}, or a change of one before it", own)))
+    return own or _FURTHER
+
+
+_FURTHER = "a further trace of the session"
 
 
 def _latest_of_sessions(drafts: list[Draft]) -> list[Draft]:
@@ -365,6 +376,7 @@ _FACTS = (
     "item_revision",
     "item_change",
     "session_place",
+    "session_changed",
     "scored_place",
     *METADATA,
 )

@@ -225,6 +225,7 @@ def _with_places(
 ) -> pl.DataFrame:
     """The traces with ``session_place``, which only those that stand for sessions need to know.
 
+    ``session_changed`` says whether a trace before it in its session changed materially.
     ``scored_place`` is that of a trace that was there when its session was scored last. A trace
     that came later brings no item back: nobody said anything of it.
     """
@@ -233,7 +234,9 @@ def _with_places(
     asked = pl.concat([flagged, pl.Series("trace_id", by_session, dtype=pl.String)]).unique()
     if asked.is_empty():
         first = pl.lit(1, pl.Int64)
-        return traces.with_columns(session_place=first, scored_place=first)
+        return traces.with_columns(
+            session_place=first, session_changed=pl.lit(value=False), scored_place=first
+        )
     known = traces.filter(pl.col("trace_id").is_in(asked.implode()))
     scored = scores.group_by("conversation_id").agg(scored_at=pl.col("received_at").max())
     return (
@@ -241,7 +244,9 @@ def _with_places(
             sessions.places(known, traces), on="trace_id", how="left", maintain_order="left"
         )
         .join(scored, on="conversation_id", how="left", maintain_order="left")
-        .with_columns(pl.col("session_place").fill_null(1))
+        .with_columns(
+            pl.col("session_place").fill_null(1), pl.col("session_changed").fill_null(value=False)
+        )
         .with_columns(
             scored_place=pl.when(pl.col("received_at") <= pl.col("scored_at"))
             .then("session_place")

@@ -99,10 +99,11 @@ class SessionHistory:
         )
 
     def places(self, traces: pl.DataFrame, routed: pl.DataFrame) -> pl.DataFrame:
-        """``trace_id, session_place`` of some traces: the how manieth of its session each is.
+        """``trace_id, session_place, session_changed`` of some traces.
 
-        A trace before it that changed materially counts once more for each time: a place that
-        another change has had already would hide the trace behind the session's item.
+        The place is the how manieth of its session each is. A trace before it that changed
+        materially (``session_changed`` says whether one did) counts once more for each time: a
+        place that another change has had already would hide the trace behind the session's item.
         ``traces`` hold ``trace_id`` and ``conversation_id``, ``routed`` the ``item_revision`` of
         all traces of the run. However long ago the session began: a place that fell back would
         hide the trace, too.
@@ -118,7 +119,11 @@ class SessionHistory:
         return (
             members.join(self._revisions(members, routed), on="trace_id", how="left")
             .sort("conversation_id", "start_time", "trace_id")
-            .select("trace_id", session_place=(times.cum_sum() - times + 1).over("conversation_id"))
+            .select(
+                "trace_id",
+                session_place=(times.cum_sum() - times + 1).over("conversation_id"),
+                session_changed=(times.cum_max().shift(fill_value=1) > 1).over("conversation_id"),
+            )
             .join(traces.select("trace_id"), on="trace_id", how="semi")
         )
 

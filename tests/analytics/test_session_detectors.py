@@ -308,10 +308,12 @@ def test_a_further_flag_brings_the_session_back_also_after_one_of_its_traces_cha
         return item
 
     settle(queues, run_at(0, *conversation()))
+    changes = ("tool calls 0 to 1", "a further trace of the session, or a change of one before it")
     for place, name in enumerate(("talk-last", "talk-1")):
         changed = tool(name, "book", at=300 + place, result="done", conversation_id="talk")
         item = run_at(1 + place, changed)
         assert (item.state.value, item.revision) == ("pending", 5 + place)
+        assert f"(again, since it changed: {changes[place]}" in item.reason
         settle(queues, item)
     again = f"I said: {ASKED} This is ridiculous."
     item = run_at(4, talk("again", again, "Hm.", at=600, conversation_id="talk"))
@@ -349,7 +351,8 @@ def test_a_session_that_is_kept_by_two_of_its_traces_has_the_larger_chance():
     rows = [
         dict.fromkeys(METADATA)
         | {"trace_id": trace_id, "end_time": place, "conversation_id": "talk", "u": 0.5}
-        | {"session_place": place, "scored_place": place, "asks_floor": True}
+        | {"session_place": place, "session_changed": False, "scored_place": place}
+        | {"asks_floor": True}
         | {"item_revision": 1, "item_change": None}
         for place, trace_id in enumerate(("a", "b"), 1)
     ]
