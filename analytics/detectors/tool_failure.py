@@ -17,8 +17,8 @@ from analytics.messages import load
 
 _Q = r'\\*"'
 SIGNS = (
-    rf'(?-i)"(?:ok|success){_Q}\s*:\s*false',
-    rf'(?-i)"(?:is_error|isError){_Q}\s*:\s*true',
+    rf'(?-i)"(?:ok|success){_Q}\s*:\s*(?:{_Q})?[Ff]alse\b',
+    rf'(?-i)"(?:is_error|isError){_Q}\s*:\s*(?:{_Q})?[Tt]rue\b',
     rf'"status{_Q}\s*:\s*{_Q}\s*(?:error|fail)',
     (
         rf'(?-i)"(?:status|status_code|statusCode|http_status|httpStatus|code){_Q}\s*:\s*'
@@ -175,10 +175,10 @@ def _in_fields(value: dict[str, Any]) -> Failure | None:
         detail = f"HTTP status {code}{_said(value)}"
         return Failure(sign="http", detail=detail, is_client_error=400 <= code < 500)
     for key in ("is_error", "isError"):
-        if value.get(key) is True:
+        if _is(value.get(key), wanted=True):
             return Failure(sign="is_error", detail=f"{key} is true{_said(value)}")
     for key in ("ok", "success"):
-        if value.get(key) is False:
+        if _is(value.get(key), wanted=False):
             return Failure(sign="success", detail=f"{key} is false{_said(value)}")
     status = value.get("status")
     if isinstance(status, str) and status.strip().lower() in _FAILED_WORDS:
@@ -187,6 +187,14 @@ def _in_fields(value: dict[str, Any]) -> Failure | None:
         if _says_something(value.get(key)) and not _is_number(key, value[key]):
             return Failure(sign="error", detail=_named(key, value[key]))
     return None
+
+
+def _is(value: Any, *, wanted: bool) -> bool:
+    """Whether it is this truth value, also as the word that some write between quotes."""
+    return value is wanted or (isinstance(value, str) and value in (str(wanted), _JSON[wanted]))
+
+
+_JSON = {True: "true", False: "false"}
 
 
 def _is_number(key: str, value: Any) -> bool:

@@ -32,6 +32,9 @@ def history(*messages):
         {"error": "boom"},
         {"isError": True, "content": [{"type": "text", "text": "no such file"}]},
         {"success": False},
+        {"success": "false", "message": "no such order"},
+        {"ok": "False"},
+        {"is_error": "true", "content": "no such order"},
         {"ok": False, "items": []},
         {"status": "failed"},
         {"errors": ["a"]},
@@ -57,6 +60,7 @@ def test_structure_says_that_a_call_failed(result):
     [
         {"error": None, "items": [1]},
         {"errors": []},
+        {"success": 0, "is_error": 1, "ok": "falsetto"},
         {"error": "none"},
         {"status": "ok", "log": "3 errors were found and fixed"},
         "12 tests failed, 3 errors; see the log",
