@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from cli.context import Context, pass_context
 from cli.detector_names import check_detector
 from cli.hex_ids import TRACE_ID
-from cli.output import format_option, write_rows
+from cli.output import default_format, format_option, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _COLUMNS = (
     "trace_id",
@@ -17,7 +22,9 @@ _COLUMNS = (
     "severity",
     "confidence",
     "reason",
+    "evidence",
 )
+_PLACES_MAX = 3
 
 
 @click.group(epilog="Example: spandocket findings list --detector tool_call_errors")
@@ -40,7 +47,10 @@ def list_findings(
     all_revisions: bool,
     output_format: str | None,
 ) -> None:
-    """Print detector, version, decision, severity, confidence, reason and evidence."""
+    """Print detector, version, decision, severity, confidence, reason and evidence.
+
+    A table names the spans that hold the evidence; the other formats print all of it.
+    """
     import polars as pl
 
     from span_store.plain_rows import canonical_rows
@@ -64,4 +74,16 @@ def list_findings(
             .drop("newest")
         )
     ordered = frame.sort("found_at", "trace_id", "detector").collect()
-    write_rows(canonical_rows(ordered, FINDINGS), output_format, _COLUMNS)
+    rows: Iterable[dict[str, Any]] = canonical_rows(ordered, FINDINGS)
+    if (output_format or default_format()) == "table":
+        rows = (row | {"evidence": _places(row["evidence"])} for row in rows)
+    write_rows(rows, output_format, _COLUMNS)
+
+
+def _places(evidence: Any) -> str | None:
+    """In which spans the evidence is, for a table: what it quotes would fill the terminal."""
+    entries = evidence if isinstance(evidence, list) else []
+    found = [entry.get("span_id") for entry in entries if isinstance(entry, dict)]
+    spans = list(dict.fromkeys(filter(None, found)))
+    more = [f"and {len(spans) - _PLACES_MAX} more"] if len(spans) > _PLACES_MAX else []
+    return ", ".join([*spans[:_PLACES_MAX], *more]) or None
