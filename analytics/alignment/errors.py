@@ -3,7 +3,8 @@
 AlignmentError
 ├── InvalidPairsError      the data has rows that cannot be used; they are named
 ├── MissingColumnError     a column that is needed is not there
-└── UnknownOptionError     an option names a value, class or version that the data does not have
+├── UnknownOptionError     an option names a value, class or version that the data does not have
+└── UselessThresholdError  a threshold is given for values that are no numbers to cut
 """
 
 from __future__ import annotations
@@ -55,3 +56,15 @@ class UnknownOptionError(AlignmentError):
         near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:20]
         hint = f"known: {', '.join(near)}" if near else "the data has none"
         super().__init__(f"unknown {what} {name!r}; {hint}")
+
+
+class UselessThresholdError(AlignmentError):
+    """A threshold would cut nothing: without this error it would be passed over in silence."""
+
+    def __init__(self, option: str, side: str, values: Sequence[str]) -> None:
+        self.option = option
+        shown = ", ".join(values[:5]) + (", ..." if len(values) > 5 else "")
+        super().__init__(
+            f"--{option} cuts numbers, and {side} are classes: {shown}; leave it out, or name the "
+            "class that counts with --positive"
+        )

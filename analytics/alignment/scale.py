@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analytics.alignment.errors import InvalidPairsError
+from analytics.alignment.errors import InvalidPairsError, UselessThresholdError
 from analytics.alignment.score_types import Scale, ScaleOptions, ScoreType
 from analytics.alignment.words import (
     JUDGED,
@@ -34,11 +34,24 @@ ORDINAL_LEVELS_MAX = 11
 def decide_scale(pairs: Pairs, options: ScaleOptions) -> Scale:
     """Find the score type and the mapping from the values and the options.
 
-    Raises :class:`UnknownOptionError` for a positive or pass value that nobody used, and
-    :class:`InvalidPairsError` naming human values outside the given labels.
+    Raises :class:`UnknownOptionError` for a positive or pass value that nobody used,
+    :class:`InvalidPairsError` naming human values outside the given labels, and
+    :class:`UselessThresholdError`.
     """
     human = sorted(pairs.ratings["human"].unique().to_list())
     evaluator = sorted(pairs.items["evaluator"].drop_nulls().unique().to_list())
+    scale = _decided(pairs, options, human, evaluator)
+    for option, given, side, values in (
+        ("threshold", options.threshold, "the evaluator's scores", evaluator),
+        ("human-threshold", options.human_threshold, "people's answers", human),
+    ):
+        is_cut = as_numbers(values) and scale.score_type is not ScoreType.CATEGORICAL
+        if given is not None and values and not is_cut:
+            raise UselessThresholdError(option, side, values)
+    return scale
+
+
+def _decided(pairs: Pairs, options: ScaleOptions, human: list[str], evaluator: list[str]) -> Scale:
     wanted = options.score_type
     if options.labels:
         return _labelled(pairs, options, human, evaluator)

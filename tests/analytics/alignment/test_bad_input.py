@@ -5,7 +5,12 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from analytics.alignment.errors import InvalidPairsError, MissingColumnError, UnknownOptionError
+from analytics.alignment.errors import (
+    InvalidPairsError,
+    MissingColumnError,
+    UnknownOptionError,
+    UselessThresholdError,
+)
 from analytics.alignment.report import ReportOptions, report
 from analytics.alignment.score_types import ScaleOptions, ScoreType
 
@@ -372,3 +377,25 @@ def test_named_points_that_are_numbers_keep_their_values():
 
     assert found.raw["bias"].value == pytest.approx(0.5)
     assert found.pass_rate["human_weighted"].value == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("scale", "side"),
+    [
+        ({"threshold": 0.5}, "--threshold cuts numbers, and the evaluator's scores are classes: "),
+        ({"human_threshold": 2}, "--human-threshold cuts numbers, and people's answers are"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [(["low", "high", "odd"], ()), (["yes", "no"], ()), (["1", "2", "3"], ("1", "2", "3"))],
+)
+def test_a_threshold_that_cuts_nothing_is_refused(scale, side, values, labels):
+    with pytest.raises(UselessThresholdError, match=side):
+        of({"human": values, "evaluator": values}, labels=labels, **scale)
+
+
+def test_a_threshold_between_the_numbers_of_a_yes_or_no_is_none_too_many():
+    result = of({"human": [1, 0], "evaluator": [1, 0]}, threshold=0.5, human_threshold=0.5)
+
+    assert result.confusion["counts"] == [[1, 0], [0, 1]]
