@@ -10,7 +10,7 @@ from queue_store.answers import answered, store_answers
 from queue_store.base import StoreBase, find_item, find_queue
 from queue_store.claims import locked
 from queue_store.column_types import id_or_zero
-from queue_store.errors import InvalidValueError, StaleRevisionError
+from queue_store.errors import StaleRevisionError
 from queue_store.leases import leases_of
 from queue_store.model import AnnotationState, ItemState, Role
 from queue_store.rows import annotation_from_row
@@ -18,6 +18,7 @@ from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS
 from queue_store.tables.items import ITEMS
 from queue_store.tables.queues import QUEUES
+from queue_store.values import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +50,7 @@ class Annotations(StoreBase):
         ``token``, when given, must hold the item; ``revision`` must be the item's.
         Raises NotFoundError, InvalidValueError, ItemLockedError, StaleRevisionError.
         """
-        if not reviewer.strip():
-            raise InvalidValueError("reviewer", reviewer, "a reviewer needs a name")
+        check_name("reviewer", reviewer, "reviewer")
         with self._writing(project=project, now=now, actor=reviewer) as writing:
             item = find_item(writing.connection, project, item_id, lock=True)
             writing.require(Role.ANNOTATOR, "annotate", item.queue_id)

@@ -33,6 +33,7 @@ from queue_store.rows import item_from_row, queue_from_row
 from queue_store.tables.items import ITEMS, LEASES, NOBODY, RESPONSES
 from queue_store.tables.metadata import word
 from queue_store.tables.queues import COUNTED, QUEUE_COUNTERS
+from queue_store.values import check_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -205,8 +206,7 @@ def may_work(queue: Queue, reviewer: str) -> None:
     """Raise when the queue hands this reviewer nothing."""
     if queue.state is not QueueState.ACTIVE:
         raise NoItemsAvailableError(queue.name, "closed", state=queue.state.value)
-    if not reviewer.strip():
-        raise InvalidValueError("reviewer", reviewer, "a reviewer needs a name")
+    check_name("reviewer", reviewer, "reviewer")
     if queue.assignees and reviewer not in queue.assignees:
         raise NotPermittedError(
             reviewer,

@@ -15,6 +15,7 @@ from queue_store.rows import field_from_row
 from queue_store.tables.annotations import ANNOTATIONS
 from queue_store.tables.fields import FIELDS, SHARED
 from queue_store.tables.queues import QUEUE_FIELDS
+from queue_store.values import check_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,6 +44,7 @@ class Fields(StoreBase):
         Another definition under a used name raises FieldImmutableError, unless ``new_version``.
         """
         _check(draft)
+        check_name("field", draft.name)
         scope = SHARED if draft.shared else project
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "create a field")

@@ -21,6 +21,7 @@ from queue_store.model import (
     Role,
 )
 from queue_store.tables.queues import QUEUE_COUNTERS, QUEUE_FIELDS, QUEUES, STRIPES
+from queue_store.values import check_name
 from queue_store.writing import SYSTEM_ACTOR
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Queues(StoreBase):
     def create_queue(self, *, project: str, draft: QueueDraft, now: datetime, actor: str) -> Queue:
         """Create a queue; raises AlreadyExistsError, InvalidValueError, NotFoundError (fields)."""
         _check(draft)
+        check_name("queue", draft.name)
         with self._writing(project=project, now=now, actor=actor) as writing:
             writing.require(Role.MANAGER, "create a queue")
             writing.database.exclusive(writing.connection, f"queues:{project}")
@@ -114,6 +116,8 @@ class Queues(StoreBase):
             draft = _changed(queue, changes)
             _check(draft)
             taken = {other.name for other in all_queues(writing.connection, project)}
+            if draft.name != queue.name:
+                check_name("queue", draft.name)
             if draft.name != queue.name and draft.name in taken:
                 raise AlreadyExistsError("queue", draft.name)
             writing.connection.execute(

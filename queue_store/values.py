@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 _TRUE = {"true", "yes", "1", "t", "y"}
 _FALSE = {"false", "no", "0", "f", "n"}
 STRING_CHARACTERS_MAX = 100_000
+NAME_CHARACTERS_MAX = 200
+"""PostgreSQL indexes 2,704 bytes a row: a project beside a name, of four bytes a letter."""
 _DIGITS_MAX = 20
+
+
+def check_name(noun: str, name: str, setting: str = "name") -> None:
+    """Raise InvalidValueError for a new name that is blank, or longer than every engine takes."""
+    if not name.strip():
+        raise InvalidValueError(setting, name, f"a {noun} needs a name")
+    if len(name) > NAME_CHARACTERS_MAX:
+        raise InvalidValueError(
+            setting,
+            name,
+            f"a {noun}'s name has at most {NAME_CHARACTERS_MAX} characters, this one {len(name)}",
+        )
 
 
 def checked(field: Field, value: Any) -> Any:

@@ -222,3 +222,25 @@ def test_an_entry_that_is_no_json_makes_no_version(open_desk):
     with pytest.raises(InvalidValueError, match="JSON"):
         open_desk.store.add_entries(**HERE, dataset="kept", entries=[entry], **SIGNED)
     assert open_desk.store.dataset(**HERE, name="kept").version == 0
+
+
+def test_names_are_as_long_as_every_engine_indexes_and_no_longer(open_desk):
+    longest, longer = "ä" * 200, "ä" * 201
+    (item, *_) = open_desk.listed().items
+    refused = (
+        lambda: open_desk.queue(longer),
+        lambda: open_desk.store.update_queue(
+            **HERE, **SIGNED, name=longest, changes={"name": longer}
+        ),
+        lambda: open_desk.field(longer),
+        lambda: open_desk.next(longer),
+        lambda: open_desk.claim(item.id, longer),
+        lambda: open_desk.annotate(item.id, longer, AnnotationDraft(field="correct", value=True)),
+    )
+
+    open_desk.queue(longest)
+    open_desk.field(longest)
+    assert open_desk.next(longest).item.id == item.id
+    for act in refused:
+        with pytest.raises(InvalidValueError, match="at most 200 characters, this one 201"):
+            act()
