@@ -7,6 +7,9 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -37,10 +40,13 @@ def collector_program() -> str:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """As many ports that nothing listens on, each another one."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 class Collector:
@@ -50,12 +56,12 @@ class Collector:
         program = collector_program()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "queue").mkdir(exist_ok=True)
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address, over_http, self.health = (f"127.0.0.1:{port}" for port in free_ports(3))
         self.log = folder / "collector.log"
         settings = {
             "COLLECTOR_GRPC": self.address,
-            "COLLECTOR_HTTP": f"127.0.0.1:{free_port()}",
-            "COLLECTOR_HEALTH": f"127.0.0.1:{free_port()}",
+            "COLLECTOR_HTTP": over_http,
+            "COLLECTOR_HEALTH": self.health,
             "COLLECTOR_QUEUE": str(folder / "queue"),
         }
         with self.log.open("ab") as log:
@@ -67,18 +73,26 @@ class Collector:
             )
 
     def wait(self) -> Self:
-        """Return once it accepts requests."""
+        """Return once all of its pipelines run.
+
+        Its port is open before: what then comes for a queue that has not begun ends the Collector.
+        """
         deadline = time.monotonic() + 200
-        host, _, port = self.address.partition(":")
-        while True:
-            try:
-                socket.create_connection((host, int(port)), 1).close()
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, self.log.read_text()
-                time.sleep(0.05)
-            else:
-                return self
+        while not self._is_healthy():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return self
+
+    def _is_healthy(self) -> bool:
+        connection = HTTPConnection(self.health, timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def send(self, records: Sequence[SpoolRecord]) -> None:
         """Export requests in order."""
