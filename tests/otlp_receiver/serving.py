@@ -146,6 +146,19 @@ class Served:
             self.kill(with_loader=True)
 
 
+def run_command(
+    data_dir: Path, *arguments: str, under: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """``spandocket ARGUMENTS`` until it ends, with what it said; ``under`` another program."""
+    return subprocess.run(
+        [*under, sys.executable, "-m", "cli", "--data-dir", str(data_dir), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
 def _patient(config: str) -> str:
     """The settings with a long drain: on a busy machine the loader takes its time to start."""
     if "drain_seconds" in config:

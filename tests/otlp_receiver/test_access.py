@@ -6,8 +6,6 @@ import http.client
 import json
 import os
 import ssl
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -24,7 +22,7 @@ from otlp_receiver.status import Reason, Refusal
 from otlp_receiver.tokens import TokenFile
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import span_ids, trace_request
-from tests.otlp_receiver.serving import TRACES, Served
+from tests.otlp_receiver.serving import TRACES, Served, run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,15 +187,15 @@ def test_without_tokens_it_refuses_to_open_to_the_network(
     settings = tmp_path / "settings.toml"
     settings.write_text(f'[receiver]\nhost = "{host}"\n')
 
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
-            *("--config", str(settings), "serve", "--grpc-port", "0", "--http-port", "0"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
+    done = run_command(
+        tmp_path / "data",
+        "--config",
+        str(settings),
+        "serve",
+        "--grpc-port",
+        "0",
+        "--http-port",
+        "0",
     )
 
     assert done.returncode == code
@@ -310,15 +308,15 @@ def test_a_certificate_that_cannot_be_read_is_a_clear_message(tmp_path: Path) ->
     settings = tmp_path / "settings.toml"
     settings.write_text(TLS.format(folder=tmp_path))
 
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
-            *("--config", str(settings), "serve", "--grpc-port", "0", "--http-port", "0"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
+    done = run_command(
+        tmp_path / "data",
+        "--config",
+        str(settings),
+        "serve",
+        "--grpc-port",
+        "0",
+        "--http-port",
+        "0",
     )
 
     assert done.returncode == 2

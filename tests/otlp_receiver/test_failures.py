@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from otlp_receiver.spool_level import SpoolLevel
 from otlp_receiver.whereabouts import find
 from span_store.store import SpanStore
 from tests.otlp_receiver.requests import span_ids, trace_request
-from tests.otlp_receiver.serving import Served, eventually, rows
+from tests.otlp_receiver.serving import Served, eventually, rows, run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,16 +25,7 @@ pytestmark = pytest.mark.acceptance
 def test_a_data_directory_that_cannot_be_written_is_a_clear_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "file" / "data")),
-            *("serve", "--grpc-port", "0", "--http-port", "0"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = run_command(tmp_path / "file" / "data", "serve", "--grpc-port", "0", "--http-port", "0")
 
     assert done.returncode == 1
     assert "cannot write the spool" in done.stderr
@@ -44,13 +33,7 @@ def test_a_data_directory_that_cannot_be_written_is_a_clear_message(tmp_path: Pa
 
 
 def test_one_port_for_both_is_wrong_usage(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*(sys.executable, "-m", "cli", "--data-dir", str(tmp_path)), "serve", "--grpc-port=4318"],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = run_command(tmp_path, "serve", "--grpc-port=4318")
 
     assert done.returncode == 2
     assert "grpc_port and http_port are both 4318" in done.stderr
@@ -58,17 +41,10 @@ def test_one_port_for_both_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_a_disk_without_room_at_the_start_is_a_clear_message(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            # As on a full disk, files can be made and nothing be written to them.
-            *("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh"),
-            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
-            *("serve", "--grpc-port", "0", "--http-port", "0"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
+    # As on a full disk, files can be made and nothing be written to them.
+    full = ("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
+    done = run_command(
+        tmp_path / "data", "serve", "--grpc-port", "0", "--http-port", "0", under=full
     )
 
     assert done.returncode == 1
@@ -80,16 +56,7 @@ def test_a_disk_without_room_at_the_start_is_a_clear_message(tmp_path: Path) -> 
 def test_a_port_that_is_taken_is_a_clear_message(tmp_path: Path, served: Served) -> None:
     for option, address in (("--grpc-port", served.grpc), ("--http-port", served.http)):
         other = "--http-port" if option == "--grpc-port" else "--grpc-port"
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / option)),
-                *("serve", option, address.split(":")[1], other, "0"),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
+        done = run_command(tmp_path / option, "serve", option, address.split(":")[1], other, "0")
 
         assert done.returncode == 1
         assert address in done.stderr
@@ -97,15 +64,13 @@ def test_a_port_that_is_taken_is_a_clear_message(tmp_path: Path, served: Served)
 
 
 def test_a_ready_file_in_no_folder_is_a_clear_message(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cli", "--data-dir", str(tmp_path / "data")),
-            *("serve", "--grpc-port", "0", "--ready-file", str(tmp_path / "none" / "ready")),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
+    done = run_command(
+        tmp_path / "data",
+        "serve",
+        "--grpc-port",
+        "0",
+        "--ready-file",
+        str(tmp_path / "none" / "ready"),
     )
 
     assert done.returncode == 2
